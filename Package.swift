@@ -1,0 +1,56 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+// Layers, lowest first; a target imports only from layers below its own.
+// Each C library has one gateway: only Communication imports CMPI, only LinearAlgebra imports COpenBLAS,
+// only Checkpointing imports CZstd, only Configuration imports Yams, only amend imports ArgumentParser.
+let package = Package(
+    name: "amend",
+    products: [.executable(name: "amend", targets: ["amend"])],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+    ],
+    targets: [
+        // 0: C libraries and vector kernels
+        .systemLibrary(name: "CMPI", pkgConfig: "ompi-c", providers: [.apt(["libopenmpi-dev"])]),
+        .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+        .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
+        .target(name: "CKernels"),
+        // 1
+        .target(name: "TensorCore", dependencies: ["CKernels"]),
+        // 2
+        .target(name: "LinearAlgebra", dependencies: ["COpenBLAS", "CKernels", "TensorCore"]),
+        .target(name: "Communication", dependencies: ["CMPI", "TensorCore"]),
+        .target(name: "WeightFiles", dependencies: ["CKernels", "TensorCore"]),
+        .target(name: "Tokenizers", dependencies: ["TensorCore"]),
+        // 3
+        .target(name: "Transformer", dependencies: ["CKernels", "TensorCore", "LinearAlgebra", "WeightFiles", "Tokenizers"]),
+        .target(name: "Datasets", dependencies: ["TensorCore", "Tokenizers"]),
+        .target(name: "Configuration", dependencies: ["TensorCore", "Yams"]),
+        // 4
+        .target(name: "Editors", dependencies: ["CKernels", "TensorCore", "LinearAlgebra", "Transformer"]),
+        .target(
+            name: "Checkpointing",
+            dependencies: ["CZstd", "TensorCore", "Communication", .product(name: "Crypto", package: "swift-crypto")]),
+        // 5
+        .target(
+            name: "Training",
+            dependencies: [
+                "TensorCore", "LinearAlgebra", "Communication", "Transformer", "Datasets", "Configuration", "Editors",
+                "Checkpointing", "Reporting",
+            ]),
+        .target(
+            name: "Evaluation",
+            dependencies: ["TensorCore", "Communication", "Transformer", "Datasets", "Configuration", "Editors", "Training"]),
+        .target(name: "Reporting", dependencies: ["TensorCore"]),
+        // 6
+        .executableTarget(
+            name: "amend",
+            dependencies: [
+                "Training", "Evaluation", "Reporting", "Checkpointing",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ]),
+    ]
+)

@@ -1,0 +1,2 @@
+#pragma once
+int amend_vector_width(void);
