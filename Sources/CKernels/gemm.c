@@ -1,2 +1,113 @@
 #include "gemm.h"
-int amend_vector_width(void) { return 8; }
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pool.h"
+
+// Terms of k summed in registers before they are added to c: a panel of b and one of a stay in the first-level cache.
+enum { BLOCK = 256 };
+// Rows of a packed at a time: with BLOCK columns they stay in the second-level cache.
+enum { ROWS_AT_A_TIME = 768 };
+
+typedef struct {
+    long n, k, block;           // block: terms of k per pass, the same for every pass but the last
+    long first_row, last_row;   // rows of a in packed_a
+    long panels;                // of ROWS rows each
+    amend_operand a, b;
+    float *packed_a, *c;
+    long c_stride;
+    int accumulate;
+} product_t;
+
+typedef struct {
+    long rows, width;
+    void (*pack_a)(void *, long);
+    void (*columns)(void *, long);
+} variant_t;
+
+#define VARIANT portable
+#define LANES 4
+#define ROWS 4
+#define VECTORS 2
+#if defined(__ARM_FEATURE_FMA) || defined(__FMA__)
+#define FUSED 1
+#else
+#define FUSED 0
+#endif
+#include "gemm_variant.h"
+
+#if defined(__x86_64__)
+#pragma clang attribute push(__attribute__((target("avx2,fma,f16c"))), apply_to = function)
+#define VARIANT avx2
+#define LANES 8
+#define ROWS 6
+#define VECTORS 2
+#define FUSED 1
+#include "gemm_variant.h"
+#pragma clang attribute pop
+
+#pragma clang attribute push(__attribute__((target("avx512f,avx512vl,avx512bw,avx512dq,avx2,fma,f16c"))), apply_to = function)
+#define VARIANT avx512
+#define LANES 16
+#define ROWS 12
+#define VECTORS 2
+#define FUSED 1
+#include "gemm_variant.h"
+#pragma clang attribute pop
+#endif
+
+#include "variants.h"
+
+static const variant_t *variant(void) {
+#if defined(__x86_64__)
+    switch (amend_variant_index()) {
+        case 2: return &gemm_variant_avx512;
+        case 1: return &gemm_variant_avx2;
+    }
+#endif
+    return &gemm_variant_portable;
+}
+
+// The borders of the blocks of k: a function of k alone, so that results never depend on m, n or the processor.
+static long block_of(long k) {
+    long blocks = (k + BLOCK - 1) / BLOCK;
+    return blocks ? ((k + blocks - 1) / blocks + 7) / 8 * 8 : 8;
+}
+
+static float *packing_space(size_t floats) {
+    static _Thread_local float *space;
+    static _Thread_local size_t capacity;
+    if (capacity < floats) {
+        free(space);
+        space = aligned_alloc(64, (floats * sizeof(float) + 63) / 64 * 64);
+        capacity = space ? floats : 0;
+    }
+    if (!space) abort();  // out of memory for a few megabytes: nothing sensible is left to do
+    return space;
+}
+
+void amend_gemm(long m, long n, long k, amend_operand a, amend_operand b, float *c, long c_stride, int accumulate) {
+    if (m <= 0 || n <= 0) return;
+    if (k <= 0) {
+        for (long i = 0; i < m && !accumulate; i++) memset(c + i * c_stride, 0, (size_t)n * sizeof(float));
+        return;
+    }
+    const variant_t *v = variant();
+    product_t product = {.n = n, .k = k, .block = block_of(k), .a = a, .b = b, .c = c, .c_stride = c_stride, .accumulate = accumulate};
+    long strips = (n + v->width - 1) / v->width;
+    for (long row = 0; row < m; row += ROWS_AT_A_TIME) {
+        product.first_row = row;
+        product.last_row = m - row < ROWS_AT_A_TIME ? m : row + ROWS_AT_A_TIME;
+        product.panels = (product.last_row - row + v->rows - 1) / v->rows;
+        product.packed_a = packing_space((size_t)(product.panels * v->rows * k));
+        if (2.0 * (double)(product.last_row - row) * n * k < 4e5) {  // shorter than waking a thread
+            for (long i = 0; i < product.panels; i++) v->pack_a(&product, i);
+            for (long i = 0; i < strips; i++) v->columns(&product, i);
+        } else {
+            amend_pool_run(product.panels, v->pack_a, &product);
+            amend_pool_run(strips, v->columns, &product);
+        }
+    }
+}

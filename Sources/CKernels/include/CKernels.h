@@ -1,2 +1,4 @@
 #pragma once
 #include "gemm.h"
+#include "kernels.h"
+#include "pool.h"

@@ -1,2 +1,31 @@
+// Matrix products whose every element is one fixed sequence of operations.
+//
+//     c[m,n] = a[m,k] b[k,n]    or    c += a b
+//
+// Element (i, j) is the sum over blocks of k (their borders depend on k alone) of a chain of fused multiply-adds in the
+// order of k. Nothing else enters: not m or n, not the place of the element in its tile, not the number of threads, not
+// the vector width. So a product may be cut by rows or columns, over threads or ranks, and give the same bits; a BLAS
+// does not promise this (OpenBLAS's kernels do not keep it). On processors without fused multiply-add the plain C variant
+// keeps the same promise for itself, with other bits.
+//
+// b is packed panel by panel as it is used, and may be stored as float32, float16 or bfloat16: a mapped weight file is
+// then the only copy of the weights.
 #pragma once
-int amend_vector_width(void);
+
+typedef enum { AMEND_F32 = 0, AMEND_F16 = 1, AMEND_BF16 = 2 } amend_element;
+
+/// Element (i, j) is data[i * row_stride + j * column_stride]; one of the strides is 1.
+typedef struct {
+    const void *data;
+    long row_stride, column_stride;
+    amend_element element;
+    const float *addend;  ///< NULL, or float32 with the same strides, added to each element (an edit's ΔW)
+} amend_operand;
+
+/// `a` is float32 without addend. c is row-major with `c_stride` between rows. Uses the pool of pool.h.
+void amend_gemm(long m, long n, long k, amend_operand a, amend_operand b, float *c, long c_stride, int accumulate);
+
+/// "avx512", "avx2" or "portable": the variant in use; `amend_gemm_select` chooses one (for tests) and returns 0 if this
+/// processor cannot run it.
+const char *amend_kernel_variant(void);
+int amend_kernel_select(const char *name);

@@ -1,0 +1,173 @@
+// One instruction set's half of gemm.c: included with VARIANT (a suffix), LANES (floats of a vector register), ROWS (of a
+// register tile) and VECTORS (registers across it) defined.
+#define PASTE2(a, b) a##_##b
+#define PASTE(a, b) PASTE2(a, b)
+#define NAME(x) PASTE(x, VARIANT)
+
+typedef float NAME(vector) __attribute__((vector_size(LANES * 4)));
+typedef float NAME(loose) __attribute__((vector_size(LANES * 4), aligned(4)));
+
+static inline NAME(vector) NAME(fused)(NAME(vector) a, NAME(vector) b, NAME(vector) c) {
+#if FUSED
+    return __builtin_elementwise_fma(a, b, c);
+#else
+    return a * b + c;
+#endif
+}
+
+// One register tile: ROWS × (VECTORS · LANES) outputs over `depth` terms. a is [depth][ROWS], b is [depth][PANEL].
+static void NAME(tile)(long depth, const float *a, const float *b, float *c, long c_stride, long rows, long columns, int accumulate) {
+    enum { WIDTH = VECTORS * LANES };
+    NAME(vector) sum[ROWS][VECTORS];
+#pragma clang loop unroll(full)
+    for (int i = 0; i < ROWS; i++)
+#pragma clang loop unroll(full)
+        for (int v = 0; v < VECTORS; v++) sum[i][v] = (NAME(vector)){0};
+    for (long p = 0; p < depth; p++, a += ROWS, b += WIDTH) {
+        NAME(vector) right[VECTORS];
+#pragma clang loop unroll(full)
+        for (int v = 0; v < VECTORS; v++) right[v] = *(const NAME(vector) *)(b + v * LANES);
+#pragma clang loop unroll(full)
+        for (int i = 0; i < ROWS; i++) {
+            NAME(vector) left = a[i] - (NAME(vector)){0};  // a broadcast: subtracting zero changes nothing
+#pragma clang loop unroll(full)
+            for (int v = 0; v < VECTORS; v++) sum[i][v] = NAME(fused)(left, right[v], sum[i][v]);
+        }
+    }
+    if (rows == ROWS && columns == WIDTH) {
+#pragma clang loop unroll(full)
+        for (int i = 0; i < ROWS; i++)
+#pragma clang loop unroll(full)
+            for (int v = 0; v < VECTORS; v++) {
+                NAME(loose) *out = (NAME(loose) *)(c + i * c_stride + v * LANES);
+                *out = accumulate ? (NAME(vector))*out + sum[i][v] : sum[i][v];
+            }
+        return;
+    }
+    float whole[ROWS][WIDTH] __attribute__((aligned(64)));
+#pragma clang loop unroll(full)
+    for (int i = 0; i < ROWS; i++)
+#pragma clang loop unroll(full)
+        for (int v = 0; v < VECTORS; v++) *(NAME(vector) *)&whole[i][v * LANES] = sum[i][v];
+    for (long i = 0; i < rows; i++)
+        for (long j = 0; j < columns; j++) c[i * c_stride + j] = accumulate ? c[i * c_stride + j] + whole[i][j] : whole[i][j];
+}
+
+// [count rows][depth] floats at `stride` -> [depth][width], zero beyond count: 8 × 8 transposes and a plain remainder.
+static void NAME(transpose)(const float *source, long stride, long count, long depth, float *out, long width) {
+    typedef float v8 __attribute__((vector_size(32)));
+    typedef float v8u __attribute__((vector_size(32), aligned(4)));
+    long i = 0;
+    for (; i + 8 <= count; i += 8) {
+        long p = 0;
+        const float *s = source + i * stride;
+        for (; p + 8 <= depth; p += 8) {
+            v8 r[8], t[8];
+#pragma clang loop unroll(full)
+            for (int j = 0; j < 8; j++) r[j] = *(const v8u *)(s + j * stride + p);
+#pragma clang loop unroll(full)
+            for (int j = 0; j < 4; j++) {
+                t[2 * j] = __builtin_shufflevector(r[2 * j], r[2 * j + 1], 0, 8, 1, 9, 4, 12, 5, 13);
+                t[2 * j + 1] = __builtin_shufflevector(r[2 * j], r[2 * j + 1], 2, 10, 3, 11, 6, 14, 7, 15);
+            }
+#pragma clang loop unroll(full)
+            for (int j = 0; j < 2; j++) {
+                r[4 * j] = __builtin_shufflevector(t[4 * j], t[4 * j + 2], 0, 1, 8, 9, 4, 5, 12, 13);
+                r[4 * j + 1] = __builtin_shufflevector(t[4 * j], t[4 * j + 2], 2, 3, 10, 11, 6, 7, 14, 15);
+                r[4 * j + 2] = __builtin_shufflevector(t[4 * j + 1], t[4 * j + 3], 0, 1, 8, 9, 4, 5, 12, 13);
+                r[4 * j + 3] = __builtin_shufflevector(t[4 * j + 1], t[4 * j + 3], 2, 3, 10, 11, 6, 7, 14, 15);
+            }
+#pragma clang loop unroll(full)
+            for (int j = 0; j < 4; j++) {
+                *(v8u *)(out + (p + j) * width + i) = __builtin_shufflevector(r[j], r[j + 4], 0, 1, 2, 3, 8, 9, 10, 11);
+                *(v8u *)(out + (p + j + 4) * width + i) = __builtin_shufflevector(r[j], r[j + 4], 4, 5, 6, 7, 12, 13, 14, 15);
+            }
+        }
+        for (; p < depth; p++)
+            for (int j = 0; j < 8; j++) out[p * width + i + j] = s[j * stride + p];
+    }
+    for (; i < width; i++)
+        for (long p = 0; p < depth; p++) out[p * width + i] = i < count ? source[i * stride + p] : 0;
+}
+
+// [depth rows][count] floats at `stride` -> [depth][width], zero beyond count.
+static void NAME(copy)(const float *source, long stride, long count, long depth, float *out, long width) {
+    for (long p = 0; p < depth; p++, source += stride, out += width) {
+        for (long j = 0; j < count; j++) out[j] = source[j];
+        for (long j = count; j < width; j++) out[j] = 0;
+    }
+}
+
+static void NAME(widen)(amend_element element, const void *source, long first, const float *addend, long count, float *out) {
+    if (element == AMEND_BF16) {
+        const uint16_t *bits = (const uint16_t *)source + first;
+        for (long i = 0; i < count; i++) ((uint32_t *)out)[i] = (uint32_t)bits[i] << 16;
+    } else if (element == AMEND_F16) {
+        const _Float16 *halves = (const _Float16 *)source + first;
+        for (long i = 0; i < count; i++) out[i] = (float)halves[i];
+    } else {
+        memcpy(out, (const float *)source + first, (size_t)count * sizeof(float));
+    }
+    if (addend)
+        for (long i = 0; i < count; i++) out[i] += addend[first + i];
+}
+
+// Packs `count` outer rows (of a: rows, of b: columns) × `depth` terms from (outer, inner) as [depth][width].
+static void NAME(pack)(const amend_operand *x, long outer_stride, long inner_stride, long outer, long count, long inner, long depth,
+                       float *out, long width, float *wide) {
+    long first = outer * outer_stride + inner * inner_stride;
+    if (x->element == AMEND_F32 && !x->addend) {
+        const float *source = (const float *)x->data + first;
+        if (inner_stride == 1) NAME(transpose)(source, outer_stride, count, depth, out, width);
+        else NAME(copy)(source, inner_stride, count, depth, out, width);
+    } else if (inner_stride == 1) {
+        for (long i = 0; i < count; i++) NAME(widen)(x->element, x->data, first + i * outer_stride, x->addend, depth, wide + i * depth);
+        NAME(transpose)(wide, depth, count, depth, out, width);
+    } else {
+        for (long p = 0; p < depth; p++) {
+            NAME(widen)(x->element, x->data, first + p * inner_stride, x->addend, count, out + p * width);
+            for (long j = count; j < width; j++) out[p * width + j] = 0;
+        }
+    }
+}
+
+static void NAME(pack_a)(void *context, long panel) {
+    const product_t *product = context;
+    long row = product->first_row + panel * ROWS;
+    long count = product->last_row - row < ROWS ? product->last_row - row : ROWS;
+    for (long first = 0; first < product->k; first += product->block) {
+        long depth = product->k - first < product->block ? product->k - first : product->block;
+        NAME(pack)(&product->a, product->a.row_stride, product->a.column_stride, row, count, first, depth,
+                   product->packed_a + first * product->panels * ROWS + panel * ROWS * depth, ROWS, NULL);
+    }
+}
+
+static void NAME(columns)(void *context, long strip) {
+    enum { WIDTH = VECTORS * LANES };
+    static _Thread_local float panel[BLOCK * WIDTH] __attribute__((aligned(64)));
+    static _Thread_local float wide[BLOCK * WIDTH] __attribute__((aligned(64)));
+    const product_t *product = context;
+    long column = strip * WIDTH;
+    long count = product->n - column < WIDTH ? product->n - column : WIDTH;
+    for (long first = 0; first < product->k; first += product->block) {
+        long depth = product->k - first < product->block ? product->k - first : product->block;
+        NAME(pack)(&product->b, product->b.column_stride, product->b.row_stride, column, count, first, depth, panel, WIDTH, wide);
+        const float *a = product->packed_a + first * product->panels * ROWS;
+        for (long row = product->first_row; row < product->last_row; row += ROWS, a += ROWS * depth) {
+            long rows = product->last_row - row < ROWS ? product->last_row - row : ROWS;
+            NAME(tile)(depth, a, panel, product->c + row * product->c_stride + column, product->c_stride, rows, count,
+                       product->accumulate || first > 0);
+        }
+    }
+}
+
+static const variant_t NAME(gemm_variant) = {ROWS, VECTORS * LANES, NAME(pack_a), NAME(columns)};
+
+#undef NAME
+#undef PASTE
+#undef PASTE2
+#undef VARIANT
+#undef LANES
+#undef ROWS
+#undef VECTORS
+#undef FUSED

@@ -1,0 +1,42 @@
+import COpenBLAS
+import TensorCore
+
+/// The factor L of a symmetric positive definite matrix A = L Lᵀ.
+public struct Cholesky: Sendable {
+    private let factor: Matrix  // [size, size], the lower triangle
+
+    /// A pivot that is not positive: the matrix is not positive definite, or holds a NaN.
+    public struct Failure: Error, CustomStringConvertible {
+        public let size: Int
+        public let pivot: Int
+        public var description: String {
+            "Cholesky factorisation of a \(size) × \(size) matrix failed at pivot \(pivot): it is not positive definite or not finite"
+        }
+    }
+
+    /// Factors `matrix` in place, on one thread, so that the bits do not depend on how many threads a rank has.
+    public init(inPlace matrix: Matrix) throws {
+        precondition(matrix.rows == matrix.columns, "a Cholesky factor of \(matrix.rows) × \(matrix.columns)")
+        OpenBLAS.useOneThread()
+        // Row-major lower is column-major upper.
+        var size = Int32(matrix.rows), info: Int32 = 0
+        spotrf_("U", &size, matrix.pointer, &size, &info)
+        guard info == 0 else { throw Failure(size: matrix.rows, pivot: Int(info)) }
+        factor = matrix
+    }
+
+    /// right <- A⁻¹ right. Columns are solved in strips of fixed width, over the process's threads.
+    public func solve(inPlace right: Matrix) {
+        precondition(right.rows == factor.rows, "\(right.rows) rows on the right of a system of \(factor.rows)")
+        let strip = 256
+        parallelFor((right.columns + strip - 1) / strip) { index in
+            let first = index * strip
+            let width = Int32(min(strip, right.columns - first))
+            let size = Int32(factor.rows), stride = Int32(right.columns)
+            for transpose in [CblasNoTrans, CblasTrans] {
+                cblas_strsm(CblasRowMajor, CblasLeft, CblasLower, transpose, CblasNonUnit, size, width, 1,
+                            factor.pointer, size, right.pointer + first, stride)
+            }
+        }
+    }
+}

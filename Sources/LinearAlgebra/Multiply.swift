@@ -1,0 +1,89 @@
+import CKernels
+import TensorCore
+
+/// One side of a matrix product: a matrix or its transpose, float32 or stored in half precision, with an optional
+/// float32 addend of the same shape (an edit of the weight). Keeps what it points to alive.
+public struct Operand: @unchecked Sendable {
+    public let rows: Int
+    public let columns: Int
+    fileprivate let raw: amend_operand
+    private let owners: [AnyObject]
+    private let matrices: [Matrix]
+
+    /// How the elements of a weight are stored.
+    public enum Element: Sendable {
+        case float32, float16, bfloat16
+
+        fileprivate var raw: amend_element {
+            switch self {
+            case .float32: AMEND_F32
+            case .float16: AMEND_F16
+            case .bfloat16: AMEND_BF16
+            }
+        }
+    }
+
+    fileprivate init(rows: Int, columns: Int, raw: amend_operand, owners: [AnyObject], matrices: [Matrix]) {
+        self.rows = rows
+        self.columns = columns
+        self.raw = raw
+        self.owners = owners
+        self.matrices = matrices
+    }
+
+    /// A row-major weight at `data`, kept alive by `owner`; `addend` is [rows, columns].
+    public init(data: UnsafeRawPointer, element: Element, rows: Int, columns: Int, owner: AnyObject, addend: Matrix? = nil) {
+        if let addend {
+            precondition(addend.rows == rows && addend.columns == columns,
+                         "an addend of \(addend.rows) × \(addend.columns) for a weight of \(rows) × \(columns)")
+        }
+        let raw = amend_operand(
+            data: data, row_stride: columns, column_stride: 1, element: element.raw, addend: addend.map { UnsafePointer($0.pointer) })
+        self.init(rows: rows, columns: columns, raw: raw, owners: [owner], matrices: addend.map { [$0] } ?? [])
+    }
+
+    public var transposed: Operand {
+        var swapped = raw
+        swap(&swapped.row_stride, &swapped.column_stride)
+        return Operand(rows: columns, columns: rows, raw: swapped, owners: owners, matrices: matrices)
+    }
+
+    /// Rows `range` of this operand.
+    public func rows(_ range: Range<Int>) -> Operand {
+        precondition(range.lowerBound >= 0 && range.upperBound <= rows, "rows \(range) of an operand of \(rows) rows")
+        precondition(raw.element == AMEND_F32 && raw.addend == nil, "row ranges are taken of plain float32 operands")
+        var part = raw
+        part.data = raw.data.advanced(by: range.lowerBound * raw.row_stride * MemoryLayout<Float>.stride)
+        return Operand(rows: range.count, columns: columns, raw: part, owners: owners, matrices: matrices)
+    }
+}
+
+extension Matrix {
+    public var operand: Operand {
+        Operand(rows: rows, columns: columns,
+                raw: amend_operand(data: pointer, row_stride: columns, column_stride: 1, element: AMEND_F32, addend: nil),
+                owners: [], matrices: [self])
+    }
+
+    public var transposed: Operand { operand.transposed }
+}
+
+/// product = a · b, or product += a · b. Each element's bits depend on its row of `a` and its column of `b` alone: not on
+/// the other rows and columns, nor on the number of threads. `a` is float32 without addend.
+public func multiply(_ a: Operand, _ b: Operand, into product: Matrix, accumulate: Bool = false) {
+    precondition(a.columns == b.rows && product.rows == a.rows && product.columns == b.columns,
+                 "\(a.rows) × \(a.columns) times \(b.rows) × \(b.columns) into \(product.rows) × \(product.columns)")
+    precondition(a.raw.element == AMEND_F32 && a.raw.addend == nil, "the left operand is plain float32")
+    withExtendedLifetime((a, b)) {
+        amend_gemm(a.rows, b.columns, a.columns, a.raw, b.raw, product.pointer, product.columns, accumulate ? 1 : 0)
+    }
+}
+
+public func multiply(_ a: Operand, _ b: Operand) -> Matrix {
+    let product = Matrix(uninitializedRows: a.rows, columns: b.columns)
+    multiply(a, b, into: product)
+    return product
+}
+
+/// The vector instructions in use: "avx512", "avx2" or "portable".
+public var kernelVariant: String { String(cString: amend_kernel_variant()) }

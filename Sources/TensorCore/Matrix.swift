@@ -1,0 +1,121 @@
+import CKernels
+
+/// Owned float32 storage, aligned to a cache line and freed with its last reference.
+public final class FloatBuffer: @unchecked Sendable {
+    public let pointer: UnsafeMutablePointer<Float>
+    public let count: Int
+
+    /// Uninitialised storage of `count` floats.
+    public init(count: Int) {
+        precondition(count >= 0, "a buffer of \(count) floats")
+        self.count = count
+        let bytes = max(count, 1) * MemoryLayout<Float>.stride
+        pointer = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: 64).bindMemory(to: Float.self, capacity: max(count, 1))
+    }
+
+    deinit { UnsafeMutableRawPointer(pointer).deallocate() }
+}
+
+/// A row-major float32 matrix: a handle on shared storage. Copies of the handle and row ranges of it see the same
+/// elements; `copy()` makes new ones. Rows are contiguous. Concurrent writers must keep to rows of their own.
+public struct Matrix: @unchecked Sendable {
+    public let rows: Int
+    public let columns: Int
+    private let buffer: FloatBuffer
+    private let offset: Int
+
+    /// Zeros.
+    public init(rows: Int, columns: Int) {
+        self.init(uninitializedRows: rows, columns: columns)
+        fill(0)
+    }
+
+    /// Elements to be written before they are read.
+    public init(uninitializedRows rows: Int, columns: Int) {
+        precondition(rows >= 0 && columns >= 0, "a matrix of \(rows) × \(columns)")
+        self.init(buffer: FloatBuffer(count: rows * columns), offset: 0, rows: rows, columns: columns)
+    }
+
+    public init(rows: Int, columns: Int, _ elements: [Float]) {
+        precondition(elements.count == rows * columns, "\(elements.count) elements for a matrix of \(rows) × \(columns)")
+        self.init(uninitializedRows: rows, columns: columns)
+        elements.withUnsafeBufferPointer { if let base = $0.baseAddress { pointer.update(from: base, count: $0.count) } }
+    }
+
+    private init(buffer: FloatBuffer, offset: Int, rows: Int, columns: Int) {
+        self.buffer = buffer
+        self.offset = offset
+        self.rows = rows
+        self.columns = columns
+    }
+
+    public var count: Int { rows * columns }
+
+    /// The first element. Valid while any handle on the storage lives.
+    public var pointer: UnsafeMutablePointer<Float> { buffer.pointer + offset }
+
+    public func row(_ index: Int) -> UnsafeMutablePointer<Float> { pointer + index * columns }
+
+    public subscript(row: Int, column: Int) -> Float {
+        get { pointer[row * columns + column] }
+        nonmutating set { pointer[row * columns + column] = newValue }
+    }
+
+    /// The same elements, seen as rows `range` of this matrix.
+    public func rows(_ range: Range<Int>) -> Matrix {
+        precondition(range.lowerBound >= 0 && range.upperBound <= rows, "rows \(range) of a matrix of \(rows) rows")
+        return Matrix(buffer: buffer, offset: offset + range.lowerBound * columns, rows: range.count, columns: columns)
+    }
+
+    /// The same elements in another shape of the same size.
+    public func reshaped(rows: Int, columns: Int) -> Matrix {
+        precondition(rows * columns == count, "\(self.rows) × \(self.columns) seen as \(rows) × \(columns)")
+        return Matrix(buffer: buffer, offset: offset, rows: rows, columns: columns)
+    }
+
+    public func copy() -> Matrix {
+        let result = Matrix(uninitializedRows: rows, columns: columns)
+        result.assign(self)
+        return result
+    }
+
+    public func assign(_ other: Matrix) {
+        precondition(other.rows == rows && other.columns == columns,
+                     "\(other.rows) × \(other.columns) assigned to \(rows) × \(columns)")
+        pointer.update(from: other.pointer, count: count)
+    }
+
+    public func fill(_ value: Float) { pointer.update(repeating: value, count: count) }
+
+    /// self += other
+    public func add(_ other: Matrix) {
+        precondition(other.count == count, "\(other.count) elements added to \(count)")
+        amend_add(pointer, other.pointer, count)
+    }
+
+    /// self += factor · other
+    public func add(_ other: Matrix, times factor: Float) {
+        precondition(other.count == count, "\(other.count) elements added to \(count)")
+        amend_axpy(pointer, factor, other.pointer, count)
+    }
+
+    public func scale(by factor: Float) { amend_scale(pointer, factor, count) }
+
+    /// Σ x², in double precision.
+    public var sumOfSquares: Double { amend_sum_of_squares(pointer, count) }
+
+    public var isFinite: Bool { amend_all_finite(pointer, count) != 0 }
+
+    public var elements: [Float] { Array(UnsafeBufferPointer(start: pointer, count: count)) }
+
+    /// The rows of `parts` one below the other. All have `columns` columns.
+    public static func stacked(_ parts: [Matrix], columns: Int) -> Matrix {
+        let result = Matrix(uninitializedRows: parts.reduce(0) { $0 + $1.rows }, columns: columns)
+        var row = 0
+        for part in parts {
+            result.rows(row..<row + part.rows).assign(part)
+            row += part.rows
+        }
+        return result
+    }
+}
