@@ -51,6 +51,9 @@ public struct Matrix: @unchecked Sendable {
 
     public var count: Int { rows * columns }
 
+    /// What keeps the elements alive.
+    public var owner: AnyObject { buffer }
+
     /// The first element. Valid while any handle on the storage lives.
     public var pointer: UnsafeMutablePointer<Float> { buffer.pointer + offset }
 

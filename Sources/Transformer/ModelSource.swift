@@ -1,0 +1,93 @@
+import Foundation
+import TensorCore
+import Tokenizers
+import WeightFiles
+
+/// A model on disk: a .gguf file, a directory that holds exactly one, or a Hugging Face directory with config.json.
+public struct ModelSource: Sendable {
+    enum Kind: Sendable {
+        case gguf(GGUFFile)
+        case huggingFace(directory: String)
+    }
+
+    public let path: String
+    let kind: Kind
+
+    public init(_ path: String) throws {
+        self.path = path
+        var isDirectory: ObjCBool = false
+        guard FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) else {
+            throw BadInput(path, "there is no such model; expected a .gguf file or a directory with one, or one with config.json and model.safetensors")
+        }
+        if !isDirectory.boolValue {
+            kind = .gguf(try GGUFFile(path: path))
+        } else if FileManager.default.fileExists(atPath: path + "/config.json") {
+            kind = .huggingFace(directory: path)
+        } else {
+            let files = try Self.list(path).filter { $0.hasSuffix(".gguf") }.sorted()
+            guard files.count == 1 else {
+                throw BadInput(path, files.isEmpty
+                    ? "holds neither config.json nor a .gguf file" : "holds \(files.count) .gguf files; name one of them: \(files.joined(separator: ", "))")
+            }
+            kind = .gguf(try GGUFFile(path: path + "/" + files[0]))
+        }
+    }
+
+    private static func list(_ directory: String) throws -> [String] {
+        do { return try FileManager.default.contentsOfDirectory(atPath: directory) } catch {
+            throw BadInput(directory, "cannot be listed: \(error.localizedDescription)")
+        }
+    }
+
+    /// Reads the configuration and opens the weights.
+    public func loadModel() throws -> LanguageModel {
+        switch kind {
+        case .gguf(let file):
+            let architecture = try file.required("general.architecture", file.string)
+            switch architecture {
+            case "llama": return try LlamaFamily.load(file)
+            default: throw BadInput(file.path, "general.architecture is '\(architecture)'; supported here: llama")
+            }
+        case .huggingFace(let directory):
+            let configuration = try ConfigurationFile(path: directory + "/config.json")
+            let family: String = try configuration.required("model_type")
+            switch family {
+            case "llama": return try LlamaFamily.load(configuration, SafetensorsDirectory(directory: directory))
+            default: throw UnsupportedFamily(path: configuration.path, family: family)
+            }
+        }
+    }
+
+    public func loadTokenizer() throws -> Tokenizer {
+        switch kind {
+        case .gguf(let file): try Tokenizer(gguf: Self.vocabulary(of: file))
+        case .huggingFace(let directory): try Tokenizer(contentsOf: directory + "/tokenizer.json")
+        }
+    }
+
+    private static func vocabulary(of file: GGUFFile) throws -> GGUFVocabulary {
+        let prefix = "tokenizer.ggml."
+        func id(_ key: String) throws -> Int32? { try file.integer(prefix + key).flatMap { Int32(exactly: $0) } }
+        return GGUFVocabulary(
+            source: file.path,
+            model: try file.required(prefix + "model", file.string),
+            pre: try file.string(prefix + "pre"),
+            tokens: try file.required(prefix + "tokens", file.strings),
+            tokenTypes: try file.integers(prefix + "token_type")?.map { Int32(clamping: $0) },
+            merges: try file.strings(prefix + "merges") ?? [],
+            scores: try file.floats(prefix + "scores")?.map { Float($0) },
+            beginningOfText: try id("bos_token_id"),
+            endOfText: try id("eos_token_id"),
+            unknown: try id("unknown_token_id"),
+            addBeginningOfText: try file.bool(prefix + "add_bos_token"),
+            addEndOfText: try file.bool(prefix + "add_eos_token"),
+            addSpacePrefix: try file.bool(prefix + "add_space_prefix"))
+    }
+}
+
+/// A model family that cannot be computed yet.
+public struct UnsupportedFamily: Error, CustomStringConvertible, Sendable {
+    public let path: String
+    public let family: String
+    public var description: String { "\(path): model_type is '\(family)'; supported here: llama" }
+}

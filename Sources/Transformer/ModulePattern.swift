@@ -1,0 +1,67 @@
+import TensorCore
+
+/// Names of editable modules, with number ranges: `model.layers.11-15.mlp.gate_proj`, `transformer.h.10-26:2.mlp.fc_in`
+/// (from 10 to 26 in steps of 2). Anything else is literal.
+enum ModulePattern {
+    /// The modules that `patterns` name, in the order of the patterns and, within one, of its numbers.
+    static func expand(_ patterns: [String], among modules: [Linear]) throws -> [Linear] {
+        let byName = Dictionary(uniqueKeysWithValues: modules.map { ($0.name, $0) })
+        var chosen: [Linear] = []
+        for pattern in patterns {
+            for name in try names(pattern) {
+                guard let module = byName[name] else {
+                    throw ModulePatternError("'\(pattern)' names '\(name)', which this model does not have; its editable modules are "
+                        + summary(modules))
+                }
+                guard !chosen.contains(where: { $0 === module }) else {
+                    throw ModulePatternError("'\(name)' is named twice")
+                }
+                chosen.append(module)
+            }
+        }
+        return chosen
+    }
+
+    /// The names that one pattern stands for.
+    static func names(_ pattern: String) throws -> [String] {
+        var result = [""]
+        for (index, part) in pattern.split(separator: ".", omittingEmptySubsequences: false).enumerated() {
+            let choices = try numbers(part, pattern)?.map(String.init) ?? [String(part)]
+            result = result.flatMap { head in choices.map { index == 0 ? $0 : head + "." + $0 } }
+        }
+        return result
+    }
+
+    private static func numbers(_ part: Substring, _ pattern: String) throws -> [Int]? {
+        let halves = part.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+        let ends = halves[0].split(separator: "-", maxSplits: 1, omittingEmptySubsequences: false)
+        guard ends.count == 2, let first = Int(ends[0]), let last = Int(ends[1]) else { return nil }
+        let step = halves.count == 2 ? Int(halves[1]) ?? 0 : 1
+        guard first >= 0, first <= last, last < 100_000, step >= 1 else {
+            throw ModulePatternError("'\(part)' in '\(pattern)' is not a range; expected FIRST-LAST or FIRST-LAST:STEP with FIRST ≤ LAST")
+        }
+        return Array(stride(from: first, through: last, by: step))
+    }
+
+    /// "model.layers.0-29.mlp.down_proj, …": one line however many layers there are.
+    private static func summary(_ modules: [Linear]) -> String {
+        var ranges: [(shape: String, first: Int, last: Int)] = []
+        for module in modules {
+            let parts = module.name.split(separator: ".")
+            guard let index = parts.firstIndex(where: { Int($0) != nil }), let number = Int(parts[index]) else { continue }
+            let shape = (parts[..<index] + ["*"] + parts[(index + 1)...]).joined(separator: ".")
+            if let known = ranges.firstIndex(where: { $0.shape == shape }) {
+                ranges[known].last = max(ranges[known].last, number)
+            } else {
+                ranges.append((shape, number, number))
+            }
+        }
+        return ranges.map { $0.shape.replacing("*", with: "\($0.first)-\($0.last)") }.joined(separator: ", ")
+    }
+}
+
+/// A pattern that names no module: a mistake in the configuration.
+public struct ModulePatternError: Error, CustomStringConvertible, Sendable {
+    public let description: String
+    init(_ problem: String) { description = "editor.modules: " + problem }
+}

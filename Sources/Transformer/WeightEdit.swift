@@ -1,0 +1,69 @@
+import LinearAlgebra
+import TensorCore
+
+/// What edits have added to one weight: ΔW [valueSize, keySize] = dense + productsᵀ keys.
+///
+/// New edits are thin factors. When they have more rows than kv / (k + v), the dense form is smaller and cheaper to apply,
+/// and they are folded into it. When that happens depends on the rows alone, so it is the same on any number of ranks.
+public struct WeightEdit: Sendable {
+    public struct Factors: Sendable {
+        public let keys: Matrix  // [n, keySize]
+        public let products: Matrix  // [n, valueSize]
+    }
+
+    public let keySize: Int
+    public let valueSize: Int
+    public private(set) var factors: Factors?
+    public private(set) var dense: Matrix?  // [valueSize, keySize]; never written once set
+
+    public init(keySize: Int, valueSize: Int) {
+        self.keySize = keySize
+        self.valueSize = valueSize
+    }
+
+    /// A state that was saved.
+    public init(keySize: Int, valueSize: Int, factors: Factors?, dense: Matrix?) {
+        self.init(keySize: keySize, valueSize: valueSize)
+        self.factors = factors
+        self.dense = dense
+    }
+
+    public var isEmpty: Bool { factors == nil && dense == nil }
+
+    /// Rows of factors beyond which they are folded.
+    public var foldingRows: Int { keySize * valueSize / (keySize + valueSize) }
+
+    mutating func append(keys: Matrix, products: Matrix) {
+        precondition(keys.columns == keySize && products.columns == valueSize && keys.rows == products.rows,
+                     "factors \(keys.rows) × \(keys.columns) and \(products.rows) × \(products.columns) for a \(valueSize) × \(keySize) weight")
+        guard keys.rows > 0 else { return }
+        let all = Factors(
+            keys: Matrix.stacked([factors?.keys, keys].compactMap { $0 }, columns: keySize),
+            products: Matrix.stacked([factors?.products, products].compactMap { $0 }, columns: valueSize))
+        if all.keys.rows <= foldingRows {
+            factors = all
+        } else {
+            let folded = dense?.copy() ?? Matrix(rows: valueSize, columns: keySize)
+            multiply(all.products.transposed, all.keys.operand, into: folded, accumulate: true)
+            dense = folded
+            factors = nil
+        }
+    }
+
+    /// rows ΔWᵀ [n, valueSize] for rows [n, keySize].
+    public func applied(to rows: Matrix) -> Matrix {
+        let result = Matrix(rows: rows.rows, columns: valueSize)
+        if let dense { multiply(rows.operand, dense.transposed, into: result, accumulate: true) }
+        if let factors {
+            multiply(multiply(rows.operand, factors.keys.transposed).operand, factors.products.operand, into: result, accumulate: true)
+        }
+        return result
+    }
+
+    /// ΔW [valueSize, keySize] itself.
+    public func materialized() -> Matrix {
+        let result = dense?.copy() ?? Matrix(rows: valueSize, columns: keySize)
+        if let factors { multiply(factors.products.transposed, factors.keys.operand, into: result, accumulate: true) }
+        return result
+    }
+}
