@@ -70,6 +70,12 @@ public struct Matrix: @unchecked Sendable {
         return Matrix(buffer: buffer, offset: offset + range.lowerBound * columns, rows: range.count, columns: columns)
     }
 
+    /// Elements of `other` from `offset` on, seen as a matrix.
+    public init(view other: Matrix, offset: Int, rows: Int, columns: Int) {
+        precondition(offset >= 0 && offset + rows * columns <= other.count, "\(rows) × \(columns) at \(offset) of \(other.count) elements")
+        self.init(buffer: other.buffer, offset: other.offset + offset, rows: rows, columns: columns)
+    }
+
     /// The same elements in another shape of the same size.
     public func reshaped(rows: Int, columns: Int) -> Matrix {
         precondition(rows * columns == count, "\(self.rows) × \(self.columns) seen as \(rows) × \(columns)")
@@ -121,4 +127,10 @@ public struct Matrix: @unchecked Sendable {
         }
         return result
     }
+}
+
+/// Σ x y over all elements, in double precision.
+public func dot(_ x: Matrix, _ y: Matrix) -> Double {
+    precondition(x.count == y.count, "the dot product of \(x.count) and \(y.count) elements")
+    return amend_dot_double(x.pointer, y.pointer, x.count)
 }

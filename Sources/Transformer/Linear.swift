@@ -21,6 +21,9 @@ public final class Linear {
     /// ΔW += (keysᵀ products)ᵀ; keys [n, keySize], products [n, valueSize].
     public func add(keys: Matrix, products: Matrix) { edit.append(keys: keys, products: products) }
 
+    /// ΔW += shiftᵀ; shift [keySize, valueSize].
+    public func add(shift: Matrix) { edit.append(shift: shift) }
+
     /// Replaces the edit: an empty one restores the model, a kept one puts an earlier state back.
     public func setEdit(_ edit: WeightEdit) { self.edit = edit }
 

@@ -50,12 +50,32 @@ public struct WeightEdit: Sendable {
         }
     }
 
+    /// ΔW += shiftᵀ, for a shift [keySize, valueSize] that is not thin.
+    mutating func append(shift: Matrix) {
+        precondition(shift.rows == keySize && shift.columns == valueSize, "a shift of \(shift.rows) × \(shift.columns) for a \(valueSize) × \(keySize) weight")
+        let folded = materialized()
+        parallelFor(valueSize, grain: 16) { value in
+            for key in 0..<keySize { folded[value, key] += shift[key, value] }
+        }
+        dense = folded
+        factors = nil
+    }
+
     /// rows ΔWᵀ [n, valueSize] for rows [n, keySize].
     public func applied(to rows: Matrix) -> Matrix {
         let result = Matrix(rows: rows.rows, columns: valueSize)
         if let dense { multiply(rows.operand, dense.transposed, into: result, accumulate: true) }
         if let factors {
             multiply(multiply(rows.operand, factors.keys.transposed).operand, factors.products.operand, into: result, accumulate: true)
+        }
+        return result
+    }
+
+    /// ΔWᵀ [keySize, valueSize].
+    public func transposedShift() -> Matrix {
+        let shift = materialized(), result = Matrix(uninitializedRows: keySize, columns: valueSize)
+        parallelFor(keySize, grain: 16) { key in
+            for value in 0..<valueSize { result[key, value] = shift[value, key] }
         }
         return result
     }

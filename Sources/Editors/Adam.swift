@@ -1,0 +1,35 @@
+import CKernels
+import TensorCore
+
+/// Adam (Kingma and Ba, arXiv 1412.6980) on the rows that this rank owns.
+public struct Adam: Sendable, Equatable {
+    public var rate: Float
+    public var beta1: Float = 0.9
+    public var beta2: Float = 0.999
+    public var epsilon: Float = 1e-8
+    /// Steps taken.
+    public var steps = 0
+
+    public init(rate: Float) { self.rate = rate }
+
+    /// One step of every parameter; gradients are left as they are. Afterwards only the owned rows of a value are current.
+    public mutating func step(_ parameters: [Parameter]) {
+        steps += 1
+        let correction1 = 1 - pow(Double(beta1), steps), correction2 = 1 - pow(Double(beta2), steps)
+        for parameter in parameters {
+            let owned = parameter.value.rows(parameter.ownedRows)
+            let block = 1 << 16
+            parallelFor((owned.count + block - 1) / block) { index in
+                let first = index * block, count = min(block, owned.count - first)
+                amend_adam(owned.pointer + first, parameter.firstMoment.pointer + first, parameter.secondMoment.pointer + first,
+                           parameter.gradient.pointer + first, count, rate, beta1, beta2, epsilon, correction1, correction2)
+            }
+        }
+    }
+
+    private func pow(_ base: Double, _ exponent: Int) -> Double {
+        var result = 1.0
+        for _ in 0..<exponent { result *= base }
+        return result
+    }
+}

@@ -1,0 +1,66 @@
+import TensorCore
+import Transformer
+
+/// How an editor is built: what the configuration says of its networks.
+public struct EditorOptions: Sendable, Equatable {
+    public var steps: Int
+    public var rank: Int
+    public var blocks: Int
+    public var innerLearningRate: Float
+    /// Step i has a network of its own, of rank / (i + 1); otherwise all steps share one.
+    public var hasNetworkPerStep: Bool
+    public var seed: UInt64
+
+    public init(steps: Int, rank: Int, blocks: Int, innerLearningRate: Float, hasNetworkPerStep: Bool, seed: UInt64) {
+        self.steps = steps
+        self.rank = rank
+        self.blocks = blocks
+        self.innerLearningRate = innerLearningRate
+        self.hasNetworkPerStep = hasNetworkPerStep
+        self.seed = seed
+    }
+}
+
+/// The hypernetworks of a set of edited modules: one for each step (or one for all) and module shape.
+public final class Editor {
+    /// The modules of one shape, in configuration order.
+    public struct Group: Sendable {
+        public let shape: ModuleShape
+        public let modules: [Int]  // indices among the edited modules
+    }
+
+    public let options: EditorOptions
+    public let groups: [Group]
+    private let networks: [[HyperNetwork]]  // [steps, or 1][groups]
+
+    /// `shapes` are those of the edited modules, in configuration order.
+    public init(_ options: EditorOptions, shapes: [ModuleShape], ownership: Ownership) {
+        self.options = options
+        var order: [ModuleShape] = []
+        for shape in shapes where !order.contains(shape) { order.append(shape) }
+        let groups = order.map { shape in Group(shape: shape, modules: shapes.indices.filter { shapes[$0] == shape }) }
+        self.groups = groups
+        var lane: UInt32 = 0
+        networks = (0..<(options.hasNetworkPerStep ? options.steps : 1)).map { step in
+            groups.map { group in
+                defer { lane += UInt32(options.blocks) }
+                return HyperNetwork(
+                    name: "step\(step).\(group.shape)", shape: group.shape, rank: options.rank / (step + 1), blocks: options.blocks,
+                    modules: group.modules.count, learningRate: options.innerLearningRate, seed: options.seed, lane: lane, ownership: ownership)
+            }
+        }
+    }
+
+    /// The networks of step `step`, one for each group.
+    public func networks(step: Int) -> [HyperNetwork] { networks[options.hasNetworkPerStep ? step : 0] }
+
+    /// Every network once, in canonical order.
+    public var allNetworks: [HyperNetwork] { networks.flatMap { $0 } }
+
+    /// Every parameter once, in canonical order: the order of norms, files and digests.
+    public var parameters: [Parameter] { allNetworks.flatMap(\.parameters) }
+
+    public func clearGradients() {
+        for parameter in parameters { parameter.gradient.fill(0) }
+    }
+}

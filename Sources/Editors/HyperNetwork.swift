@@ -1,0 +1,214 @@
+import CKernels
+import Foundation
+import LinearAlgebra
+import TensorCore
+
+/// The shape of an edited module: the widths of its input and output.
+public struct ModuleShape: Hashable, Sendable, CustomStringConvertible {
+    public let keySize: Int
+    public let valueSize: Int
+
+    public init(keySize: Int, valueSize: Int) {
+        self.keySize = keySize
+        self.valueSize = valueSize
+    }
+
+    public var description: String { "\(keySize)x\(valueSize)" }
+}
+
+/// The network that turns captured rows into value differences, for all modules of one shape (MALMEN, arXiv 2311.04661; EMSEdit,
+/// arXiv 2508.04012):
+///
+///     z ← normalise([u; δ]);  z ← z + scale ∘ max(0, z A B + bias) + shift, `blocks` times;  [ũ; δ̃] = z;  d = −η (u·ũ) δ̃
+///
+/// scale, shift, η and λ are each module's own. The derivative of max(0, x) at zero is one: B and bias start at zero and would
+/// never learn otherwise.
+///
+/// Legend: N rows, k keySize, v valueSize, w = k + v, r rank, M modules of this shape.
+public final class HyperNetwork {
+    public final class Block {
+        public let a: Parameter  // [w, r]
+        public let b: Parameter  // [r, w]
+        public let bias: Parameter  // [w]
+        public let scale: Parameter  // [M, w]
+        public let shift: Parameter  // [M, w]
+
+        init(name: String, width: Int, rank: Int, modules: Int, seed: UInt64, lane: UInt32, ownership: Ownership) {
+            let stream = RandomStream(seed: seed, purpose: .hypernetworkInitialization, lane: lane)
+            func parameter(_ suffix: String, _ shape: [Int], _ start: Parameter.Start) -> Parameter {
+                Parameter(name: "\(name).\(suffix)", shape: shape, start: start, ownership: ownership)
+            }
+            a = parameter("A", [width, rank], .normal(stream))
+            b = parameter("B", [rank, width], .constant(0))
+            bias = parameter("bias", [width], .constant(0))
+            scale = parameter("scale", [modules, width], .constant(1))
+            shift = parameter("shift", [modules, width], .constant(0))
+        }
+
+        var parameters: [Parameter] { [a, b, bias, scale, shift] }
+    }
+
+    public let shape: ModuleShape
+    public let rank: Int
+    public let modules: Int
+    public let blocks: [Block]
+    public let learningRates: Parameter  // [M]: η
+    public let logLambdas: Parameter  // [M]: log λ
+    public let moments: RunningMoments
+
+    /// `lane` is the number of this network's first block among all of the editor's: it selects the random stream.
+    public init(name: String, shape: ModuleShape, rank: Int, blocks: Int, modules: Int, learningRate: Float, seed: UInt64, lane: UInt32,
+                ownership: Ownership) {
+        self.shape = shape
+        self.rank = rank
+        self.modules = modules
+        let width = shape.keySize + shape.valueSize
+        self.blocks = (0..<blocks).map {
+            Block(name: "\(name).blocks.\($0)", width: width, rank: rank, modules: modules, seed: seed, lane: lane + UInt32($0), ownership: ownership)
+        }
+        learningRates = Parameter(name: "\(name).lr", shape: [modules], start: .constant(learningRate), ownership: ownership)
+        logLambdas = Parameter(name: "\(name).log_lambda", shape: [modules], start: .constant(0), ownership: ownership)
+        moments = RunningMoments(keySize: shape.keySize, valueSize: shape.valueSize)
+    }
+
+    public var width: Int { shape.keySize + shape.valueSize }
+    public var parameters: [Parameter] { blocks.flatMap(\.parameters) + [learningRates, logLambdas] }
+
+    /// λ of module `index`.
+    public func lambda(_ index: Int) -> Float { Float(exp(Double(logLambdas.value[0, index]))) }
+
+    /// What a forward pass over some rows leaves.
+    public struct Pass {
+        public let modules: [Int]  // of each row, among the modules of this shape
+        public let keys: Matrix  // [N, k]
+        public let inputs: [Matrix]  // of each block [N, w], then the last block's output
+        public let hidden: [Matrix]  // z A of each block [N, r]
+        public let preactivations: [Matrix]  // z A B + bias of each block [N, w]
+        public let valueDifferences: Matrix  // d [N, v]
+    }
+
+    /// What a backward pass over the same rows leaves for one block; the gradients of A and B are products of these over all rows.
+    public struct BlockRows {
+        public let gradient: Matrix  // [N, w]: ∂L/∂(z A B)
+        public let hiddenGradient: Matrix  // [N, r]: ∂L/∂(z A)
+    }
+
+    /// keys [N, k], gradients [N, v], already observed by `moments`. `keepsActivations` false frees them as it goes.
+    public func forward(keys: Matrix, gradients: Matrix, modules: [Int], keepsActivations: Bool) -> Pass {
+        precondition(modules.count == keys.rows, "\(modules.count) module indices for \(keys.rows) rows")
+        var z = moments.normalize(keys: keys, gradients: gradients)
+        var inputs: [Matrix] = [], hidden: [Matrix] = [], preactivations: [Matrix] = []
+        for block in blocks {
+            let h = multiply(z.operand, block.a.value.operand)
+            let pre = multiply(h.operand, block.b.value.operand)
+            let out = Matrix(uninitializedRows: z.rows, columns: width)
+            parallelFor(z.rows, grain: 4) { row in
+                amend_block_forward(out.row(row), z.row(row), pre.row(row), block.bias.value.pointer, block.scale.value.row(modules[row]),
+                                    block.shift.value.row(modules[row]), width)
+            }
+            if keepsActivations {
+                inputs.append(z)
+                hidden.append(h)
+                preactivations.append(pre)
+            }
+            z = out
+        }
+        inputs.append(z)
+        return Pass(modules: modules, keys: keys, inputs: inputs, hidden: hidden, preactivations: preactivations,
+                    valueDifferences: valueDifferencesForward(keys, z, modules))
+    }
+
+    /// d = −η (u·ũ) δ̃
+    private func valueDifferencesForward(_ keys: Matrix, _ z: Matrix, _ modules: [Int]) -> Matrix {
+        let differences = Matrix(rows: keys.rows, columns: shape.valueSize)
+        parallelFor(keys.rows, grain: 8) { row in
+            let along = amend_dot(keys.row(row), z.row(row), shape.keySize)
+            amend_axpy(differences.row(row), -learningRates.value[0, modules[row]] * along, z.row(row) + shape.keySize, shape.valueSize)
+        }
+        return differences
+    }
+
+    /// dz [N, w] of d's gradient E [N, v]: ∂ũ = −η (δ̃·E) u, ∂δ̃ = −η (u·ũ) E; and each row's share of ∂η = −(u·ũ)(δ̃·E).
+    private func valueDifferencesBackward(_ pass: Pass, _ gradient: Matrix) -> (dz: Matrix, learningRateShares: [Float]) {
+        let dz = Matrix(rows: gradient.rows, columns: width), z = pass.inputs[blocks.count]
+        var shares = [Float](repeating: 0, count: gradient.rows)
+        shares.withUnsafeMutableBufferPointer { buffer in
+            let shares = UncheckedSendable(buffer)
+            parallelFor(gradient.rows, grain: 8) { row in
+                let rate = learningRates.value[0, pass.modules[row]]
+                let along = amend_dot(pass.keys.row(row), z.row(row), shape.keySize)
+                let across = amend_dot(z.row(row) + shape.keySize, gradient.row(row), shape.valueSize)
+                amend_axpy(dz.row(row), -rate * across, pass.keys.row(row), shape.keySize)
+                amend_axpy(dz.row(row) + shape.keySize, -rate * along, gradient.row(row), shape.valueSize)
+                shares.value[row] = -along * across
+            }
+        }
+        return (dz, shares)
+    }
+
+    /// The gradients of a pass's vectors, summed over each of `slices` (ranges of its rows) apart so that they can be added up in
+    /// one fixed order wherever the slices were computed.
+    public struct VectorGradients {
+        /// Of each slice: bias, scale and shift of every block, then learning rates; see `HyperNetwork.add(vectors:)`.
+        public let slices: [Matrix]  // each [1, vectorCount]
+    }
+
+    /// Floats in a slice of `VectorGradients`.
+    public var vectorCount: Int { blocks.count * (1 + 2 * modules) * width + modules }
+
+    /// `gradient` [N, v] is ∂L/∂d of the pass's rows. Adds nothing to any parameter: see `accumulateMatrices` and `add(vectors:)`.
+    public func backward(_ pass: Pass, gradient: Matrix, slices: [Range<Int>]) -> (blocks: [BlockRows], vectors: VectorGradients) {
+        precondition(pass.hidden.count == blocks.count, "the pass kept no activations")
+        let (dz, shares) = valueDifferencesBackward(pass, gradient)
+        let vectors = slices.map { _ in Matrix(rows: 1, columns: vectorCount) }
+        for (slice, range) in zip(vectors, slices) {
+            for row in range { slice[0, vectorCount - modules + pass.modules[row]] += shares[row] }
+        }
+        var rows: [BlockRows] = []
+        for index in blocks.indices.reversed() {
+            let block = blocks[index], g = Matrix(uninitializedRows: dz.rows, columns: width)
+            parallelFor(slices.count) { slice in
+                let base = vectors[slice].pointer + index * (1 + 2 * modules) * width
+                for row in slices[slice] {
+                    let module = pass.modules[row]
+                    amend_block_backward(g.row(row), base + (1 + module) * width, base + (1 + modules + module) * width, base, dz.row(row),
+                                         pass.preactivations[index].row(row), block.scale.value.row(module), width)
+                }
+            }
+            let hiddenGradient = multiply(g.operand, block.b.value.transposed)
+            multiply(hiddenGradient.operand, block.a.value.transposed, into: dz, accumulate: true)
+            rows.append(BlockRows(gradient: g, hiddenGradient: hiddenGradient))
+        }
+        return (rows.reversed(), VectorGradients(slices: vectors))
+    }
+
+    /// Adds ∂L/∂A = zᵀ ∂h and ∂L/∂B = hᵀ g of one block to the rows that this rank owns, over all rows in canonical order.
+    public func accumulateMatrices(block index: Int, inputs: Matrix, hidden: Matrix, rows: BlockRows) {
+        let block = blocks[index]
+        multiply(inputs.transposed.rows(block.a.ownedRows), rows.hiddenGradient.operand, into: block.a.gradient, accumulate: true)
+        multiply(hidden.transposed.rows(block.b.ownedRows), rows.gradient.operand, into: block.b.gradient, accumulate: true)
+    }
+
+    /// Adds the sum over all slices of their `VectorGradients` to the owned rows of bias, scale, shift and learning rate.
+    public func add(vectors: Matrix) {
+        precondition(vectors.count == vectorCount, "\(vectors.count) floats of vector gradients, expected \(vectorCount)")
+        var offset = 0
+        func take(_ parameter: Parameter) {
+            let whole = Matrix(view: vectors, offset: offset, rows: parameter.value.rows, columns: parameter.value.columns)
+            parameter.gradient.add(whole.rows(parameter.ownedRows))
+            offset += parameter.value.count
+        }
+        for block in blocks {
+            take(block.bias)
+            take(block.scale)
+            take(block.shift)
+        }
+        take(learningRates)
+    }
+
+    /// Adds ∂L/∂log λ of each module.
+    public func add(logLambdaGradients: [Float]) {
+        guard !logLambdas.ownedRows.isEmpty else { return }
+        for (module, gradient) in logLambdaGradients.enumerated() { logLambdas.gradient[0, module] += gradient }
+    }
+}

@@ -1,0 +1,87 @@
+import TensorCore
+
+/// One learned tensor of a hypernetwork, whole on every rank; its gradient and Adam moments are kept only for the rows that
+/// this rank owns.
+///
+/// The rows are cut into `pieceCount` pieces, a number that depends on the configuration alone; a rank owns neighbouring
+/// pieces. Sums over a tensor run piece by piece, so they do not depend on who owns what.
+public final class Parameter {
+    /// The value before training, which the seed gives back at any time.
+    public enum Start: Sendable {
+        case constant(Float)
+        case normal(RandomStream)
+    }
+
+    public let name: String
+    public let shape: [Int]
+    public let start: Start
+    public let value: Matrix  // [rows, columns]; a vector has one row
+    public let pieceCount: Int
+    public let ownedPieces: Range<Int>
+    /// Of the owned rows.
+    public let gradient: Matrix
+    public let firstMoment: Matrix
+    public let secondMoment: Matrix
+
+    init(name: String, shape: [Int], start: Start, ownership: Ownership) {
+        precondition((1...2).contains(shape.count), "\(name) has \(shape.count) dimensions")
+        self.name = name
+        self.shape = shape
+        self.start = start
+        let rows = shape.count == 2 ? shape[0] : 1, columns = shape.last!
+        pieceCount = ownership.pieces
+        ownedPieces = ownership.owned
+        value = Matrix(uninitializedRows: rows, columns: columns)
+        let owned = Self.rows(ownership.owned, of: ownership.pieces, among: rows)
+        gradient = Matrix(rows: owned.count, columns: columns)
+        firstMoment = Matrix(rows: owned.count, columns: columns)
+        secondMoment = Matrix(rows: owned.count, columns: columns)
+        reset()
+    }
+
+    /// The rows of neighbouring pieces.
+    private static func rows(_ pieces: Range<Int>, of count: Int, among rows: Int) -> Range<Int> {
+        rows * pieces.lowerBound / count..<rows * pieces.upperBound / count
+    }
+
+    public func rows(ofPieces pieces: Range<Int>) -> Range<Int> { Self.rows(pieces, of: pieceCount, among: value.rows) }
+
+    public var ownedRows: Range<Int> { rows(ofPieces: ownedPieces) }
+
+    /// Back to the value before training.
+    public func reset() {
+        let columns = value.columns
+        parallelFor(value.rows, grain: max(1, 1 << 14 / max(1, columns))) { row in
+            fillStart(row * columns..<(row + 1) * columns, into: value.row(row))
+        }
+    }
+
+    /// The value before training of elements `range`, in row-major order.
+    public func fillStart(_ range: Range<Int>, into out: UnsafeMutablePointer<Float>) {
+        switch start {
+        case .constant(let constant): out.update(repeating: constant, count: range.count)
+        case .normal(let stream): stream.fillNormal(range, into: out)
+        }
+    }
+
+    /// Σ gradient² over piece `piece`, which this rank owns.
+    public func gradientSquares(ofPiece piece: Int) -> Double {
+        let rows = rows(ofPieces: piece..<piece + 1)
+        return gradient.rows(rows.lowerBound - ownedRows.lowerBound..<rows.upperBound - ownedRows.lowerBound).sumOfSquares
+    }
+}
+
+/// Which of a parameter's pieces a rank owns.
+public struct Ownership: Sendable, Equatable {
+    public let pieces: Int
+    public let owned: Range<Int>
+
+    public init(pieces: Int, owned: Range<Int>) {
+        precondition(pieces >= 1 && owned.lowerBound >= 0 && owned.upperBound <= pieces, "pieces \(owned) of \(pieces)")
+        self.pieces = pieces
+        self.owned = owned
+    }
+
+    /// One rank that owns everything.
+    public static func everything(pieces: Int) -> Ownership { Ownership(pieces: pieces, owned: 0..<pieces) }
+}

@@ -1,0 +1,75 @@
+import LinearAlgebra
+import TensorCore
+import Transformer
+
+/// The parameter shift S [k, v] that minimises ‖U S − D‖² + λ‖S‖² for keys U [n, k] and value differences D [n, v], and the
+/// gradient back through it (MALMEN, arXiv 2311.04661).
+///
+///     dual    (n ≤ k)   S = Uᵀ P,  P = (U Uᵀ + λI)⁻¹ D                 S stays two thin factors
+///     primal  (n > k)   S = (Uᵀ U + λI)⁻¹ Uᵀ D
+///
+/// Backward needs ∂L/∂S only through H: in the dual form H = U ∂L/∂S [n, v], in the primal H = ∂L/∂S [k, v] itself.
+public struct RidgeSolution: Sendable {
+    public enum Form: Sendable { case primal, dual }
+
+    public let keys: Matrix  // U [n, k]
+    public let lambda: Float
+    public let form: Form
+    private let factor: Cholesky
+    /// P [n, v] in the dual form, S [k, v] in the primal.
+    public let solution: Matrix
+
+    /// The form that a system of `rows` rows takes.
+    public static func form(rows: Int, keySize: Int) -> Form { rows > keySize ? .primal : .dual }
+
+    public init(keys: Matrix, differences: Matrix, lambda: Float) throws {
+        precondition(keys.rows == differences.rows, "\(keys.rows) keys and \(differences.rows) value differences")
+        self.keys = keys
+        self.lambda = lambda
+        form = Self.form(rows: keys.rows, keySize: keys.columns)
+        let gram: Matrix
+        switch form {
+        case .dual:
+            gram = multiply(keys.operand, keys.transposed)
+            solution = differences.copy()
+        case .primal:
+            gram = multiply(keys.transposed, keys.operand)
+            solution = multiply(keys.transposed, differences.operand)
+        }
+        for i in 0..<gram.rows { gram[i, i] += lambda }
+        factor = try Cholesky(inPlace: gram)
+        factor.solve(inPlace: solution)
+    }
+
+    /// The size of the H that `backward` takes.
+    public var rows: Int { solution.rows }
+
+    /// What the rows X [m, k] and Γ [m, v] of a backward pass add to H.
+    public func projected(keys x: Matrix, gradients: Matrix) -> Matrix {
+        switch form {
+        case .dual: multiply(multiply(keys.operand, x.transposed).operand, gradients.operand)
+        case .primal: multiply(x.transposed, gradients.operand)
+        }
+    }
+
+    /// What coefficient · ‖ΔW‖² adds to H, for all that `edit` carries: 2 · coefficient · U ΔWᵀ, or 2 · coefficient · ΔWᵀ.
+    public func projectedNormGradient(_ edit: WeightEdit, coefficient: Float) -> Matrix {
+        let h: Matrix
+        switch form {
+        case .dual: h = edit.applied(to: keys)
+        case .primal: h = edit.transposedShift()
+        }
+        h.scale(by: 2 * coefficient)
+        return h
+    }
+
+    /// E = ∂L/∂D [n, v] and ∂L/∂log λ, from H. Overwrites `h`.
+    public func backward(_ h: Matrix) -> (differences: Matrix, logLambda: Float) {
+        factor.solve(inPlace: h)
+        let logLambda = -lambda * Float(dot(h, solution))
+        switch form {
+        case .dual: return (h, logLambda)
+        case .primal: return (multiply(keys.operand, h.operand), logLambda)
+        }
+    }
+}
