@@ -33,8 +33,12 @@ import Testing
     @Test func vectorsFollowTheTree() throws {
         // Longer than the tiles in which vectors are summed, and of a length that is no multiple of theirs.
         let count = 2_500
-        let leaves = (0..<11).map { leaf in
-            (0..<count).map { index in Float((leaf * 7919 + index * 104_729) % 2003 - 1001) * (leaf % 3 == 0 ? 1e7 : 1e-3) }
+        let leaves: [[Float]] = (0..<11).map { leaf in
+            let scale: Float = leaf % 3 == 0 ? 1e7 : 1e-3
+            return (0..<count).map { index in
+                let value: Int = (leaf * 7919 + index * 104_729) % 2003 - 1001
+                return Float(value) * scale
+            }
         }
         let absent: Set = [2, 8, 9]
         var sum = [Float](repeating: .nan, count: count)
@@ -44,10 +48,10 @@ import Testing
                 parts, present: parts.map { $0 != nil }, count: count,
                 partition: ShardPartition(shards: 11, ranks: 1), into: &sum)
         }
-        let expected = (0..<count).map { index in
+        let expected: [Float] = (0..<count).map { index in
             SummationTree.combine(count: 11, leaf: { absent.contains($0) ? nil : leaves[$0][index] }, add: +) ?? 0
         }
-        let leftToRight = (0..<count).map { index in
+        let leftToRight: [Float] = (0..<count).map { index in
             leaves.indices.filter { !absent.contains($0) }.reduce(Float(0)) { $0 + leaves[$1][index] }
         }
         #expect(sum.map(\.bitPattern) == expected.map(\.bitPattern))
