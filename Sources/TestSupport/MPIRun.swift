@@ -53,7 +53,7 @@ public func run(
     process.standardInput = FileHandle.nullDevice
     process.standardOutput = try fileForWriting(output)
     process.standardError = try fileForWriting(errors)
-    try process.run()
+    try withoutBlockedSignals { try process.run() }
     let ended = wait(for: process, seconds: timeoutSeconds)
     if !ended { kill(process) }
     let result = ProgramResult(
@@ -75,6 +75,15 @@ public func builtProgram(_ name: String) throws -> URL {
         throw ProgramFailure(description: "no program '\(name)' next to the tests: \(program.path)")
     }
     return program
+}
+
+/// The threads that run tests block all signals, and a process inherits that: it would not notice a SIGTERM.
+private func withoutBlockedSignals(_ start: () throws -> Void) rethrows {
+    var (none, previous) = (sigset_t(), sigset_t())
+    sigemptyset(&none)
+    pthread_sigmask(SIG_SETMASK, &none, &previous)
+    defer { pthread_sigmask(SIG_SETMASK, &previous, nil) }
+    try start()
 }
 
 private func fileForWriting(_ file: URL) throws -> FileHandle {

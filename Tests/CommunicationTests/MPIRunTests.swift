@@ -74,6 +74,13 @@ import Testing
         #expect(result.status == 3 && result.errors == "facts.json: not JSON\n")
     }
 
+    @Test func aProgramUnderTestReceivesSignals() throws {
+        let start = Date()
+        let sleep = URL(fileURLWithPath: "/bin/sleep")
+        #expect(throws: ProgramFailure.self) { try run(program: sleep, arguments: ["60"], timeoutSeconds: 1) }
+        #expect(Date().timeIntervalSince(start) < 9, "SIGTERM was ignored")
+    }
+
     @Test func aHangIsKilled() throws {
         let start = Date()
         #expect(throws: ProgramFailure.self) { try probe(ranks: 2, "failures", "hang-on-last", timeoutSeconds: 4) }
