@@ -52,5 +52,9 @@ let package = Package(
                 "Training", "Evaluation", "Reporting", "Checkpointing",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
+        // Tests
+        .target(name: "TestSupport"),
+        .executableTarget(name: "CommunicationProbe", dependencies: ["Communication", "TensorCore"]),
+        .testTarget(name: "CommunicationTests", dependencies: ["Communication", "CommunicationProbe", "TestSupport"]),
     ]
 )
