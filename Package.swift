@@ -52,5 +52,8 @@ let package = Package(
                 "Training", "Evaluation", "Reporting", "Checkpointing",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
+        .testTarget(
+            name: "WeightFilesTests", dependencies: ["WeightFiles", "TensorCore"], exclude: ["make_fixtures.py"],
+            resources: [.copy("Fixtures")]),
     ]
 )
