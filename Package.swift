@@ -33,7 +33,7 @@ let package = Package(
         .target(name: "Editors", dependencies: ["CKernels", "TensorCore", "LinearAlgebra", "Transformer"]),
         .target(
             name: "Checkpointing",
-            dependencies: ["CZstd", "TensorCore", "Communication", .product(name: "Crypto", package: "swift-crypto")]),
+            dependencies: ["CZstd", "CKernels", "TensorCore", .product(name: "Crypto", package: "swift-crypto")]),
         // 5
         .target(
             name: "Training",
@@ -56,5 +56,14 @@ let package = Package(
         .target(name: "TestSupport"),
         .executableTarget(name: "CommunicationProbe", dependencies: ["Communication", "TensorCore"]),
         .testTarget(name: "CommunicationTests", dependencies: ["Communication", "CommunicationProbe", "TestSupport"]),
+        .testTarget(
+            name: "WeightFilesTests", dependencies: ["WeightFiles", "TensorCore"], exclude: ["make_fixtures.py"],
+            resources: [.copy("Fixtures")]),
+        .testTarget(name: "DatasetsTests", dependencies: ["Datasets", "TensorCore"], resources: [.copy("Fixtures")]),
+        .testTarget(
+            name: "CheckpointingTests",
+            dependencies: ["Checkpointing", "TensorCore", .product(name: "Crypto", package: "swift-crypto")]),
+        .testTarget(name: "ConfigurationTests", dependencies: ["Configuration"]),
+        .testTarget(name: "ReportingTests", dependencies: ["Reporting"]),
     ]
 )

@@ -1,0 +1,82 @@
+import Foundation
+import TensorCore
+
+/// A model directory in Hugging Face's layout: `model.safetensors`, or, where that is absent,
+/// `model.safetensors.index.json` and the files (shards) that it names beside it.
+public struct SafetensorsDirectory: WeightSource {
+    /// The directory.
+    public let path: String
+    private let table: TensorTable
+
+    public var tensorNames: [String] { table.names }
+    public func tensor(_ name: String) -> StoredTensor? { table[name] }
+
+    /// Throws `BadInput` where neither file exists, the index is malformed, or a shard is missing, malformed, outside the
+    /// directory, or without a tensor that the index says it has. Tensors that the index does not name are left out.
+    public init(directory: String) throws {
+        path = directory
+        let single = directory + "/model.safetensors"
+        let index = directory + "/model.safetensors.index.json"
+        if FileManager.default.fileExists(atPath: single) {
+            let file = try SafetensorsFile(path: single)
+            table = try Self.table(of: file.tensorNames.map { ($0, file) })
+        } else if FileManager.default.fileExists(atPath: index) {
+            table = try Self.table(of: Self.placements(index: index, directory: directory))
+        } else {
+            let found = FileManager.default.fileExists(atPath: directory)
+            throw BadInput(
+                directory,
+                found ? "holds neither model.safetensors nor model.safetensors.index.json" : "there is no such directory")
+        }
+    }
+
+    private static func table(of placements: [(name: String, shard: SafetensorsFile)]) throws -> TensorTable {
+        var table = TensorTable()
+        for (name, shard) in placements { try table.add(try shard.require(name)) }
+        return table
+    }
+
+    /// Every tensor's shard, sorted by name; each shard is opened once.
+    private static func placements(index: String, directory: String) throws -> [(name: String, shard: SafetensorsFile)] {
+        let shardNames = try weightMap(index: index)
+        var shards: [String: SafetensorsFile] = [:]
+        for shardName in Set(shardNames.values).sorted() {
+            shards[shardName] = try SafetensorsFile(path: directory + "/" + shardName)
+        }
+        return shardNames.keys.sorted().compactMap { name in
+            shardNames[name].flatMap { shards[$0] }.map { (name, $0) }
+        }
+    }
+
+    /// The index's `weight_map`: tensor name → name of its shard, checked to be a plain file name.
+    private static func weightMap(index: String) throws -> [String: String] {
+        let file = try MappedFile.open(index)
+        guard file.bytes.count <= largestIndex else {
+            throw BadInput(index, "has \(file.bytes.count) bytes; at most \(largestIndex) are allowed")
+        }
+        var map: [String: String]?
+        var scanner = JSONScanner(file.bytes, path: index, subject: "index")
+        try scanner.object { scanner, key in
+            guard key == "weight_map" else { return try scanner.skipValue() }
+            var found: [String: String] = [:]
+            try scanner.object { scanner, name in
+                let shard = try scanner.string()
+                guard isPlainFileName(shard) else {
+                    throw BadInput(
+                        index, "weight_map puts \(quoted(name)) into \(quoted(shard)); expected a file name in the same directory")
+                }
+                found[name] = shard
+            }
+            map = found
+        }
+        try scanner.finish()
+        guard let map, !map.isEmpty else { throw BadInput(index, "has no weight_map, or an empty one") }
+        return map
+    }
+
+    private static let largestIndex = 100_000_000
+
+    private static func isPlainFileName(_ name: String) -> Bool {
+        !name.isEmpty && name != "." && name != ".." && !name.unicodeScalars.contains { $0 == "/" || $0.value < 0x20 }
+    }
+}
