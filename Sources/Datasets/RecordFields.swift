@@ -1,0 +1,100 @@
+/// What is wrong with a record; `DatasetFile` adds which one it is.
+struct RecordError: Error {
+    let problem: String
+
+    init(_ problem: String) { self.problem = problem }
+}
+
+/// The members of a JSON object, taken out by key with their type checked. The last of several members with the same
+/// key counts, as in Python; `null` is a value of the wrong type where text is needed, and nothing where it may be absent.
+struct RecordFields {
+    private let members: [JSONValue.Member]
+    /// The keys that lead here, each followed by a dot.
+    private let prefix: String
+
+    init(_ members: [JSONValue.Member], prefix: String = "") {
+        self.members = members
+        self.prefix = prefix
+    }
+
+    func has(_ key: String) -> Bool { value(key) != nil }
+
+    func object(_ key: String) throws -> RecordFields {
+        let found = try required(key)
+        guard case .object(let members) = found else { throw wrongType(key, expected: "an object", found) }
+        return RecordFields(members, prefix: "\(prefix)\(key).")
+    }
+
+    /// Text that is not blank.
+    func text(_ key: String) throws -> String {
+        let found = try required(key)
+        guard case .text(let text) = found else { throw wrongType(key, expected: "text", found) }
+        return try notBlank(text, key)
+    }
+
+    /// Text that is not blank, without its leading white space.
+    func answer(_ key: String) throws -> String { droppingLeadingSpace(try text(key)) }
+
+    /// Text, empty text included, or nil if it is absent or null.
+    func optionalText(_ key: String) throws -> String? {
+        switch value(key) {
+        case nil, .null: return nil
+        case .text(let text): return text
+        case .some(let found): throw wrongType(key, expected: "text", found)
+        }
+    }
+
+    /// At least one text, none of them blank; a lone text counts as a list of one.
+    func texts(_ key: String) throws -> [String] {
+        if case .text = value(key) { return [try text(key)] }
+        let texts = try listOfTexts(key)
+        guard !texts.isEmpty else { throw RecordError("'\(prefix)\(key)' is empty; expected at least one text") }
+        return texts
+    }
+
+    /// Texts, none of them blank; possibly none at all.
+    func listOfTexts(_ key: String) throws -> [String] {
+        let found = try required(key)
+        guard case .array(let elements) = found else { throw wrongType(key, expected: "a list of text", found) }
+        return try elements.enumerated().map { index, element in
+            guard case .text(let text) = element else { throw wrongType("\(key)[\(index)]", expected: "text", element) }
+            return try notBlank(text, "\(key)[\(index)]")
+        }
+    }
+
+    /// A number's or text's characters, or nil if it is absent or null.
+    func identifier(_ key: String) throws -> String? {
+        switch value(key) {
+        case nil, .null: return nil
+        case .text(let text): return text
+        case .number(let digits): return digits
+        case .some(let found): throw wrongType(key, expected: "a number or text", found)
+        }
+    }
+
+    /// The error for a record without any of these keys; names the keys it has.
+    func missing(_ wanted: String...) -> RecordError {
+        let wanted = wanted.map { "'\(prefix)\($0)'" }.joined(separator: " or ")
+        let keys = members.prefix(8).map { "'\(excerpt($0.key))'" }.joined(separator: ", ")
+        let more = members.count > 8 ? ", …" : ""
+        return RecordError("has no \(wanted); \(keys.isEmpty ? "it is empty" : "its keys are \(keys)\(more)")")
+    }
+
+    private func value(_ key: String) -> JSONValue? {
+        members.last { $0.key.utf8.elementsEqual(key.utf8) }?.value
+    }
+
+    private func required(_ key: String) throws -> JSONValue {
+        guard let found = value(key) else { throw missing(key) }
+        return found
+    }
+
+    private func notBlank(_ text: String, _ key: String) throws -> String {
+        guard !isBlank(text) else { throw RecordError("'\(prefix)\(key)' is blank; expected text") }
+        return text
+    }
+
+    private func wrongType(_ key: String, expected: String, _ found: JSONValue) -> RecordError {
+        RecordError("'\(prefix)\(key)' should be \(expected), is \(found.kind)")
+    }
+}
