@@ -33,7 +33,7 @@ let package = Package(
         .target(name: "Editors", dependencies: ["CKernels", "TensorCore", "LinearAlgebra", "Transformer"]),
         .target(
             name: "Checkpointing",
-            dependencies: ["CZstd", "TensorCore", "Communication", .product(name: "Crypto", package: "swift-crypto")]),
+            dependencies: ["CZstd", "CKernels", "TensorCore", .product(name: "Crypto", package: "swift-crypto")]),
         // 5
         .target(
             name: "Training",
@@ -52,5 +52,6 @@ let package = Package(
                 "Training", "Evaluation", "Reporting", "Checkpointing",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
+        .testTarget(name: "CheckpointingTests", dependencies: ["Checkpointing", "TensorCore"]),
     ]
 )

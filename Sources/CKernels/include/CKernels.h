@@ -1,2 +1,3 @@
 #pragma once
 #include "gemm.h"
+#include "planes.h"
