@@ -52,6 +52,8 @@ let package = Package(
                 "Training", "Evaluation", "Reporting", "Checkpointing",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
-        .testTarget(name: "CheckpointingTests", dependencies: ["Checkpointing", "TensorCore"]),
+        .testTarget(
+            name: "CheckpointingTests",
+            dependencies: ["Checkpointing", "TensorCore", .product(name: "Crypto", package: "swift-crypto")]),
     ]
 )

@@ -85,7 +85,8 @@ public struct LoadedCheckpoint {
             let wanted = chunk.elements.clamped(to: elements)
             let first = (wanted.lowerBound - chunk.elements.lowerBound) * width
             let part = UnsafeRawBufferPointer(rebasing: whole[first..<first + wanted.count * width])
-            (target + (wanted.lowerBound - elements.lowerBound) * width).copyMemory(from: part.baseAddress!, byteCount: part.count)
+            let place = target + (wanted.lowerBound - elements.lowerBound) * width
+            UnsafeMutableRawBufferPointer(start: place, count: part.count).copyMemory(from: part)
         }
     }
 }
