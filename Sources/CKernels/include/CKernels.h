@@ -2,4 +2,5 @@
 #include "dequantize.h"
 #include "gemm.h"
 #include "kernels.h"
+#include "planes.h"
 #include "pool.h"

@@ -1,0 +1,105 @@
+import TensorCore
+
+/// The type of a tensor's elements, stored little-endian.
+public enum StateElement: String, Sendable, CaseIterable {
+    case f32, f64, i64, u8
+
+    /// Bytes of one element.
+    public var width: Int {
+        switch self {
+        case .u8: 1
+        case .f32: 4
+        case .f64, .i64: 8
+        }
+    }
+}
+
+/// What a checkpoint says about a tensor apart from its values: the same for any number of ranks.
+public struct TensorLayout: Sendable, Equatable {
+    public let name: String
+    public let shape: [Int]
+    public let elementType: StateElement
+    /// Contiguous element ranges, in order, that together cover the tensor.
+    public let pieces: [Range<Int>]
+
+    /// The number of elements: the product of the shape, checked when the layout was made.
+    public let elementCount: Int
+    public var byteCount: Int { elementCount * elementType.width }
+
+    /// Throws `BadInput` at `location` unless the shape's product fits and the pieces cover it in order.
+    init(name: String, shape: [Int], elementType: StateElement, pieces: [Range<Int>], location: String) throws {
+        var count = 1
+        for extent in shape {
+            let (product, overflow) = count.multipliedReportingOverflow(by: extent)
+            guard extent >= 0, !overflow else { throw BadInput(location, "'\(name)' has the impossible shape \(shape)") }
+            count = product
+        }
+        guard !count.multipliedReportingOverflow(by: elementType.width).overflow else {
+            throw BadInput(location, "'\(name)' has the impossible shape \(shape)")
+        }
+        var end = 0
+        for piece in pieces {
+            guard piece.lowerBound == end else {
+                throw BadInput(location, "'\(name)' has a piece from element \(piece.lowerBound), expected one from \(end)")
+            }
+            end = piece.upperBound
+        }
+        guard end == count else {
+            throw BadInput(location, "the pieces of '\(name)' cover \(end) elements, its shape \(shape) has \(count)")
+        }
+        (self.name, self.shape, self.elementType, self.pieces) = (name, shape, elementType, pieces)
+        elementCount = count
+    }
+
+    /// For messages: "f32 [576, 1536]".
+    public var typeAndShape: String { "\(elementType.rawValue) \(shape)" }
+}
+
+/// One tensor of the state to save, and how to get at its values.
+///
+/// The closures may be called from background threads, several at once when the store uses several threads, from
+/// `begin` until `finish` returns: what they read must not change in that time.
+public struct StateTensor {
+    /// Unique in the state, e.g. "network.step0.576x1536.blocks.0.A".
+    public let name: String
+    /// All extents ≥ 0. An empty shape is a scalar: one element.
+    public let shape: [Int]
+    public let elementType: StateElement
+    /// Canonical pieces: contiguous element ranges, in order, that cover the tensor and never depend on the number of
+    /// ranks (V slices, or just one). Pieces may be empty.
+    public let pieces: [Range<Int>]
+    /// The rank that holds a piece (sharded optimizer state), or nil if every rank holds it. In the latter case the
+    /// state's chunk i is written by rank i mod R.
+    public let holder: (Int /*piece*/) -> Int?
+    /// The bytes of a range of elements within a piece. Called only on a rank that holds the piece; they must stay
+    /// valid until `finish` returns.
+    public let bytes: (Range<Int>) -> UnsafeRawBufferPointer
+    /// Fills a buffer with the seeded initial values of a range of elements, to XOR with: a parameter that has not
+    /// moved then costs nothing. nil: there is none. Reading needs the same reference.
+    public let reference: ((Range<Int>, UnsafeMutableRawBufferPointer) -> Void)?
+
+    /// `pieces` defaults to one piece with everything; `holder` to "every rank holds everything".
+    public init(
+        name: String, shape: [Int], elementType: StateElement, pieces: [Range<Int>]? = nil,
+        holder: @escaping (Int) -> Int? = { _ in nil },
+        bytes: @escaping (Range<Int>) -> UnsafeRawBufferPointer,
+        reference: ((Range<Int>, UnsafeMutableRawBufferPointer) -> Void)? = nil
+    ) {
+        self.name = name
+        self.shape = shape
+        self.elementType = elementType
+        self.pieces = pieces ?? [0..<shape.reduce(1, *)]
+        self.holder = holder
+        self.bytes = bytes
+        self.reference = reference
+    }
+
+    /// The layout; shape and pieces that do not fit each other are the programmer's mistake.
+    var layout: TensorLayout {
+        do {
+            return try TensorLayout(name: name, shape: shape, elementType: elementType, pieces: pieces, location: "state")
+        } catch {
+            preconditionFailure("\(error)")
+        }
+    }
+}
