@@ -52,5 +52,8 @@ let package = Package(
                 "Training", "Evaluation", "Reporting", "Checkpointing",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
+        // tests
+        .testTarget(name: "ConfigurationTests", dependencies: ["Configuration"]),
+        .testTarget(name: "ReportingTests", dependencies: ["Reporting"]),
     ]
 )
