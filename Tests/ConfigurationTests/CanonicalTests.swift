@@ -1,0 +1,99 @@
+import Configuration
+import Testing
+
+@Suite struct CanonicalTests {
+    @Test func canonicalTextIsThisText() throws {
+        #expect(try configuration(minimal, "data.train.path=t", "editor.meta_learning_rate=0.00001").canonicalText == """
+            checkpoint:
+              directory: "runs/quickstart"
+              every: 10
+              keep: 3
+              keep_every: 0
+            data:
+              batches: 10
+              edits_per_batch: 20
+              micro_batch: 4
+              train:
+                format: counterfact
+                path: "t"
+            editor:
+              back_depth: 10
+              blocks: 4
+              inner_learning_rate: 0.001
+              locality_weight: 0.6
+              max_gradient_norm: 1.0
+              meta_learning_rate: 1e-05
+              method: emsedit
+              mode: sequential
+              modules: ["a.1-2.b"]
+              rank: 1024
+              regularization: 0.25
+              steps: 2
+              time_decay: 0.95
+            evaluation:
+              batches: 10
+              edits_per_batch: 20
+              normalizer: online
+            model:
+              path: "m"
+            run:
+              reduction: ordered
+              seed: 1
+              shards: 8
+              threads: auto
+            training:
+              clip: accumulated
+              passes: 1
+              update_every: sequence
+
+            """)
+    }
+
+    @Test func canonicalTextReadsBackAsTheSameConfiguration() throws {
+        let overrides = [
+            "model.path=a\"b\\c é \u{2028}\u{85}\u{FEFF}😀 #: [x]", "editor.modules=['null', \"~\", '1']", "run.seed=9223372036854775807",
+            "run.threads=2", "training.update_every=3", "editor.time_decay=0.1", "editor.meta_learning_rate=1.17549436e-38",
+            "editor.regularization=-0.0", "editor.max_gradient_norm=3.4e38", "data.evaluation.path=null.json",
+            "evaluation.batches=3", "checkpoint.keep_every=5", "editor.method=rledit",
+        ]
+        // The next-line character counts as a control character and is refused, so it goes in no path.
+        let usable = overrides.map { $0.replacing("\u{85}", with: "") }
+        let original = try RunConfiguration(text: minimal, source: "x.yaml", overrides: usable)
+        let again = try RunConfiguration(text: original.canonicalText, source: "y.yaml")
+        #expect(again == original)
+        #expect(again.canonicalText == original.canonicalText)
+        #expect(again.model.path.unicodeScalars.elementsEqual(original.model.path.unicodeScalars))
+    }
+
+    @Test func identityChangesExactlyWithWhatDeterminesTraining() throws {
+        let original = try configuration(minimal, "data.train.path=t")
+        let without = [
+            "model.path=x", "data.evaluation.path=x", "evaluation.batches=1", "evaluation.normalizer=frozen",
+            "checkpoint.every=1", "checkpoint.directory=x", "run.threads=1",
+        ]
+        for override in without {
+            let changed = try configuration(minimal, "data.train.path=t", override)
+            #expect(changed != original && changed.trainingIdentity == original.trainingIdentity, "\(override)")
+        }
+        let with = [
+            "editor.steps=3", "editor.modules=[a]", "editor.time_decay=0.5", "data.train.path=x", "data.batches=1",
+            "data.micro_batch=1", "training.clip=update", "training.update_every=10", "run.seed=2", "run.shards=4",
+            "run.reduction=fast",
+        ]
+        for override in with {
+            let changed = try configuration(minimal, "data.train.path=t", override)
+            #expect(changed.trainingIdentity != original.trainingIdentity, "\(override)")
+            #expect(try changed.trainingDifferences(from: original.trainingIdentity).count == 1, "\(override)")
+        }
+    }
+
+    @Test func differencesNameTheKeysAndBothValues() throws {
+        let there = try configuration(minimal, "data.train.path=t", "editor.modules=[a, b]").trainingIdentity
+        let here = try configuration(minimal, "editor.modules=[a]", "run.seed=2", "run.threads=9")
+        #expect(try here.trainingDifferences(from: there) == [
+            "data.train.format: counterfact there, not set here", "data.train.path: t there, not set here",
+            "editor.modules[1]: b there, not set here", "run.seed: 1 there, 2 here",
+        ])
+        #expect(try here.trainingDifferences(from: here.trainingIdentity).isEmpty)
+    }
+}

@@ -1,0 +1,96 @@
+import Configuration
+import Foundation
+import Testing
+
+/// The least that a configuration must say.
+let minimal = "model: {path: m}\neditor: {modules: [a.1-2.b]}\n"
+
+func configuration(_ text: String, _ overrides: String..., source: String = "quickstart.yaml") throws -> RunConfiguration {
+    try RunConfiguration(text: text, source: source, overrides: overrides)
+}
+
+@Suite struct LoadingTests {
+    static let quickstart = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent().appendingPathComponent("Configs/quickstart.yaml").path
+
+    @Test func quickstartSaysWhatTheDesignSays() throws {
+        let quickstart = try RunConfiguration.load(path: Self.quickstart)
+        #expect(quickstart.model.path == "models/smollm2-135m")
+        let editor = quickstart.editor
+        #expect(editor.method == .emsedit && editor.mode == .sequential && editor.steps == 2)
+        #expect(editor.modules == ["model.layers.11-15.mlp.gate_proj", "model.layers.18-24.mlp.up_proj"])
+        #expect(editor.rank == 1024 && editor.blocks == 4 && editor.backDepth == 10)
+        #expect(editor.innerLearningRate == 1e-3 && editor.metaLearningRate == 1e-5)
+        #expect(editor.regularization == 0.25 && editor.maxGradientNorm == 1)
+        #expect(editor.localityWeight == 0.6 && editor.timeDecay == 0.95)
+        let data = quickstart.data
+        #expect(data.train?.path == "Configs/data/world-facts-train.json" && data.train?.format == .counterfact)
+        #expect(data.evaluation?.path == "Configs/data/world-facts-eval.json")
+        #expect(data.editsPerBatch == 20 && data.batches == 10 && data.microBatch == 4)
+        #expect(quickstart.training.passes == 1 && quickstart.training.updateEvery == .sequence)
+        #expect(quickstart.training.clip == .accumulated)
+        #expect(quickstart.evaluation.batches == 10 && quickstart.evaluation.normalizer == .online)
+        #expect(quickstart.checkpoint.directory == "runs/quickstart" && quickstart.checkpoint.every == 10)
+        #expect(quickstart.checkpoint.keep == 3 && quickstart.checkpoint.keepEvery == 0)
+        #expect(quickstart.run.seed == 1 && quickstart.run.shards == 8)
+        #expect(quickstart.run.reduction == .ordered && quickstart.run.threads == .auto)
+    }
+
+    @Test func whatQuickstartSaysIsTheDefault() throws {
+        let quickstart = try RunConfiguration.load(path: Self.quickstart)
+        let modules = "[\(quickstart.editor.modules.joined(separator: ","))]"
+        let least = try configuration(
+            "", "model.path=models/smollm2-135m", "editor.modules=\(modules)",
+            "data.train.path=Configs/data/world-facts-train.json",
+            "data.evaluation.path=Configs/data/world-facts-eval.json")
+        #expect(least == quickstart)
+        #expect(least.canonicalText == quickstart.canonicalText)
+    }
+
+    @Test func defaultsThatFollowOtherKeys() throws {
+        #expect(try configuration(minimal, "editor.mode=batch").editor.regularization == 0.5)
+        #expect(try configuration(minimal, "editor.mode=batch", "editor.regularization=0").editor.regularization == 0)
+        let data = try configuration(minimal, "data.batches=7", "data.edits_per_batch=3").evaluation
+        #expect(data.batches == 7 && data.editsPerBatch == 3)
+        #expect(try configuration(minimal, source: "a/b.c/llama.8b.yaml").checkpoint.directory == "runs/llama.8b")
+        #expect(try configuration(minimal, source: "..").checkpoint.directory == "runs/run")
+    }
+
+    @Test func whatACommandNeedsIsAskedForByIt() throws {
+        let none = try configuration(minimal + "data: {train: }\n")
+        #expect(throws: ConfigurationError(
+            location: "quickstart.yaml", keyPath: "data.train.path", problem: "amend train needs it, and it is not set")
+        ) { try none.trainingSplit(neededBy: "amend train") }
+        #expect(throws: ConfigurationError.self) { try none.evaluationSplit(neededBy: "amend evaluate") }
+        let given = try configuration(minimal, "data.evaluation.path=e", "data.evaluation.format=zsre")
+        #expect(try given.evaluationSplit(neededBy: "amend evaluate").format == .zsre)
+    }
+
+    @Test(arguments: [
+        ("editor.meta_learning_rate=1e-5", 1e-5), ("editor.meta_learning_rate=1E-5", 1e-5),
+        ("editor.meta_learning_rate=.5", 0.5), ("editor.meta_learning_rate=+2.", 2),
+        ("editor.meta_learning_rate=1_000.5", 1000.5), ("editor.meta_learning_rate= 3 ", 3),
+    ])
+    func numbersAsPeopleWriteThem(override: String, value: Double) throws {
+        #expect(try configuration(minimal, override).editor.metaLearningRate == value)
+    }
+
+    @Test func wordsThatYAMLTakesForSomethingElseStayText() throws {
+        let text = "model: {path: no}\neditor: {modules: [1.0, yes, 0x10, \"null\", 2001-01-01]}\ncheckpoint: {directory: 017}\n"
+        let read = try configuration(text)
+        #expect(read.model.path == "no" && read.checkpoint.directory == "017")
+        #expect(read.editor.modules == ["1.0", "yes", "0x10", "null", "2001-01-01"])
+    }
+
+    @Test func overridesApplyInOrderAndBeforeValidation() throws {
+        let broken = "model: {path: m}\neditor: {modules: [a], steps: two}\n"
+        let read = try configuration(
+            broken, "editor.steps=3", "editor.steps = 4", "model.path=a: b #c", "run.seed=9223372036854775807",
+            "training.update_every=1_0", "run.threads=3", "editor.modules=[\"x\", y]", "checkpoint.directory='q'",
+            "editor.rank=null")
+        #expect(read.editor.steps == 4 && read.editor.modules == ["x", "y"] && read.editor.rank == 1024)
+        #expect(read.model.path == "a: b #c" && read.checkpoint.directory == "q")
+        #expect(read.run.seed == 1 << 63 - 1 && read.run.threads == .count(3))
+        #expect(read.training.updateEvery == .batches(10))
+    }
+}
