@@ -91,6 +91,11 @@ public final class HyperNetwork {
     public struct BlockRows {
         public let gradient: Matrix  // [N, w]: ∂L/∂(z A B)
         public let hiddenGradient: Matrix  // [N, r]: ∂L/∂(z A)
+
+        public init(gradient: Matrix, hiddenGradient: Matrix) {
+            self.gradient = gradient
+            self.hiddenGradient = hiddenGradient
+        }
     }
 
     /// keys [N, k], gradients [N, v], already observed by `moments`. `keepsActivations` false frees them as it goes.

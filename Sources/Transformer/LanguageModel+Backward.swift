@@ -7,6 +7,12 @@ public struct ModuleRows {
     public let module: Int  // index among the model's edited modules
     public let keys: Matrix  // [R, keySize]
     public let gradients: Matrix  // [R, valueSize], of the loss with respect to the output
+
+    public init(module: Int, keys: Matrix, gradients: Matrix) {
+        self.module = module
+        self.keys = keys
+        self.gradients = gradients
+    }
 }
 
 extension LanguageModel {

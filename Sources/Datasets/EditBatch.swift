@@ -1,0 +1,52 @@
+import TensorCore
+import Tokenizers
+
+/// The prompts of one edit batch as micro-batches of token sequences: what to edit, the rephrasings that should follow, and
+/// unrelated prompts that should not. Each kind is sorted by length, longest first (stable), then cut into micro-batches.
+public struct EditBatch: Sendable {
+    public let edits: [[TokenSequence]]
+    public let rephrasings: [[TokenSequence]]
+    public let unrelated: [[TokenSequence]]
+    public let editCount: Int
+
+    /// Takes each record's prompt, its first rephrasing and its first neighbour.
+    public init(records: [EditRecord], tokenizer: Tokenizer, microBatch: Int) throws {
+        func sequence(_ prompt: String, _ answer: String, _ record: EditRecord) throws -> TokenSequence {
+            try TokenSequence(prompt: prompt, answer: answer, tokenizer: tokenizer, of: record)
+        }
+        self.init(
+            edits: Self.cut(try records.map { try sequence($0.prompt, $0.target, $0) }, microBatch),
+            rephrasings: Self.cut(try records.compactMap { record in
+                try record.rephrasings.first.map { try sequence($0, record.target, record) }
+            }, microBatch),
+            unrelated: Self.cut(try records.compactMap { record in
+                try record.neighbors.first.map { try sequence($0.prompt, $0.answer, record) }
+            }, microBatch))
+    }
+
+    /// Micro-batches as they are.
+    public init(edits: [[TokenSequence]], rephrasings: [[TokenSequence]], unrelated: [[TokenSequence]]) {
+        self.edits = edits
+        self.rephrasings = rephrasings
+        self.unrelated = unrelated
+        editCount = edits.reduce(0) { $0 + $1.count }
+    }
+
+    private static func cut(_ sequences: [TokenSequence], _ size: Int) -> [[TokenSequence]] {
+        let sorted = sequences.enumerated().sorted {
+            ($1.element.fedCount, $0.offset) < ($0.element.fedCount, $1.offset)
+        }.map(\.element)
+        return stride(from: 0, to: sorted.count, by: size).map { Array(sorted[$0..<min(sorted.count, $0 + size)]) }
+    }
+}
+
+extension TokenSequence {
+    /// Prompt ids with the tokenizer's special prefix, then the ids of " " + answer without specials.
+    public init(prompt: String, answer: String, tokenizer: Tokenizer, of record: EditRecord) throws {
+        let promptIDs = tokenizer.encode(prompt, addSpecialTokens: true), answerIDs = tokenizer.encodeContinuation(answer)
+        guard !promptIDs.isEmpty, !answerIDs.isEmpty else {
+            throw BadInput("edit '\(record.id)'", "the \(promptIDs.isEmpty ? "prompt '\(prompt)'" : "answer '\(answer)'") has no tokens")
+        }
+        self.init(prompt: promptIDs, answer: answerIDs)
+    }
+}
