@@ -45,11 +45,17 @@ let package = Package(
             name: "Evaluation",
             dependencies: ["TensorCore", "Communication", "Transformer", "Datasets", "Configuration", "Editors", "Training"]),
         .target(name: "Reporting", dependencies: ["TensorCore"]),
+        .target(
+            name: "SelfTest",
+            dependencies: [
+                "TensorCore", "WeightFiles", "Tokenizers", "Communication", "Transformer", "Datasets", "Editors", "Training",
+            ]),
         // 6
         .executableTarget(
             name: "amend",
             dependencies: [
-                "Training", "Evaluation", "Reporting", "Checkpointing",
+                "Configuration", "Communication", "Transformer", "Training", "Evaluation", "Reporting", "Checkpointing",
+                "SelfTest",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         // Tests
