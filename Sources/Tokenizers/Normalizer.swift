@@ -30,10 +30,10 @@ indirect enum Normalizer: Sendable {
     func apply(_ text: ExactString, marksStart: Bool) -> ExactString {
         switch self {
         case .sequence(let normalizers): normalizers.reduce(text) { $1.apply($0, marksStart: marksStart) }
-        case .nfc: ExactString(text.string.precomposedStringWithCanonicalMapping)
-        case .nfd: ExactString(text.string.decomposedStringWithCanonicalMapping)
-        case .nfkc: ExactString(text.string.precomposedStringWithCompatibilityMapping)
-        case .nfkd: ExactString(text.string.decomposedStringWithCompatibilityMapping)
+        case .nfc: NormalForm.composed(NormalForm.decomposed(text))
+        case .nfd: NormalForm.decomposed(text)
+        case .nfkc: NormalForm.composed(NormalForm.compatibilityDecomposed(text))
+        case .nfkd: NormalForm.compatibilityDecomposed(text)
         case .lowercase: ExactString(text.scalars.map(\.properties.lowercaseMapping).joined())
         case .strip(let left, let right): Self.strip(text, left: left, right: right)
         case .prepend(let prefix): text.isEmpty || (prefix == wordStartMarker && !marksStart) ? text : prefix + text
