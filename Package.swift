@@ -52,5 +52,6 @@ let package = Package(
                 "Training", "Evaluation", "Reporting", "Checkpointing",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
+        .testTarget(name: "TokenizersTests", dependencies: ["TensorCore", "Tokenizers"], resources: [.copy("Fixtures")]),
     ]
 )
