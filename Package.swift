@@ -69,6 +69,7 @@ let package = Package(
         .testTarget(
             name: "CheckpointingTests",
             dependencies: ["Checkpointing", "TensorCore", .product(name: "Crypto", package: "swift-crypto")]),
+        .testTarget(name: "TokenizersTests", dependencies: ["TensorCore", "Tokenizers"], resources: [.copy("Fixtures")]),
         .testTarget(name: "ConfigurationTests", dependencies: ["Configuration"]),
         .testTarget(name: "ReportingTests", dependencies: ["Reporting"]),
     ]
