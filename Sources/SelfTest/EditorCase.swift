@@ -71,7 +71,9 @@ private struct EditorBench {
         let editor = Editor(options, shapes: model.edited.map { ModuleShape(keySize: $0.keySize, valueSize: $0.valueSize) },
                             ownership: .everything(pieces: 8))
         for parameter in editor.parameters {
-            parameter.value.pointer.update(from: try floats(tensors, "initial." + parameter.name).pointer, count: parameter.value.count)
+            let initial = try floats(tensors, "initial." + parameter.name)
+            guard initial.count == parameter.value.count else { throw BadInput(tensors.path, "'initial.\(parameter.name)' has \(initial.count) elements, expected \(parameter.value.count)") }
+            parameter.value.assign(initial.reshaped(rows: parameter.value.rows, columns: parameter.value.columns))
         }
         return EditEngine(model: model, editor: editor, work: work)
     }

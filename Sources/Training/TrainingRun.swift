@@ -53,7 +53,7 @@ public final class TrainingRun {
     private let store: CheckpointStore
     private var progress = RunProgress()
     private var pending: PendingSave?
-    private var lastSave: CheckpointInfo?
+    private var lastSave: (step: Int, path: String, digest: String)?
 
     public init(_ configuration: RunConfiguration, model: LanguageModel, tokenizer: Tokenizer, communicator: Communicator, output: TrainingOutput) throws {
         try EditorSetup.check(configuration)
@@ -139,7 +139,8 @@ public final class TrainingRun {
     private func finishSave() throws {
         guard let save = pending else { return }
         pending = nil
-        lastSave = try save.finish()
+        let info = try save.finish()
+        lastSave = (info.step, info.path, info.digest)
     }
 
     private func resume() throws {
@@ -160,7 +161,7 @@ public final class TrainingRun {
         try state.load(checkpoint, momentCounts: saved.momentCounts, includesGradients: saved.batchesSinceUpdate > 0, editorOnly: false)
         progress = saved.progress
         learner.resume(updates: saved.updates, optimizerSteps: saved.optimizerSteps, batchesSinceUpdate: saved.batchesSinceUpdate)
-        lastSave = CheckpointInfo(step: checkpoint.step, path: checkpoint.path, digest: checkpoint.digest, bytes: 0, rawBytes: 0)
+        lastSave = (checkpoint.step, checkpoint.path, checkpoint.digest)
         output.message(progress.batches < data.batchCount
             ? "resuming after batch \(progress.batches) from \(checkpoint.path)" : "already trained to the end: \(checkpoint.path)")
     }
