@@ -54,7 +54,7 @@ let package = Package(
         .executableTarget(
             name: "amend",
             dependencies: [
-                "Configuration", "Communication", "Transformer", "Training", "Evaluation", "Reporting", "Checkpointing",
+                "Configuration", "Communication", "Transformer", "Tokenizers", "LinearAlgebra", "TensorCore", "Training", "Evaluation", "Reporting", "Checkpointing",
                 "SelfTest",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),

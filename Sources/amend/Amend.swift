@@ -1,0 +1,55 @@
+import ArgumentParser
+import Checkpointing
+import Communication
+import Configuration
+import Foundation
+import TensorCore
+import Transformer
+
+@main
+struct Amend: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "amend",
+        abstract: "Distributed meta-training of knowledge editors for large language models.",
+        discussion: """
+            Run `train` and `evaluate` under mpirun or srun, or alone. Exit status: 0 done, 1 failed, 2 wrong usage or configuration, \
+            3 bad input file, 75 stopped early on request after saving.
+            """,
+        subcommands: [Train.self, Evaluate.self, Inspect.self, SelfTestCommand.self, Doctor.self])
+
+    static func main() {
+        Startup.prepare()
+        do {
+            var command = try parseAsRoot()
+            try command.run()
+        } catch {
+            let code = exitCode(for: error)
+            if code == .validationFailure {
+                FileHandle.standardError.write(Data((fullMessage(for: error) + "\n").utf8))
+                Foundation.exit(ExitStatus.usage)
+            }
+            if !(error is ExitCode) && !isOwn(error) { exit(withError: error) }
+            if !(error is ExitCode) { FileHandle.standardError.write(Data("\(error)\n".utf8)) }
+            Foundation.exit(error is ExitCode ? code.rawValue : ExitStatus.of(error))
+        }
+    }
+
+    /// Whether an error is one of this program's, and not the argument parser's (help and version among them).
+    private static func isOwn(_ error: any Error) -> Bool { ExitStatus.of(error) != ExitStatus.failed || !(exitCode(for: error) == .success) }
+}
+
+/// What the process returns.
+enum ExitStatus {
+    static let failed: Int32 = 1
+    static let usage: Int32 = 2
+    static let badInput: Int32 = 3
+    static let stopped: Int32 = 75
+
+    static func of(_ error: any Error) -> Int32 {
+        switch error {
+        case is ConfigurationError, is ModulePatternError: usage
+        case is BadInput, is UnsupportedFamily: badInput
+        default: failed
+        }
+    }
+}

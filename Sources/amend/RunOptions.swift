@@ -1,0 +1,67 @@
+import ArgumentParser
+import Communication
+import Configuration
+import Foundation
+import LinearAlgebra
+import Reporting
+import TensorCore
+import Tokenizers
+import Transformer
+
+/// The arguments that train and evaluate share.
+struct RunOptions: ParsableArguments {
+    @Argument(help: "The configuration, a YAML file.", completion: .file(extensions: ["yaml", "yml"]))
+    var config: String
+
+    @Argument(help: "Settings that replace the file's: key.path=value.")
+    var overrides: [String] = []
+
+    @Flag(help: "Print one JSON object on standard output and nothing else there.")
+    var json = false
+
+    func load() throws -> RunConfiguration { try RunConfiguration.load(path: config, overrides: overrides) }
+}
+
+/// Starts a rank's part of a run: checks, threads, model and tokenizer.
+struct RunContext {
+    let configuration: RunConfiguration
+    let communicator: Communicator
+    let model: LanguageModel
+    let tokenizer: Tokenizer
+    /// For rank 0's messages; silent elsewhere.
+    let message: (String) -> Void
+
+    init(_ configuration: RunConfiguration, _ communicator: Communicator) throws {
+        guard communicator.size <= configuration.run.shards else {
+            throw ConfigurationError(
+                location: configuration.source, keyPath: "run.shards",
+                problem: "\(configuration.run.shards) virtual shards for \(communicator.size) ranks; expected at least one shard for each rank")
+        }
+        Threads.start(try threadsForThisRank(configuration.run.threads, communicator: communicator))
+        self.configuration = configuration
+        self.communicator = communicator
+        let source = try ModelSource(configuration.model.path)
+        model = try source.loadModel()
+        try model.selectModules(configuration.editor.modules)
+        tokenizer = try source.loadTokenizer()
+        guard tokenizer.vocabularySize <= model.configuration.vocabularySize else {
+            throw BadInput(configuration.model.path, "the tokenizer has \(tokenizer.vocabularySize) tokens and the model \(model.configuration.vocabularySize)")
+        }
+        let isRoot = communicator.isRoot
+        message = { if isRoot { FileHandle.standardError.write(Data("\($0)\n".utf8)) } }
+    }
+
+    /// "llama, 30 layers, 12 edited modules; 2 ranks × 1 threads, avx2"
+    var summary: String {
+        let c = model.configuration
+        return "\(c.family), \(c.layerCount) layers of \(c.hiddenSize), \(model.edited.count) edited modules; "
+            + "\(communicator.size) rank\(communicator.size == 1 ? "" : "s") × \(Threads.count) thread\(Threads.count == 1 ? "" : "s"), \(kernelVariant) kernels"
+    }
+
+    /// The most resident memory that any rank has had, in bytes. Collective.
+    func largestResidentBytes() throws -> Int {
+        var usage = rusage()
+        getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
+        return Int(try communicator.maximum(Double(usage.ru_maxrss))) * 1024
+    }
+}

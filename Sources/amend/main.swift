@@ -1,4 +1,0 @@
-import SelfTest
-import TensorCore
-Threads.start(Int(CommandLine.arguments[2])!)
-let r = try SelfTest.run(directory: CommandLine.arguments[1]) { print($0.passed, $0) }
