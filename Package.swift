@@ -65,5 +65,6 @@ let package = Package(
             dependencies: ["Checkpointing", "TensorCore", .product(name: "Crypto", package: "swift-crypto")]),
         .testTarget(name: "ConfigurationTests", dependencies: ["Configuration"]),
         .testTarget(name: "ReportingTests", dependencies: ["Reporting"]),
+        .testTarget(name: "TensorCoreTests", dependencies: ["CKernels", "TensorCore"]),
     ]
 )
