@@ -8,7 +8,7 @@ public struct Cholesky: Sendable {
     /// A pivot that is not positive: the matrix is not positive definite, or holds a NaN.
     public struct Failure: Error, CustomStringConvertible {
         public let size: Int
-        public let pivot: Int
+        public let pivot: Int  // the first that is wrong, counted from one
         public var description: String {
             "Cholesky factorisation of a \(size) × \(size) matrix failed at pivot \(pivot): it is not positive definite or not finite"
         }
@@ -22,6 +22,8 @@ public struct Cholesky: Sendable {
         var size = Int32(matrix.rows), info: Int32 = 0
         spotrf_("U", &size, matrix.pointer, &size, &info)
         guard info == 0 else { throw Failure(size: matrix.rows, pivot: Int(info)) }
+        // A NaN passes OpenBLAS's test of the pivots. Wherever it was, it has reached the pivot of its row.
+        if let pivot = (0..<matrix.rows).first(where: { !matrix[$0, $0].isFinite }) { throw Failure(size: matrix.rows, pivot: pivot + 1) }
         factor = matrix
     }
 
