@@ -66,5 +66,6 @@ let package = Package(
         .testTarget(name: "ConfigurationTests", dependencies: ["Configuration"]),
         .testTarget(name: "ReportingTests", dependencies: ["Reporting"]),
         .testTarget(name: "TensorCoreTests", dependencies: ["CKernels", "TensorCore"]),
+        .testTarget(name: "LinearAlgebraTests", dependencies: ["CKernels", "TensorCore", "LinearAlgebra"]),
     ]
 )
