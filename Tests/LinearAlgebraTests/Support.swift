@@ -29,7 +29,12 @@ func transposed(_ matrix: Matrix) -> Matrix {
     return result
 }
 
-func bits(_ matrix: Matrix) -> [UInt32] { matrix.elements.map(\.bitPattern) }
+/// Expects the same bits: zeros of either sign and NaNs are told apart.
+func expectSame(_ found: Matrix, _ expected: Matrix, _ what: String) {
+    #expect(found.rows == expected.rows && found.columns == expected.columns)
+    let different = zip(found.elements, expected.elements).count { $0.bitPattern != $1.bitPattern }
+    #expect(different == 0, "\(what): \(different) of \(expected.count) elements have other bits")
+}
 
 /// a b in double precision, row by row.
 func product(_ a: Matrix, _ b: Matrix) -> [Double] {
@@ -51,11 +56,8 @@ func product(_ a: Matrix, _ b: Matrix) -> [Double] {
 
 /// ‖found − expected‖ / ‖expected‖; infinite where a number is not finite.
 func relativeError(_ found: Matrix, _ expected: [Double]) -> Double {
-    var difference = 0.0, size = 0.0
-    for (x, y) in zip(found.elements, expected) {
-        difference += (Double(x) - y) * (Double(x) - y)
-        size += y * y
-    }
+    let difference = zip(found.elements, expected).reduce(0) { $0 + (Double($1.0) - $1.1) * (Double($1.0) - $1.1) }
+    let size = expected.reduce(0) { $0 + $1 * $1 }
     let error = (difference / max(size, .leastNormalMagnitude)).squareRoot()
     return error.isFinite ? error : .infinity
 }

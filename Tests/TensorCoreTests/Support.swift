@@ -32,11 +32,8 @@ extension Array where Element == Float {
 /// ‖found − expected‖ / ‖expected‖; infinite where the lengths differ or a number is not finite.
 func relativeError(_ found: [Float], _ expected: [Double]) -> Double {
     guard found.count == expected.count else { return .infinity }
-    var difference = 0.0, size = 0.0
-    for (x, y) in zip(found, expected) {
-        difference += (Double(x) - y) * (Double(x) - y)
-        size += y * y
-    }
+    let difference = zip(found, expected).reduce(0) { $0 + (Double($1.0) - $1.1) * (Double($1.0) - $1.1) }
+    let size = expected.reduce(0) { $0 + $1 * $1 }
     let error = (difference / max(size, .leastNormalMagnitude)).squareRoot()
     return error.isFinite ? error : .infinity
 }
