@@ -4,7 +4,7 @@ import Testing
 
 @Suite struct CholeskyTests {
     /// Right sides about the strips of 256 columns that are solved at a time.
-    @Test(arguments: [(1, 1), (5, 3), (33, 600), (64, 256), (120, 257), (7, 0)]) func solves(size: Int, columns: Int) throws {
+    @Test(arguments: [(1, 1), (5, 3), (33, 600), (64, 256), (120, 257), (7, 0), (0, 3), (0, 0)]) func solves(size: Int, columns: Int) throws {
         let matrix = positiveDefinite(size), right = normals(size, columns, lane: 2)
         let expected = solution(matrix, right)
         let factor = try Cholesky(inPlace: matrix.copy())
