@@ -74,5 +74,8 @@ let package = Package(
         .testTarget(name: "ReportingTests", dependencies: ["Reporting"]),
         .testTarget(name: "TensorCoreTests", dependencies: ["CKernels", "TensorCore"]),
         .testTarget(name: "LinearAlgebraTests", dependencies: ["CKernels", "TensorCore", "LinearAlgebra"]),
+        .testTarget(
+            name: "TransformerTests", dependencies: ["TensorCore", "LinearAlgebra", "WeightFiles", "Tokenizers", "Transformer"],
+            resources: [.copy("Fixtures")]),
     ]
 )
