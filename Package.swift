@@ -77,5 +77,6 @@ let package = Package(
         .testTarget(
             name: "TransformerTests", dependencies: ["TensorCore", "LinearAlgebra", "WeightFiles", "Tokenizers", "Transformer"],
             resources: [.copy("Fixtures")]),
+        .testTarget(name: "EditorsTests", dependencies: ["TensorCore", "LinearAlgebra", "Transformer", "Editors"]),
     ]
 )
