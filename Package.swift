@@ -72,5 +72,11 @@ let package = Package(
         .testTarget(name: "TokenizersTests", dependencies: ["TensorCore", "Tokenizers"], resources: [.copy("Fixtures")]),
         .testTarget(name: "ConfigurationTests", dependencies: ["Configuration"]),
         .testTarget(name: "ReportingTests", dependencies: ["Reporting"]),
+        .testTarget(name: "TensorCoreTests", dependencies: ["CKernels", "TensorCore"]),
+        .testTarget(name: "LinearAlgebraTests", dependencies: ["CKernels", "TensorCore", "LinearAlgebra"]),
+        .testTarget(
+            name: "TransformerTests", dependencies: ["TensorCore", "LinearAlgebra", "WeightFiles", "Tokenizers", "Transformer"],
+            resources: [.copy("Fixtures")]),
+        .testTarget(name: "EditorsTests", dependencies: ["TensorCore", "LinearAlgebra", "Transformer", "Editors"]),
     ]
 )

@@ -8,7 +8,7 @@ public struct Cholesky: Sendable {
     /// A pivot that is not positive: the matrix is not positive definite, or holds a NaN.
     public struct Failure: Error, CustomStringConvertible {
         public let size: Int
-        public let pivot: Int
+        public let pivot: Int  // the first that is wrong, counted from one
         public var description: String {
             "Cholesky factorisation of a \(size) × \(size) matrix failed at pivot \(pivot): it is not positive definite or not finite"
         }
@@ -17,17 +17,21 @@ public struct Cholesky: Sendable {
     /// Factors `matrix` in place, on one thread, so that the bits do not depend on how many threads a rank has.
     public init(inPlace matrix: Matrix) throws {
         precondition(matrix.rows == matrix.columns, "a Cholesky factor of \(matrix.rows) × \(matrix.columns)")
+        factor = matrix
+        guard matrix.rows > 0 else { return }
         OpenBLAS.useOneThread()
         // Row-major lower is column-major upper.
         var size = Int32(matrix.rows), info: Int32 = 0
         spotrf_("U", &size, matrix.pointer, &size, &info)
         guard info == 0 else { throw Failure(size: matrix.rows, pivot: Int(info)) }
-        factor = matrix
+        // A NaN passes OpenBLAS's test of the pivots. Wherever it was, it has reached the pivot of its row.
+        if let pivot = (0..<matrix.rows).first(where: { !matrix[$0, $0].isFinite }) { throw Failure(size: matrix.rows, pivot: pivot + 1) }
     }
 
     /// right <- A⁻¹ right. Columns are solved in strips of fixed width, over the process's threads.
     public func solve(inPlace right: Matrix) {
         precondition(right.rows == factor.rows, "\(right.rows) rows on the right of a system of \(factor.rows)")
+        guard right.count > 0 else { return }
         let strip = 256
         parallelFor((right.columns + strip - 1) / strip) { index in
             let first = index * strip

@@ -27,6 +27,9 @@ enum ModulePattern {
         var result = [""]
         for (index, part) in pattern.split(separator: ".", omittingEmptySubsequences: false).enumerated() {
             let choices = try numbers(part, pattern)?.map(String.init) ?? [String(part)]
+            guard result.count * choices.count <= 100_000 else {
+                throw ModulePatternError("'\(pattern)' stands for more than 100000 names")
+            }
             result = result.flatMap { head in choices.map { index == 0 ? $0 : head + "." + $0 } }
         }
         return result

@@ -1,0 +1,61 @@
+import CKernels
+import Foundation
+import TensorCore
+import Testing
+
+@Suite struct SoftmaxKernelTests {
+    @Test(arguments: kernelVariants) func logSumExp(variant: String) async {
+        await #expect(processExitsWith: .success) { [variant] in
+            useKernels(variant)
+            for n in widths + [1000] {
+                for (scale, offset) in [(1, 0), (20, 0), (5, 3e4), (5, -3e4)] as [(Float, Float)] {
+                    let x = normals(n, lane: 1, scale: scale).map { $0 + offset }
+                    var largest = -1
+                    let found = Double(amend_log_sum_exp(x, n, &largest)), expected = logarithm(x.doubles)
+                    #expect(abs(found - expected) <= 3e-7 * max(1, abs(expected)), "\(n) numbers times \(scale) plus \(offset)")
+                    #expect(largest == x.firstIndex(of: x.max() ?? .nan))
+                }
+            }
+        }
+    }
+
+    @Test(arguments: kernelVariants) func logSumExpOfExtremes(variant: String) async {
+        await #expect(processExitsWith: .success) { [variant] in
+            useKernels(variant)
+            for n in widths where n > 2 {
+                var largest = -1
+                func total(_ change: (inout [Float]) -> Void) -> Float {
+                    var x = [Float](repeating: 0, count: n)
+                    change(&x)
+                    return amend_log_sum_exp(x, n, &largest)
+                }
+                #expect(abs(total { _ in } - Float(log(Double(n)))) < 1e-6 && largest == 0, "of equals the first is the largest")
+                #expect(total { $0[1] = 500 } == 500 && largest == 1)
+                #expect(abs(total { $0[n - 1] = -.infinity } - Float(log(Double(n - 1)))) < 1e-6 && largest == 0)
+                #expect(total { x in for i in 0..<n - 1 { x[i] = -.infinity } } == 0 && largest == n - 1)
+                for place in [0, 1, n - 1] { #expect(total { $0[place] = .nan }.isNaN, "NaN at \(place) of \(n)") }
+            }
+        }
+    }
+
+    @Test(arguments: kernelVariants) func crossEntropy(variant: String) async {
+        await #expect(processExitsWith: .success) { [variant] in
+            useKernels(variant)
+            for n in widths where n > 1 {
+                for label in Set([0, n / 2, n - 1]) {
+                    let x = normals(n, lane: 1, scale: 2), weight: Float = 0.3
+                    var gradient = x, largest = 0
+                    amend_cross_entropy_backward(&gradient, n, amend_log_sum_exp(x, n, &largest), label, weight)
+                    let expected = centralDifferences(at: x.doubles) { Double(weight) * (logarithm($0) - $0[label]) }
+                    expectClose(gradient, expected, "cross entropy of \(n), label \(label)")
+                }
+            }
+        }
+    }
+}
+
+/// log Σ exp(x)
+private func logarithm(_ x: [Double]) -> Double {
+    let top = x.max() ?? 0
+    return top + log(x.reduce(0) { $0 + exp($1 - top) })
+}

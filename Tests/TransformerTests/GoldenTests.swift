@@ -1,0 +1,56 @@
+import Foundation
+import TensorCore
+import Testing
+import Transformer
+
+@Suite struct GoldenTests {
+    @Test(arguments: Golden.families) func computesWhatHuggingFaceDoes(family: String) throws {
+        let golden = try Golden(family), model = try golden.loadModel()
+        let pack = PackedSequences(microBatches: [try golden.sequences()])
+        expectClose(model.logits(of: pack), try golden.answerLogits(), within: 1e-4, "logits")
+        let loss = model.losses(of: pack).reduce(0, +)
+        expectClose([loss], try golden.matrix("loss").elements, within: 1e-4, "loss")
+
+        let rows = model.rows(of: pack, on: .answerTokens)
+        #expect(rows.map(\.module) == Array(model.edited.indices))
+        for row in rows {
+            let name = model.edited[row.module].name
+            expectClose(row.keys.elements, try golden.matrix(name + ".keys").elements, within: 1e-4, name + ".keys")
+            expectClose(row.gradients.elements, try golden.matrix(name + ".grads").elements, within: 1e-4, name + ".grads")
+        }
+    }
+
+    /// The same numbers however much of the model lies below the edits, and in whatever order these are named.
+    @Test func rowsDoNotDependOnTheOtherModules() throws {
+        let golden = try Golden("llama"), pack = PackedSequences(microBatches: [try golden.sequences()])
+        let all = try golden.loadModel(editing: ["model.layers.0-3.mlp.down_proj"] + Golden.modules.prefix(2))
+        let expected = all.rows(of: pack, on: .answerTokens)
+        for index in all.edited.indices {
+            let alone = try golden.loadModel(editing: [all.edited[index].name])
+            let rows = try #require(alone.rows(of: pack, on: .answerTokens).first)
+            expectSame(rows.keys.elements, expected[index].keys.elements, "keys of \(all.edited[index].name)")
+            expectSame(rows.gradients.elements, expected[index].gradients.elements, "gradients of \(all.edited[index].name)")
+        }
+    }
+
+    @Test func scoresAreThoseOfTheLogits() throws {
+        let model = try Golden("llama3").loadModel()
+        edit(model)
+        let pack = PackedSequences(microBatches: [randomSequences(20), randomSequences(3, seed: 50)])  // more predictions than are held at a time
+        #expect(pack.answerCount > 50)
+        let logits = model.logits(pack, model.prefix(of: pack)), predictions = model.score(pack, model.prefix(of: pack))
+        for (row, prediction) in predictions.enumerated() {
+            let numbers = logits.rows(row..<row + 1).elements.map(Double.init), label = Int(pack.labels[row])
+            let expected = logProbability(numbers, label)
+            #expect(abs(Double(prediction.logProbability) - expected) < 1e-5)
+            #expect(prediction.isMostLikely == (numbers[label] == numbers.max()))
+        }
+        let losses = model.losses(of: pack)
+        for (row, loss) in losses.enumerated() { #expect(abs(loss + pack.weights[row] * predictions[row].logProbability) < 1e-6) }
+        #expect(abs(pack.weights.reduce(0, +) - 2) < 1e-5, "each micro-batch weighs one")
+    }
+}
+
+private func logProbability(_ logits: [Double], _ label: Int) -> Double {
+    logits[label] - log(logits.reduce(0) { $0 + exp($1) })
+}
