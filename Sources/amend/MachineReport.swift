@@ -1,0 +1,130 @@
+import Communication
+import Foundation
+import LinearAlgebra
+import TensorCore
+
+/// What `amend doctor` finds; every rank has its own, with the problems of all. The names of the properties are the keys
+/// of `amend doctor --json`; bytes are bytes.
+struct MachineReport: Encodable {
+    /// The kernels that OpenBLAS runs, by its own name for them.
+    let core: String
+    /// The kernels that OpenBLAS ought to run here instead; left out if there are none.
+    let betterCore: String?
+    /// OPENBLAS_CORETYPE, which amend sets at start where OpenBLAS by itself would choose worse; left out if unset.
+    let requestedCore: String?
+    let openblas: String
+    /// The vector instructions of amend's own loops.
+    let kernels: String
+
+    /// Of this rank.
+    let threads: Int
+    /// Processors that the ranks on this machine may use.
+    let cores: Int
+    /// CPU time per wall time that the control group allows, in processors; left out if unlimited.
+    let quota: Double?
+
+    /// float32 matrix products of 1536 × 1536 on this rank's threads, in 10⁹ operations per second, while the other ranks
+    /// do the same: by OpenBLAS, and by amend's own multiplication.
+    let sgemmGflops: Double
+    let multiplyGflops: Double
+
+    let mpi: MPI
+    let memory: MachineMemory
+    let sharedMemory: FileSystemSpace?
+    let disk: FileSystemSpace?
+    let computesCorrectly: Bool
+    let problems: [String]
+
+    struct MPI: Encodable {
+        let launcher: String
+        let ranks: Int
+        let ranksOnThisMachine: Int
+    }
+
+    /// Measures: takes seconds. Collective.
+    init(communicator: Communicator) throws {
+        let share = try ProcessorShare(communicator: communicator)
+        (core, betterCore) = (OpenBLAS.core, OpenBLAS.betterCore)
+        requestedCore = ProcessInfo.processInfo.environment["OPENBLAS_CORETYPE"].flatMap { $0.isEmpty ? nil : $0 }
+        (openblas, kernels) = (OpenBLAS.version, kernelVariant)
+        (threads, cores, quota) = (share.threads, share.usableByAll.count, share.quota)
+        mpi = MPI(launcher: Launcher.name, ranks: communicator.size, ranksOnThisMachine: communicator.nodeSize)
+        memory = MachineMemory()
+        sharedMemory = FileSystemSpace(path: "/dev/shm")
+        disk = FileSystemSpace(path: ".")
+
+        try communicator.barrier()
+        sgemmGflops = Self.rounded(OpenBLAS.measureRate(threads: threads))
+        try communicator.barrier()
+        let product = ProductMeasurement(threads: threads)
+        multiplyGflops = Self.rounded(product.gflops)
+        computesCorrectly = try communicator.allGather(product.isCorrect ? 1 : 0).allSatisfy { $0 == 1 }
+
+        var own = MachineProblems(share: share, ranksOnMachine: communicator.nodeSize)
+        own.checkKernels(core: core, better: betterCore, requested: requestedCore, variant: kernels)
+        own.checkProcessors()
+        own.checkMemory(memory)
+        own.checkSpace(shared: sharedMemory, disk: disk)
+        own.checkLauncher()
+        if !product.isCorrect { own.add("matrix products come out wrong: do not trust this machine; run 'amend selftest'") }
+        problems = try Self.problemsOfAll(own.texts, communicator: communicator)
+    }
+
+    /// Every problem once, in rank order; with the machine's name where there are several machines.
+    private static func problemsOfAll(_ own: [String], communicator: Communicator) throws -> [String] {
+        let areSeveralMachines = try communicator.allGather(communicator.nodeSize).contains { $0 < communicator.size }
+        let prefix = areSeveralMachines ? "\(ProcessInfo.processInfo.hostName): " : ""
+        let message = own.map { prefix + $0 }.joined(separator: "\n")
+        let all = try communicator.gather(Array(message.utf8), root: 0)
+        var seen: Set<Substring> = []
+        return all.flatMap { String(decoding: $0, as: UTF8.self).split(separator: "\n") }
+            .filter { seen.insert($0).inserted }.map(String.init)
+    }
+
+    private static func rounded(_ rate: Double) -> Double { (rate * 10).rounded() / 10 }
+
+    /// One line.
+    func json() throws -> String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        return String(decoding: try encoder.encode(self), as: UTF8.self)
+    }
+}
+
+/// The rate of amend's own matrix product, and whether what it computes is right.
+private struct ProductMeasurement {
+    let gflops: Double
+    let isCorrect: Bool
+
+    init(threads: Int) {
+        Threads.start(threads)
+        let size = 1536
+        let a = Matrix(uninitializedRows: size, columns: size), b = Matrix(uninitializedRows: size, columns: size)
+        let product = Matrix(uninitializedRows: size, columns: size)
+        RandomStream(seed: 1, purpose: .tests).fillNormal(0..<a.count, into: a.pointer)
+        RandomStream(seed: 2, purpose: .tests).fillNormal(0..<b.count, into: b.pointer)
+        var best = Double.infinity
+        for _ in 0..<8 {
+            let start = ContinuousClock.now
+            multiply(a.operand, b.operand, into: product)
+            best = min(best, (ContinuousClock.now - start) / .seconds(1))
+        }
+        gflops = 2 * pow(Double(size), 3) / best / 1e9
+        isCorrect = product.isFinite && stride(from: 0, to: size, by: 97).allSatisfy { index in
+            let (row, column) = (index, size - 1 - index)
+            let exact = (0..<size).reduce(0.0) { $0 + Double(a[row, $1]) * Double(b[$1, column]) }
+            return abs(Double(product[row, column]) - exact) < 1e-2  // elements are of size √1536, errors about 1e-5
+        }
+    }
+}
+
+/// Who started this process.
+enum Launcher {
+    /// "mpirun", "srun", "another MPI launcher" or "none".
+    static var name: String {
+        let environment = ProcessInfo.processInfo.environment
+        guard let launch = try? Launch(environment: environment), launch.isParallel else { return "none" }
+        if environment["OMPI_COMM_WORLD_SIZE"] != nil { return "mpirun" }
+        return environment["SLURM_STEP_ID"] != nil ? "srun" : "another MPI launcher"
+    }
+}
