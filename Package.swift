@@ -45,11 +45,17 @@ let package = Package(
             name: "Evaluation",
             dependencies: ["TensorCore", "Communication", "Transformer", "Datasets", "Configuration", "Editors", "Training"]),
         .target(name: "Reporting", dependencies: ["TensorCore"]),
+        .target(
+            name: "SelfTest",
+            dependencies: [
+                "TensorCore", "WeightFiles", "Tokenizers", "Communication", "Transformer", "Datasets", "Editors", "Training",
+            ]),
         // 6
         .executableTarget(
             name: "amend",
             dependencies: [
-                "Training", "Evaluation", "Reporting", "Checkpointing",
+                "Configuration", "Communication", "Transformer", "Training", "Evaluation", "Reporting", "Checkpointing",
+                "SelfTest",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         // Tests
@@ -63,6 +69,7 @@ let package = Package(
         .testTarget(
             name: "CheckpointingTests",
             dependencies: ["Checkpointing", "TensorCore", .product(name: "Crypto", package: "swift-crypto")]),
+        .testTarget(name: "TokenizersTests", dependencies: ["TensorCore", "Tokenizers"], resources: [.copy("Fixtures")]),
         .testTarget(name: "ConfigurationTests", dependencies: ["Configuration"]),
         .testTarget(name: "ReportingTests", dependencies: ["Reporting"]),
     ]

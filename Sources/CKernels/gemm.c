@@ -76,6 +76,10 @@ static long block_of(long k) {
     return blocks ? ((k + blocks - 1) / blocks + 7) / 8 * 8 : 8;
 }
 
+static double operations;  // of products called from outside parallel loops; see gemm.h
+
+double amend_gemm_operations(void) { return operations; }
+
 static float *packing_space(size_t floats) {
     static _Thread_local float *space;
     static _Thread_local size_t capacity;
@@ -94,6 +98,7 @@ void amend_gemm(long m, long n, long k, amend_operand a, amend_operand b, float 
         for (long i = 0; i < m && !accumulate; i++) memset(c + i * c_stride, 0, (size_t)n * sizeof(float));
         return;
     }
+    operations += 2.0 * (double)m * (double)n * (double)k;
     const variant_t *v = variant();
     product_t product = {.n = n, .k = k, .block = block_of(k), .a = a, .b = b, .c = c, .c_stride = c_stride, .accumulate = accumulate};
     long strips = (n + v->width - 1) / v->width;

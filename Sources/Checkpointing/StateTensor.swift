@@ -59,6 +59,7 @@ public struct TensorLayout: Sendable, Equatable {
 ///
 /// The closures may be called from background threads, several at once when the store uses several threads, from
 /// `begin` until `finish` returns: what they read must not change in that time.
+/// Make them in nonisolated code: a closure that belongs to the main actor traps on another thread.
 public struct StateTensor {
     /// Unique in the state, e.g. "network.step0.576x1536.blocks.0.A".
     public let name: String

@@ -33,8 +33,8 @@ enum NumberText {
     /// What to add to an error message about a number in another base.
     static func hint(for text: String) -> String {
         let digits = text.drop { $0 == "+" || $0 == "-" }
-        guard digits.first == "0", digits.dropFirst().first?.isLetter ?? hasLeadingZero(String(digits)) else { return "" }
-        guard digits.dropFirst().allSatisfy({ $0.isHexDigit || "xXoObB_".contains($0) }) else { return "" }
+        guard digits.first == "0", let second = digits.dropFirst().first else { return "" }
+        guard isDigit(second) || "xXoObB".contains(second) else { return "" }
         return "; write it in decimal, without leading zeros"
     }
 

@@ -105,7 +105,7 @@ extension RunConfiguration.Training {
         var interval = "sequence"
         if case .batches(let count) = updateEvery { interval = "\(count)" }
         return .section([
-            "passes": .literal("\(passes)"), "update_every": .literal(interval), "clip": .literal(clip.rawValue),
+            "update_every": .literal(interval), "clip": .literal(clip.rawValue),
         ])
     }
 }

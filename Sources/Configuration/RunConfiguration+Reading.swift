@@ -3,14 +3,21 @@
 extension RunConfiguration {
     init(_ root: Setting, source: String) throws {
         let reader = try SectionReader(root, keyPath: "", keys: Schema.sections, in: .file(source))
+        // All sections before any value: a misspelt key is the likelier cause where one seems to be missing.
+        let sections = try (
+            model: reader.section("model", keys: Schema.model), editor: reader.section("editor", keys: Schema.editor),
+            data: reader.section("data", keys: Schema.data), training: reader.section("training", keys: Schema.training),
+            evaluation: reader.section("evaluation", keys: Schema.evaluation),
+            checkpoint: reader.section("checkpoint", keys: Schema.checkpoint), run: reader.section("run", keys: Schema.run)
+        )
         self.source = source
-        model = try Model(reader.section("model", keys: Schema.model))
-        editor = try Editor(reader.section("editor", keys: Schema.editor))
-        data = try Data(reader.section("data", keys: Schema.data))
-        training = try Training(reader.section("training", keys: Schema.training), data)
-        evaluation = try Evaluation(reader.section("evaluation", keys: Schema.evaluation), data)
-        checkpoint = try Checkpoint(reader.section("checkpoint", keys: Schema.checkpoint), source: source)
-        run = try Run(reader.section("run", keys: Schema.run))
+        model = try Model(sections.model)
+        editor = try Editor(sections.editor)
+        data = try Data(sections.data)
+        training = try Training(sections.training, data)
+        evaluation = try Evaluation(sections.evaluation, data)
+        checkpoint = try Checkpoint(sections.checkpoint, source: source)
+        run = try Run(sections.run)
     }
 }
 

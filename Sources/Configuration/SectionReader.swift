@@ -6,6 +6,7 @@ struct SectionReader {
     /// The full key path, such as `data.train`; empty for the whole configuration.
     let keyPath: String
     let location: Location
+    private let file: Location
     private let keys: [String]
     private let values: [String: Setting]
 
@@ -13,7 +14,8 @@ struct SectionReader {
     init(_ setting: Setting?, keyPath: String, keys: [String], in file: Location) throws {
         self.keyPath = keyPath
         self.keys = keys
-        location = setting?.location ?? file
+        self.file = file
+        location = keyPath.isEmpty ? file : setting?.location ?? file
         guard let setting, !setting.isNull, !setting.isEmpty else {
             values = [:]
             return
@@ -30,7 +32,7 @@ struct SectionReader {
     }
 
     func section(_ key: String, keys: [String]) throws -> SectionReader {
-        try SectionReader(setting(key), keyPath: path(key), keys: keys, in: location)
+        try SectionReader(setting(key), keyPath: path(key), keys: keys, in: file)
     }
 
     /// Whether anything stands under this section's key.

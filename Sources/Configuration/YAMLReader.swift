@@ -16,6 +16,7 @@ struct YAMLReader {
         guard text.utf8.count <= Self.maximumBytes else {
             throw ConfigurationError(location: name, problem: "expected at most 1 MiB of YAML, found \(text.utf8.count) bytes")
         }
+        let text = text.unicodeScalars.first == "\u{FEFF}" ? String(text.unicodeScalars.dropFirst()) : text
         try refuseAliases(in: text)
         do {
             // The encoding is given because the default asks the environment and prints what it found.

@@ -87,3 +87,6 @@ public func multiply(_ a: Operand, _ b: Operand) -> Matrix {
 
 /// The vector instructions in use: "avx512", "avx2" or "portable".
 public var kernelVariant: String { String(cString: amend_kernel_variant()) }
+
+/// Floating-point operations of all matrix products so far (2 m n k each), as asked for: packing and padding do not count.
+public var matrixOperations: Double { amend_gemm_operations() }

@@ -75,6 +75,22 @@ public final class EditEngine {
         return EditStep(solutions: complete, passes: passes)
     }
 
+    /// Applies step `step` of an edit batch, keeping nothing for learning.
+    public func apply(step index: Int, of edits: [[TokenSequence]], place: String) throws {
+        _ = try step(index, ShardedPack(edits, model: model, work: work), keepsActivations: false, place: place)
+    }
+
+    /// Applies an edit batch: every step, each a backpropagation on the model that the last one edited.
+    public func apply(_ edits: [[TokenSequence]], place: String) throws {
+        let pack = ShardedPack(edits, model: model, work: work)
+        for index in 0..<editor.options.steps { _ = try step(index, pack, keepsActivations: false, place: place) }
+    }
+
+    /// What `step` would capture of `edits` on the model as it is.
+    public func captureForInspection(_ edits: [[TokenSequence]]) throws -> [ModuleRows] {
+        try capture(ShardedPack(edits, model: model, work: work), place: "capture")
+    }
+
     /// Keys and value gradients of every edited module at the answer tokens of the whole batch, in canonical order.
     func capture(_ edits: ShardedPack, place: String) throws -> [ModuleRows] {
         var own = [ModuleRows?](repeating: nil, count: model.edited.count)

@@ -44,7 +44,9 @@ extension LanguageModel {
                 try visit(ModuleRows(module: index, keys: keys(), gradients: gradients))
             }
         }
-        try report(layer.down, siluGateForward(record.gate, record.up), gradient)
+        if isEdited(layer.down) {  // a copy: `gradient` goes on being added to
+            try report(layer.down, siluGateForward(record.gate, record.up), gradient.copy())
+        }
         if stopsHere && !isEdited(layer.gate) && !isEdited(layer.up) { return }
 
         let dActive = Matrix(uninitializedRows: gradient.rows, columns: layer.down.keySize)

@@ -29,6 +29,14 @@ public final class Linear {
 
     public func restore() { edit = WeightEdit(keySize: keySize, valueSize: valueSize) }
 
+    /// Row `row` of W, without edits.
+    public func frozenRow(_ row: Int) -> [Float] {
+        [Float](unsafeUninitializedCapacity: keySize) { buffer, count in
+            weight.decodeRow(row, into: buffer.baseAddress!)
+            count = keySize
+        }
+    }
+
     /// y = x (W + ΔW)ᵀ, or y += it. x [tokens, keySize], y [tokens, valueSize].
     func forward(_ x: Matrix, into y: Matrix, accumulate: Bool = false) {
         multiply(x.operand, weight.operand(addend: edit.dense).transposed, into: y, accumulate: accumulate)

@@ -9,6 +9,12 @@ public struct WeightEdit: Sendable {
     public struct Factors: Sendable {
         public let keys: Matrix  // [n, keySize]
         public let products: Matrix  // [n, valueSize]
+
+        public init(keys: Matrix, products: Matrix) {
+            precondition(keys.rows == products.rows, "factors of \(keys.rows) and \(products.rows) rows")
+            self.keys = keys
+            self.products = products
+        }
     }
 
     public let keySize: Int

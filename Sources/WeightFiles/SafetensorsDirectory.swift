@@ -63,7 +63,8 @@ public struct SafetensorsDirectory: WeightSource {
                 let shard = try scanner.string()
                 guard isPlainFileName(shard) else {
                     throw BadInput(
-                        index, "weight_map puts \(quoted(name)) into \(quoted(shard)); expected a file name in the same directory")
+                        index,
+                        "weight_map puts \(quoted(name)) into \(quoted(shard)); expected a file name in the same directory")
                 }
                 found[name] = shard
             }

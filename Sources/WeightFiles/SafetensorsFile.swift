@@ -127,7 +127,8 @@ private struct HeaderReader {
             let start = tensor.byteRange.lowerBound
             guard start == covered else {
                 let problem = start < covered ? "overlaps the tensor before it" : "leaves a hole before it"
-                throw failure(tensor.name, "its data begin at \(start - dataStart), which \(problem), ending at \(covered - dataStart)")
+                throw failure(
+                    tensor.name, "its data begin at \(start - dataStart), which \(problem), ending at \(covered - dataStart)")
             }
             covered = tensor.byteRange.upperBound
         }

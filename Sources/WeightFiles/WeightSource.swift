@@ -40,7 +40,8 @@ struct TensorTable: Sendable {
     /// Puts the names into the order of the data, and returns the tensors so.
     mutating func sortByPosition() -> [StoredTensor] {
         let sorted = byName.values.sorted {
-            ($0.byteRange.lowerBound, $0.byteRange.upperBound, $0.name) < ($1.byteRange.lowerBound, $1.byteRange.upperBound, $1.name)
+            let (one, other) = ($0.byteRange, $1.byteRange)
+            return (one.lowerBound, one.upperBound, $0.name) < (other.lowerBound, other.upperBound, $1.name)
         }
         names = sorted.map(\.name)
         return sorted

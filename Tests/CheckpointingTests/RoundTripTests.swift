@@ -87,8 +87,8 @@ import Testing
     @Test func unmovedParametersCostNothing() throws {
         for (moved, expected) in [(false, 0...0.001), (true, 0.5...1.0)] {
             let directory = TemporaryDirectory()
-            let state = SampleState(moved: moved, parameterRows: 4096)
-            _ = try save(state, step: 1, ranks: 1, options: sampleOptions(directory.path, chunkBytes: 1 << 18))[0].get()
+            let state = SampleState(moved: moved, parameterRows: 1024)
+            _ = try save(state, step: 1, ranks: 1, options: sampleOptions(directory.path, chunkBytes: 1 << 16))[0].get()
             let tensor = try CheckpointSummary.read(path: directory.path).tensors[0]
             #expect(expected.contains(tensor.ratio), "\(tensor.name) moved \(moved): \(tensor.ratio)")
         }
@@ -130,5 +130,27 @@ import Testing
             #expect(throws: CheckpointFailure.self) { try result.get() }
         }
         #expect(directory.entries() == [])
+    }
+
+    @Test func piecesThatNoRankOrTwoRanksHoldAreRefused() {
+        for (offset, problem) in [(1, "was written by no rank"), (0, "was written twice, the second time by rank 1")] {
+            let directory = TemporaryDirectory()
+            let results = RankGroup.run(2) { exchange in
+                let value = UnsafeMutableRawBufferPointer.allocate(byteCount: 4, alignment: 4)
+                value.initializeMemory(as: UInt8.self, repeating: 7)
+                defer { value.deallocate() }
+                // Every rank believes that the other one, or itself, holds the only piece.
+                let holder = (exchange.rank + offset) % 2
+                let tensor = StateTensor(
+                    name: "moment", shape: [1], elementType: .f32, holder: { _ in holder }, bytes: { _ in UnsafeRawBufferPointer(value) })
+                let store = try CheckpointStore(options: sampleOptions(directory.path), exchange: exchange) { _ in }
+                return try store.begin(step: 1, state: [tensor], document: sampleDocument, exchange: exchange).finish()
+            }
+            for result in results {
+                let error = #expect(throws: CheckpointFailure.self) { try result.get() }
+                #expect(error?.description == "step-00000001 was not saved: chunk 0 (piece 0 of 'moment') \(problem)")
+            }
+            #expect(directory.entries() == [])
+        }
     }
 }

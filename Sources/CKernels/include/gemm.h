@@ -25,6 +25,9 @@ typedef struct {
 /// `a` is float32 without addend. c is row-major with `c_stride` between rows. Uses the pool of pool.h.
 void amend_gemm(long m, long n, long k, amend_operand a, amend_operand b, float *c, long c_stride, int accumulate);
 
+/// Floating-point operations (2 m n k) of all products so far.
+double amend_gemm_operations(void);
+
 /// "avx512", "avx2" or "portable": the variant in use; `amend_gemm_select` chooses one (for tests) and returns 0 if this
 /// processor cannot run it.
 const char *amend_kernel_variant(void);

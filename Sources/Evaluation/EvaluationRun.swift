@@ -1,0 +1,97 @@
+import Communication
+import Configuration
+import Datasets
+import Editors
+import LinearAlgebra
+import TensorCore
+import Tokenizers
+import Training
+import Transformer
+
+/// What an evaluation found.
+public struct EvaluationSummary: Sendable {
+    public let scoring: Protocol
+    public let edits: Int
+    public let before: ScoreReport
+    public let after: ScoreReport
+    public let checkpoint: String
+    /// Editing and scoring, before and after; without loading.
+    public let seconds: Double
+    public let editingSeconds: Double
+    public let operations: Double
+}
+
+/// Edits the evaluation set with a trained editor and scores it. Sequential: all batches are applied to the same model, which is then
+/// scored. Batch: each batch is applied to the unedited model and scored by itself.
+public final class EvaluationRun {
+    private let configuration: RunConfiguration
+    private let model: LanguageModel
+    private let tokenizer: Tokenizer
+    private let work: Work
+    private let records: [EditRecord]
+    private let engine: EditEngine
+    private let checkpoint: String
+
+    public init(_ configuration: RunConfiguration, model: LanguageModel, tokenizer: Tokenizer, communicator: Communicator,
+                message: @escaping (String) -> Void) throws {
+        try EditorSetup.check(configuration)
+        self.configuration = configuration
+        self.model = model
+        self.tokenizer = tokenizer
+        work = Work(communicator: communicator, shards: configuration.run.shards)
+        let split = try configuration.evaluationSplit(neededBy: "evaluate")
+        let all = try EditingData.load(split, key: "data.evaluation", configuration)
+        let wanted = configuration.evaluation.batches * configuration.evaluation.editsPerBatch
+        guard all.count >= wanted else {
+            throw BadInput(split.path, "has \(all.count) records; evaluation.batches × evaluation.edits_per_batch is "
+                + "\(configuration.evaluation.batches) × \(configuration.evaluation.editsPerBatch) = \(wanted)")
+        }
+        records = Array(all.prefix(wanted))
+        let editor = EditorSetup.editor(configuration, model: model, work: work)
+        checkpoint = try TrainedEditor.load(
+            into: editor, model: model, work: work, directory: configuration.checkpoint.directory, modelPath: configuration.model.path, report: message).path
+        engine = EditEngine(model: model, editor: editor, work: work)
+        engine.observes = configuration.evaluation.normalizer == .online
+    }
+
+    /// `progress` hears of batches edited. The model is left as it was.
+    public func run(progress: (Int, Int) -> Void) throws -> EvaluationSummary {
+        defer { model.restore() }
+        model.restore()
+        let start = ContinuousClock.now, operations = matrixOperations
+        let scoring = Protocol.of(configuration.data.evaluation?.format.rawValue ?? "")
+        let scorer = try Scorer(records, model: model, tokenizer: tokenizer, work: work, scoring: scoring)
+        let before = try scorer.score()
+        var editing = Duration.zero
+        var parts: [ScoreReport] = []
+        let size = configuration.evaluation.editsPerBatch, count = configuration.evaluation.batches
+        for index in 0..<count {
+            let batchStart = ContinuousClock.now
+            let range = index * size..<(index + 1) * size
+            let batch = try EditBatch(records: Array(records[range]), tokenizer: tokenizer, microBatch: configuration.data.microBatch)
+            try engine.apply(batch.edits, place: "evaluation batch \(index + 1)")
+            editing += ContinuousClock.now - batchStart
+            if configuration.editor.mode == .batch {
+                parts.append(try scorer.score(range))
+                model.restore()
+            }
+            progress(index + 1, count)
+        }
+        let after = try parts.isEmpty ? scorer.score() : ScoreReport.mean(parts)
+        return EvaluationSummary(
+            scoring: scoring, edits: records.count, before: before, after: after, checkpoint: checkpoint,
+            seconds: (ContinuousClock.now - start) / .seconds(1), editingSeconds: editing / .seconds(1), operations: matrixOperations - operations)
+    }
+}
+
+extension ScoreReport {
+    /// The mean of equally large parts.
+    static func mean(_ parts: [ScoreReport]) -> ScoreReport {
+        func mean(_ value: (ScoreReport) -> Double) -> Double { parts.reduce(0) { $0 + value($1) } / Double(parts.count) }
+        func scores(_ path: KeyPath<ScoreReport, Scores>) -> Scores {
+            Scores(efficacy: mean { $0[keyPath: path].efficacy }, generalization: mean { $0[keyPath: path].generalization },
+                   specificity: mean { $0[keyPath: path].specificity })
+        }
+        return ScoreReport(scores: scores(\.scores), tokenAccuracy: scores(\.tokenAccuracy))
+    }
+}

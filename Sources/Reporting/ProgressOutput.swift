@@ -1,0 +1,40 @@
+import Foundation
+
+/// Where progress goes: a stream, whether it is a terminal, and how wide.
+public struct ProgressOutput: Sendable {
+    let isTerminal: Bool
+    let width: @Sendable () -> Int
+    let write: @Sendable (String) -> Void
+
+    /// - Parameters:
+    ///   - isTerminal: Whether "\r" returns to the start of the line.
+    ///   - width: Columns of the terminal, asked for at each drawing, since windows are resized.
+    ///   - write: Takes the text to write. Progress is never worth failing for, so errors end here.
+    public init(
+        isTerminal: Bool, width: @escaping @Sendable () -> Int = { 80 }, write: @escaping @Sendable (String) -> Void
+    ) {
+        (self.isTerminal, self.width, self.write) = (isTerminal, width, write)
+    }
+
+    /// An open file descriptor. The environment variable COLUMNS, if it is a positive number, goes before what the
+    /// terminal says; 80 columns where neither says anything. TERM=dumb counts as no terminal.
+    public init(descriptor: Int32) {
+        let environment = ProcessInfo.processInfo.environment
+        let columns = environment["COLUMNS"].flatMap { Int($0) }.flatMap { $0 > 0 ? $0 : nil }
+        self.init(
+            isTerminal: isatty(descriptor) == 1 && environment["TERM"] != "dumb",
+            width: { columns ?? windowColumns(descriptor) ?? 80 },
+            write: { try? writeAll(Array($0.utf8), to: descriptor, name: "progress") })
+    }
+
+    public static let standardError = ProgressOutput(descriptor: STDERR_FILENO)
+
+    /// Nothing is written at all: for ranks other than the first.
+    public static let none = ProgressOutput(isTerminal: false) { _ in }
+}
+
+private func windowColumns(_ descriptor: Int32) -> Int? {
+    var size = winsize()
+    guard ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return nil }
+    return Int(size.ws_col)
+}

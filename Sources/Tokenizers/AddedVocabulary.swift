@@ -1,0 +1,133 @@
+/// A token that is found in the text itself, before any word is cut.
+struct AddedToken: Sendable {
+    let id: Int32
+    let content: ExactString
+    /// Special tokens are left out of decoded text on request.
+    var isSpecial: Bool
+    /// Looked for in the normalized text, not in the text as given.
+    var isNormalized = false
+    /// Found only where no word character stands next to it.
+    var isSingleWord = false
+    /// Swallow the white space before or after them.
+    var stripsLeft = false
+    var stripsRight = false
+}
+
+/// A part of the text: an added token, or what stands between them, as a byte range that is not empty.
+enum Segment: Equatable {
+    case token(Int32)
+    case text(Range<Int>)
+}
+
+/// The added tokens of a vocabulary. At each place the longest one wins.
+struct AddedVocabulary: Sendable {
+    let tokens: [Int32: AddedToken]
+    private let asGiven: TokenTrie
+    private let normalized: TokenTrie
+
+    /// - Parameter normalize: how text is normalized, so that normalized tokens are looked for in the same form.
+    init(_ added: [AddedToken], normalize: (ExactString) -> ExactString) {
+        tokens = Dictionary(added.map { ($0.id, $0) }, uniquingKeysWith: { $1 })
+        asGiven = TokenTrie(added.filter { !$0.isNormalized }.map { ($0.content, $0.id) })
+        normalized = TokenTrie(added.filter(\.isNormalized).map { (normalize($0.content), $0.id) })
+    }
+
+    func segmentsOfGiven(_ text: ExactString) -> [Segment] {
+        segments(of: text, asGiven)
+    }
+
+    func segmentsOfNormalized(_ text: ExactString) -> [Segment] {
+        segments(of: text, normalized)
+    }
+
+    private func segments(of text: ExactString, _ trie: TokenTrie) -> [Segment] {
+        var segments: [Segment] = []
+        var end = 0  // of what the segments cover
+        var position = 0
+        while let match = trie.firstMatch(in: text.utf8, from: position) {
+            position = match.range.upperBound
+            guard let token = tokens[match.id], !token.isSingleWord || text.isWord(match.range) else { continue }
+            let lower = token.stripsLeft ? max(end, text.startOfWhitespace(before: match.range.lowerBound)) : match.range.lowerBound
+            let upper = token.stripsRight ? text.endOfWhitespace(after: match.range.upperBound) : match.range.upperBound
+            if end < lower { segments.append(.text(end..<lower)) }
+            segments.append(.token(token.id))
+            end = max(end, upper)
+        }
+        if end < text.utf8.count { segments.append(.text(end..<text.utf8.count)) }
+        return segments
+    }
+}
+
+/// Finds the first and there the longest of many texts.
+private struct TokenTrie: Sendable {
+    private struct Node: Sendable {
+        var children: [UInt8: Int] = [:]
+        var id: Int32?
+    }
+
+    private var nodes = [Node()]
+
+    init(_ entries: [(content: ExactString, id: Int32)]) {
+        for entry in entries where !entry.content.isEmpty {
+            var node = 0
+            for byte in entry.content.utf8 {
+                if let child = nodes[node].children[byte] {
+                    node = child
+                } else {
+                    nodes.append(Node())
+                    nodes[node].children[byte] = nodes.count - 1
+                    node = nodes.count - 1
+                }
+            }
+            nodes[node].id = entry.id
+        }
+    }
+
+    func firstMatch(in text: [UInt8], from position: Int) -> (id: Int32, range: Range<Int>)? {
+        guard nodes.count > 1 else { return nil }
+        for start in position..<max(position, text.count) {
+            if let match = longestMatch(in: text, at: start) { return match }
+        }
+        return nil
+    }
+
+    private func longestMatch(in text: [UInt8], at start: Int) -> (id: Int32, range: Range<Int>)? {
+        var longest: (id: Int32, range: Range<Int>)?
+        var node = 0
+        for index in start..<text.count {
+            guard let child = nodes[node].children[text[index]] else { break }
+            node = child
+            if let id = nodes[node].id { longest = (id, start..<index + 1) }
+        }
+        return longest
+    }
+}
+
+extension ExactString {
+    /// Whether no word character stands directly before or after the range.
+    fileprivate func isWord(_ range: Range<Int>) -> Bool {
+        let before = self[0..<range.lowerBound].scalars.last
+        let after = self[range.upperBound..<utf8.count].scalars.first
+        return before?.isWordCharacter != true && after?.isWordCharacter != true
+    }
+
+    fileprivate func startOfWhitespace(before end: Int) -> Int {
+        let scalars = self[0..<end].scalars
+        return end - scalars.reversed().prefix { $0.properties.isWhitespace }.reduce(0) { $0 + UTF8.width($1) }
+    }
+
+    fileprivate func endOfWhitespace(after start: Int) -> Int {
+        let scalars = self[start..<utf8.count].scalars
+        return start + scalars.prefix { $0.properties.isWhitespace }.reduce(0) { $0 + UTF8.width($1) }
+    }
+}
+
+extension Unicode.Scalar {
+    /// A word character of regular expressions (Unicode Technical Standard 18, annex C).
+    fileprivate var isWordCharacter: Bool {
+        switch properties.generalCategory {
+        case .nonspacingMark, .spacingMark, .enclosingMark, .decimalNumber, .connectorPunctuation: true
+        default: properties.isAlphabetic || properties.isJoinControl
+        }
+    }
+}

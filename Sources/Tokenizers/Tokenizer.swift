@@ -1,0 +1,67 @@
+/// A byte-pair tokenizer that gives the ids which Hugging Face's `tokenizers` gives.
+///
+/// Safe to use from several threads at once.
+public final class Tokenizer: Sendable {
+    private let pipeline: Pipeline
+    private let words = WordCache()
+
+    init(_ pipeline: Pipeline) {
+        self.pipeline = pipeline
+        vocabularySize = (pipeline.texts.keys.max().map(Int.init) ?? -1) + 1
+    }
+
+    /// Reads a Hugging Face tokenizer.json.
+    ///
+    /// Its `truncation` and `padding` sections are not applied. Throws `BadInput` if the file cannot be read, is no such
+    /// file, contradicts itself, or names a component that is not known here.
+    public convenience init(contentsOf path: String) throws {
+        self.init(try Pipeline(contentsOf: path))
+    }
+
+    /// A tokenizer from the metadata of a GGUF file. Throws `BadInput` if they are not those of a known tokenizer.
+    public convenience init(gguf vocabulary: GGUFVocabulary) throws {
+        self.init(try Pipeline(vocabulary))
+    }
+
+    /// The highest id + 1. Ids below it may be unused.
+    public let vocabularySize: Int
+
+    /// The id that starts a text, where it is known: from GGUF metadata, the token that the post-processor puts first, or
+    /// a special token by one of the usual names.
+    public var beginningOfText: Int32? { pipeline.beginningOfText }
+
+    /// The id that ends a text, where it is known; found like `beginningOfText`.
+    public var endOfText: Int32? { pipeline.endOfText }
+
+    /// The ids of a text. Special tokens that are spelled out in the text become their ids.
+    ///
+    /// A character that the vocabulary cannot express is left out if the tokenizer has no unknown token.
+    /// - Parameter addSpecialTokens: whether to put those around the text that the tokenizer prescribes, such as a
+    ///   beginning-of-text token.
+    public func encode(_ text: String, addSpecialTokens: Bool) -> [Int32] {
+        let ids = ids(of: ExactString(text), marksStart: true)
+        return addSpecialTokens ? pipeline.templates.reduce(ids) { $1.apply($0) } : ids
+    }
+
+    /// The ids of an answer that continues a text: those of a space and the answer, without special tokens.
+    ///
+    /// Where the tokenizer puts a word-start marker "▁" before every text, the space is the only one that the answer
+    /// starts with: " Paris" is "▁Paris", not "▁▁Paris".
+    public func encodeContinuation(_ answer: String) -> [Int32] {
+        ids(of: ExactString(" " + answer), marksStart: false)
+    }
+
+    /// The text of ids. Ids that are not in the vocabulary are skipped; bytes that are not UTF-8 become U+FFFD.
+    public func decode(_ ids: [Int32], skipSpecialTokens: Bool) -> String {
+        pipeline.decode(ids, skipSpecialTokens: skipSpecialTokens)
+    }
+
+    private func ids(of text: ExactString, marksStart: Bool) -> [Int32] {
+        pipeline.parts(of: text, marksStart: marksStart).flatMap { part in
+            switch part {
+            case .token(let id): [id]
+            case .word(let word): words.ids(of: word, or: pipeline.model.encode)
+            }
+        }
+    }
+}

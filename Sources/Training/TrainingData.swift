@@ -1,0 +1,61 @@
+import Configuration
+import Datasets
+import TensorCore
+import Tokenizers
+
+/// The records of a run in the order in which they are trained on, batch by batch.
+struct TrainingData {
+    private let records: [EditRecord]
+    private let order: SampleOrder
+    private let configuration: RunConfiguration
+    private let tokenizer: Tokenizer
+    private let longestSequence: Int
+
+    init(_ configuration: RunConfiguration, tokenizer: Tokenizer, longestSequence: Int) throws {
+        let split = try configuration.trainingSplit(neededBy: "train")
+        records = try EditingData.load(split, key: "data.train", configuration)
+        guard records.count >= configuration.data.editsPerBatch else {
+            throw BadInput(split.path, "has \(records.count) records; data.edits_per_batch is \(configuration.data.editsPerBatch)")
+        }
+        order = SampleOrder(count: records.count, seed: configuration.run.seed)
+        self.configuration = configuration
+        self.tokenizer = tokenizer
+        self.longestSequence = longestSequence
+    }
+
+    /// Batches of the whole run.
+    var batchCount: Int { configuration.data.batches * configuration.training.passes }
+
+    func batch(_ index: Int) throws -> EditBatch {
+        let size = configuration.data.editsPerBatch
+        let chosen = order.records(index * size..<(index + 1) * size).map { records[$0] }
+        let batch = try EditBatch(records: chosen, tokenizer: tokenizer, microBatch: configuration.data.microBatch)
+        for sequence in (batch.edits + batch.rephrasings).joined() where sequence.fedCount > longestSequence {
+            throw BadInput("batch \(index + 1)", "a prompt has \(sequence.fedCount) tokens; this model takes at most \(longestSequence)")
+        }
+        return batch
+    }
+
+    /// FNV-1a over what is trained on: a run resumes only on the same records.
+    var fingerprint: UInt64 {
+        var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+        for record in records {
+            for text in [record.prompt, record.target, record.rephrasings.first ?? "", record.neighbors.first?.prompt ?? ""] {
+                for byte in text.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
+                hash = (hash ^ 0xFF) &* 0x100_0000_01B3
+            }
+        }
+        return hash
+    }
+}
+
+/// Loads the data that a configuration names.
+public enum EditingData {
+    public static func load(_ split: RunConfiguration.Split, key: String, _ configuration: RunConfiguration) throws -> [EditRecord] {
+        guard let format = DatasetFormat(rawValue: split.format.rawValue) else {
+            throw ConfigurationError(location: configuration.source, keyPath: key + ".format",
+                                     problem: "'\(split.format.rawValue)' is not built yet; expected \(DatasetFormat.allCases.map(\.rawValue).joined(separator: " or "))")
+        }
+        return try DatasetFile.load(split.path, format: format)
+    }
+}

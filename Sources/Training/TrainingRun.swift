@@ -1,0 +1,205 @@
+import Checkpointing
+import Communication
+import Configuration
+import Datasets
+import Editors
+import Foundation
+import LinearAlgebra
+import Reporting
+import TensorCore
+import Tokenizers
+import Transformer
+
+/// What a run of meta-training came to.
+public struct TrainingSummary: Sendable {
+    public let checkpoint: String
+    public let digest: String
+    /// Of the whole run, resumed parts included.
+    public let batches: Int
+    public let edits: Int
+    public let updates: Int
+    /// Mean over all batches of the rephrasings' mean cross entropy.
+    public let loss: Double
+    /// Spent here, from the first batch to the last checkpoint.
+    public let seconds: Double
+    public let secondsPerEdit: Double
+    /// Floating-point operations of this rank's matrix products, in that time.
+    public let operations: Double
+    /// Stopped early on request, with everything saved.
+    public let isStopped: Bool
+}
+
+/// Where a run's messages and progress go; rank 0 alone speaks.
+public struct TrainingOutput {
+    public var message: (String) -> Void
+    /// Batches done, of how many, and the loss of the last.
+    public var progress: (Int, Int, Double?) -> Void
+
+    public init(message: @escaping (String) -> Void, progress: @escaping (Int, Int, Double?) -> Void) {
+        self.message = message
+        self.progress = progress
+    }
+}
+
+/// The coordinator of meta-training: order of batches, checkpoints, resuming, stopping.
+public final class TrainingRun {
+    private let configuration: RunConfiguration
+    private let work: Work
+    private let output: TrainingOutput
+    private let model: LanguageModel
+    private let learner: MetaLearner
+    private let data: TrainingData
+    private let state: EditorState
+    private let store: CheckpointStore
+    private var progress = RunProgress()
+    private var pending: PendingSave?
+    private var lastSave: CheckpointInfo?
+
+    public init(_ configuration: RunConfiguration, model: LanguageModel, tokenizer: Tokenizer, communicator: Communicator, output: TrainingOutput) throws {
+        try EditorSetup.check(configuration)
+        self.configuration = configuration
+        self.output = output
+        self.model = model
+        work = Work(communicator: communicator, shards: configuration.run.shards)
+        data = try TrainingData(configuration, tokenizer: tokenizer, longestSequence: model.longestSequence)
+        let engine = EditEngine(model: model, editor: EditorSetup.editor(configuration, model: model, work: work), work: work)
+        learner = MetaLearner(engine: engine, options: EditorSetup.learning(configuration))
+        state = EditorState(editor: engine.editor, model: model, work: work)
+        store = try CheckpointStore(
+            options: CheckpointOptions(
+                directory: configuration.checkpoint.directory, method: configuration.editor.method.rawValue,
+                configuration: configuration.canonicalText, keepLast: configuration.checkpoint.keep,
+                keepEvery: configuration.checkpoint.keepEvery > 0 ? configuration.checkpoint.keepEvery : nil),
+            exchange: communicator, report: output.message)
+        learner.beforeWriting = { [unowned self] in try finishSave() }
+    }
+
+    /// Trains to the end, or until `stopRequested` is true on any rank; saves before it returns.
+    public func run(stopRequested: () -> Bool) throws -> TrainingSummary {
+        try resume()
+        let metrics = try openMetrics()
+        let start = ContinuousClock.now, operations = matrixOperations, editsBefore = progress.edits
+        var isStopped = false
+        while progress.batches < data.batchCount, !isStopped {
+            try trainBatch(metrics)
+            isStopped = try work.communicator.anyTrue(stopRequested()) && progress.batches < data.batchCount
+            if isStopped || progress.batches == data.batchCount || progress.batches % configuration.checkpoint.every == 0 { try beginSave() }
+        }
+        try finishSave()
+        let seconds = (ContinuousClock.now - start) / .seconds(1), edits = progress.edits - editsBefore
+        return TrainingSummary(
+            checkpoint: lastSave?.path ?? "", digest: lastSave?.digest ?? "", batches: progress.batches, edits: progress.edits, updates: learner.updates,
+            loss: progress.batches > 0 ? progress.lossSum / Double(progress.batches) : .nan, seconds: seconds,
+            secondsPerEdit: edits > 0 ? seconds / Double(edits) : 0, operations: matrixOperations - operations, isStopped: isStopped)
+    }
+
+    private func trainBatch(_ metrics: MetricsLog?) throws {
+        let start = ContinuousClock.now, length = configuration.data.batches
+        if progress.batches % length == 0 { model.restore() }
+        let place = "batch \(progress.batches + 1)"
+        let batch = try data.batch(progress.batches)
+        let report = try learner.learn(batch, place: place)
+        progress.batches += 1
+        progress.edits += batch.editCount
+        let loss = report.losses.reduce(0, +) / Double(max(1, report.losses.count * batch.rephrasings.count))
+        progress.lossSum += loss
+        if progress.batches % length == 0 { try learner.endSequence(place: place) }
+        output.progress(progress.batches, data.batchCount, loss)
+        try metrics?.append([
+            "batch": .integer(progress.batches), "edits": .integer(progress.edits), "updates": .integer(learner.updates), "loss": .number(loss),
+            "gradientNorm": report.gradientNorms.last.map { .number($0) } ?? .null,
+            "seconds": .number((ContinuousClock.now - start) / .seconds(1)),
+        ])
+    }
+
+    /// Rank 0's log of batches, without what a resumed run will do again.
+    private func openMetrics() throws -> MetricsLog? {
+        guard work.communicator.isRoot else { return nil }
+        let log = try MetricsLog(path: configuration.checkpoint.directory + "/metrics.jsonl")
+        if log.droppedBytes > 0 { output.message("metrics.jsonl: dropped a last line of \(log.droppedBytes) bytes that was cut short") }
+        _ = try log.truncate(after: progress.batches)
+        return log
+    }
+
+    // MARK: Checkpoints
+
+    private func beginSave() throws {
+        try finishSave()
+        if let lastSave, lastSave.step == progress.batches { return }
+        let document = CheckpointDocument(
+            state: try DocumentValue(encoding: SavedState(
+                progress: progress, updates: learner.updates, optimizerSteps: learner.optimizerSteps, batchesSinceUpdate: learner.batchesSinceUpdate,
+                momentCounts: state.momentCounts, model: Self.hex(model.fingerprint), data: Self.hex(data.fingerprint))),
+            notes: ["identity": .string(configuration.trainingIdentity), "ranks": .integer(work.communicator.size)])
+        pending = try store.begin(
+            step: progress.batches, state: state.tensors(includesGradients: learner.batchesSinceUpdate > 0), document: document,
+            exchange: work.communicator)
+    }
+
+    private func finishSave() throws {
+        guard let save = pending else { return }
+        pending = nil
+        lastSave = try save.finish()
+    }
+
+    private func resume() throws {
+        guard let checkpoint = try store.newest(exchange: work.communicator) else { return }
+        if let identity = checkpoint.document.notes["identity"]?.string, identity != configuration.trainingIdentity {
+            let differences = try configuration.trainingDifferences(from: identity)
+            throw ConfigurationError(
+                location: configuration.source, keyPath: "checkpoint.directory",
+                problem: "\(checkpoint.path) was made by another configuration (\(differences.joined(separator: "; "))); name another directory to start afresh")
+        }
+        let saved = try checkpoint.document.state.decode(SavedState.self, location: checkpoint.path)
+        guard saved.model == Self.hex(model.fingerprint) else {
+            throw BadInput(checkpoint.path, "was trained on another model than \(configuration.model.path)")
+        }
+        guard saved.data == Self.hex(data.fingerprint) else {
+            throw BadInput(checkpoint.path, "was trained on other records than \(configuration.data.train?.path ?? "the training data") holds now")
+        }
+        try state.load(checkpoint, momentCounts: saved.momentCounts, includesGradients: saved.batchesSinceUpdate > 0, editorOnly: false)
+        progress = saved.progress
+        learner.resume(updates: saved.updates, optimizerSteps: saved.optimizerSteps, batchesSinceUpdate: saved.batchesSinceUpdate)
+        lastSave = CheckpointInfo(step: checkpoint.step, path: checkpoint.path, digest: checkpoint.digest, bytes: 0, rawBytes: 0)
+        output.message(progress.batches < data.batchCount
+            ? "resuming after batch \(progress.batches) from \(checkpoint.path)" : "already trained to the end: \(checkpoint.path)")
+    }
+
+    static func hex(_ value: UInt64) -> String { String(value, radix: 16) }
+}
+
+/// How far a run has come.
+struct RunProgress: Codable, Equatable {
+    var batches = 0
+    var edits = 0
+    var lossSum = 0.0
+}
+
+/// The part of a run's state that is not tensors.
+struct SavedState: Codable {
+    let progress: RunProgress
+    let updates: Int
+    let optimizerSteps: Int
+    let batchesSinceUpdate: Int
+    let momentCounts: [String: Int]
+    let model: String
+    let data: String
+}
+
+/// Reads a trained editor back for use.
+public enum TrainedEditor {
+    /// Fills `editor` from the newest valid checkpoint under `directory`; returns the checkpoint's path and the batches trained.
+    public static func load(into editor: Editor, model: LanguageModel, work: Work, directory: String, modelPath: String,
+                            report: @escaping (String) -> Void) throws -> (path: String, batches: Int) {
+        guard let checkpoint = try CheckpointReader(directory: directory, report: report).newest(exchange: work.communicator) else {
+            throw BadInput(directory, "holds no checkpoint; train first")
+        }
+        let saved = try checkpoint.document.state.decode(SavedState.self, location: checkpoint.path)
+        guard saved.model == TrainingRun.hex(model.fingerprint) else {
+            throw BadInput(checkpoint.path, "was trained on another model than \(modelPath)")
+        }
+        let state = EditorState(editor: editor, model: model, work: work)
+        try state.load(checkpoint, momentCounts: saved.momentCounts, includesGradients: false, editorOnly: true)
+        return (checkpoint.path, saved.progress.batches)
+    }
+}

@@ -1,0 +1,75 @@
+import Foundation
+import Testing
+import Tokenizers
+
+/// A directory under Fixtures with a tokenizer and what the reference made of some texts.
+struct Fixture {
+    static let families = ["gpt2", "smollm2", "llama3", "qwen2", "gemma", "mistral"]
+
+    static var components: [String] {
+        let names = try? FileManager.default.contentsOfDirectory(atPath: root.appendingPathComponent("components").path)
+        return (names ?? []).sorted().map { "components/\($0)" }
+    }
+
+    private static var root: URL {
+        (Bundle.module.resourceURL ?? Bundle.module.bundleURL).appendingPathComponent("Fixtures")
+    }
+
+    let directory: URL
+
+    init(_ name: String) {
+        directory = Self.root.appendingPathComponent(name)
+    }
+
+    var tokenizerPath: String { directory.appendingPathComponent("tokenizer.json").path }
+
+    func cases() throws -> [Case] {
+        try decode("cases.json")
+    }
+
+    func decode<Value: Decodable>(_ file: String, as type: Value.Type = Value.self) throws -> Value {
+        try JSONDecoder().decode(type, from: Data(contentsOf: directory.appendingPathComponent(file)))
+    }
+
+    struct Case: Decodable {
+        let text: String
+        let ids: [Int32]
+        let ids_without_special: [Int32]?
+        let decoded: String?
+    }
+}
+
+/// A tokenizer.json's vocabulary and merges; fit only for vocabularies without canonically equivalent tokens.
+struct PlainVocabulary: Decodable {
+    let model: Model
+
+    struct Model: Decodable {
+        let vocab: [String: Int]
+        let merges: [[String]]
+    }
+
+    func gguf(pre: String?) -> GGUFVocabulary {
+        let tokens = model.vocab.sorted { $0.value < $1.value }.map(\.key)
+        return GGUFVocabulary(
+            source: "model.gguf", model: "gpt2", pre: pre, tokens: tokens,
+            tokenTypes: tokens.map { $0.hasPrefix("<|") && $0.hasSuffix("|>") ? 3 : 1 },
+            merges: model.merges.map { $0.joined(separator: " ") }, beginningOfText: 1, endOfText: 0)
+    }
+}
+
+/// Writes a file for as long as `body` runs.
+func withTemporaryFile<Result>(_ contents: Data, _ body: (String) throws -> Result) throws -> Result {
+    let url = FileManager.default.temporaryDirectory.appendingPathComponent("tokenizer-\(UUID()).json")
+    try contents.write(to: url)
+    defer { try? FileManager.default.removeItem(at: url) }
+    return try body(url.path)
+}
+
+func loadTokenizer(_ json: String) throws -> Tokenizer {
+    try withTemporaryFile(Data(json.utf8)) { try Tokenizer(contentsOf: $0) }
+}
+
+/// `String` comparison would take canonically equivalent texts for equal.
+func sameBytes(_ left: String, _ right: String) -> Bool {
+    Array(left.utf8) == Array(right.utf8)
+}
