@@ -54,8 +54,8 @@ let package = Package(
         .executableTarget(
             name: "amend",
             dependencies: [
-                "Configuration", "Communication", "Transformer", "Training", "Evaluation", "Reporting", "Checkpointing",
-                "SelfTest",
+                "TensorCore", "LinearAlgebra", "Configuration", "Communication", "Transformer", "Training", "Evaluation",
+                "Reporting", "Checkpointing", "SelfTest",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         // Tests
@@ -72,5 +72,6 @@ let package = Package(
         .testTarget(name: "TokenizersTests", dependencies: ["TensorCore", "Tokenizers"], resources: [.copy("Fixtures")]),
         .testTarget(name: "ConfigurationTests", dependencies: ["Configuration"]),
         .testTarget(name: "ReportingTests", dependencies: ["Reporting"]),
+        .testTarget(name: "AmendTests", dependencies: ["amend", "TestSupport"]),
     ]
 )

@@ -1,6 +1,6 @@
 import ArgumentParser
 import Communication
-import Foundation
+import Reporting
 
 /// `amend doctor`: what this machine offers a run, how fast it is, and what stands in the way.
 struct Doctor: ParsableCommand {
@@ -19,8 +19,7 @@ struct Doctor: ParsableCommand {
         let status = Communicator.run(exitStatus: { _ in 1 }) { communicator in
             let report = try MachineReport(communicator: communicator)
             if communicator.isRoot {
-                let text = json ? try report.json() : report.text
-                try FileHandle.standardOutput.write(contentsOf: Data((text + "\n").utf8))
+                if json { try JSONOutput.write(report.json) } else { print(report.text) }
             }
             try communicator.barrier()  // a launcher ends all ranks when one leaves with a status other than 0
             return report.computesCorrectly ? 0 : 1

@@ -1,4 +1,5 @@
 import Foundation
+import Reporting
 
 /// What would make a run on this rank's machine fail or slow, each in one line that says what to do.
 struct MachineProblems {
@@ -7,9 +8,9 @@ struct MachineProblems {
     private let ranksOnMachine: Int
 
     /// What a rank of the quickstart should find: room for its memory, for Open MPI's mailboxes, for a few checkpoints.
-    private static let memoryPerRank: Int64 = 2_000_000_000
-    private static let sharedMemoryPerRank: Int64 = 16 << 20
-    private static let diskSpace: Int64 = 1_000_000_000
+    private static let memoryPerRank: Int = 2_000_000_000
+    private static let sharedMemoryPerRank: Int = 16 << 20
+    private static let diskSpace: Int = 1_000_000_000
 
     init(share: ProcessorShare, ranksOnMachine: Int) {
         self.share = share
@@ -37,7 +38,7 @@ struct MachineProblems {
             add("\(ranksOnMachine) ranks share \(usable) cores of this machine: start at most one rank per core")
         }
         if let quota = share.quota, quota < Double(min(usable, ranksOnMachine)) {
-            add("the control group allows \(decimal(quota)) cores of CPU time to \(ranksOnMachine) ranks: start fewer, or raise it")
+            add("the control group allows \(Quantity.significant(quota, digits: 2)) cores of CPU time to \(ranksOnMachine) ranks: start fewer, or raise it")
         }
         // Of mpirun's own processors, the ranks were left some: it binds each rank to one core if they are few.
         let launcher = Processors.usable(by: "\(getppid())")
@@ -49,28 +50,28 @@ struct MachineProblems {
     }
 
     mutating func checkMemory(_ memory: MachineMemory) {
-        let needed = Self.memoryPerRank * Int64(ranksOnMachine)
+        let needed = Self.memoryPerRank * ranksOnMachine
         if let available = memory.available, available < needed {
             add(
-                "\(gigabytes(available)) GB of memory are available to \(ranksOnMachine) rank(s) on this machine; "
-                    + "training a small model takes up to \(gigabytes(Self.memoryPerRank)) GB each: start fewer ranks, or free some")
+                "\(Quantity.bytes(available)) of memory are available to \(ranksOnMachine) rank(s) on this machine; "
+                    + "training a small model takes up to \(Quantity.bytes(Self.memoryPerRank)) each: start fewer ranks, or free some")
         }
         if let limit = memory.addressSpaceLimit, let total = memory.total, limit < total {
             add(
-                "the address space of a process is limited to \(gigabytes(limit)) GB; model files are mapped into it: "
+                "the address space of a process is limited to \(Quantity.bytes(limit)); model files are mapped into it: "
                     + "'ulimit -v unlimited'")
         }
     }
 
     mutating func checkSpace(shared: FileSystemSpace?, disk: FileSystemSpace?) {
-        let needed = Self.sharedMemoryPerRank * Int64(ranksOnMachine)
+        let needed = Self.sharedMemoryPerRank * ranksOnMachine
         if ranksOnMachine > 1, let shared, shared.free < needed {
             add(
-                "/dev/shm has \(megabytes(shared.free)) MB free; \(ranksOnMachine) ranks exchange data through about "
-                    + "\(megabytes(needed)) MB there: enlarge it (docker: --shm-size=1g)")
+                "/dev/shm has \(Quantity.bytes(shared.free)) free; \(ranksOnMachine) ranks exchange data through about "
+                    + "\(Quantity.bytes(needed)) there: enlarge it (docker: --shm-size=1g)")
         }
         if let disk, disk.free < Self.diskSpace {
-            add("the current directory has \(megabytes(disk.free)) MB free; checkpoints may not fit: set checkpoint.directory")
+            add("the current directory has \(Quantity.bytes(disk.free)) free; checkpoints may not fit: set checkpoint.directory")
         }
     }
 
@@ -82,7 +83,3 @@ struct MachineProblems {
         }
     }
 }
-
-func gigabytes(_ bytes: Int64) -> String { decimal(Double(bytes) / 1e9) }
-func megabytes(_ bytes: Int64) -> String { String(bytes / 1_000_000) }
-func decimal(_ value: Double) -> String { String(format: "%.1f", value) }

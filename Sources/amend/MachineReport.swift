@@ -3,14 +3,13 @@ import Foundation
 import LinearAlgebra
 import TensorCore
 
-/// What `amend doctor` finds; every rank has its own, with the problems of all. The names of the properties are the keys
-/// of `amend doctor --json`; bytes are bytes.
-struct MachineReport: Encodable {
+/// What `amend doctor` finds. Every rank has its own; rank 0 has the problems of all.
+struct MachineReport {
     /// The kernels that OpenBLAS runs, by its own name for them.
     let core: String
-    /// The kernels that OpenBLAS ought to run here instead; left out if there are none.
+    /// The kernels that OpenBLAS ought to run here instead, if there are such.
     let betterCore: String?
-    /// OPENBLAS_CORETYPE, which amend sets at start where OpenBLAS by itself would choose worse; left out if unset.
+    /// OPENBLAS_CORETYPE, which amend sets at start where OpenBLAS by itself would choose worse; nil if unset.
     let requestedCore: String?
     let openblas: String
     /// The vector instructions of amend's own loops.
@@ -20,7 +19,7 @@ struct MachineReport: Encodable {
     let threads: Int
     /// Processors that the ranks on this machine may use.
     let cores: Int
-    /// CPU time per wall time that the control group allows, in processors; left out if unlimited.
+    /// CPU time per wall time that the control group allows, in processors; nil if unlimited.
     let quota: Double?
 
     /// float32 matrix products of 1536 × 1536 on this rank's threads, in 10⁹ operations per second, while the other ranks
@@ -35,7 +34,7 @@ struct MachineReport: Encodable {
     let computesCorrectly: Bool
     let problems: [String]
 
-    struct MPI: Encodable {
+    struct MPI {
         let launcher: String
         let ranks: Int
         let ranksOnThisMachine: Int
@@ -82,13 +81,6 @@ struct MachineReport: Encodable {
     }
 
     private static func rounded(_ rate: Double) -> Double { (rate * 10).rounded() / 10 }
-
-    /// One line.
-    func json() throws -> String {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        return String(decoding: try encoder.encode(self), as: UTF8.self)
-    }
 }
 
 /// The rate of amend's own matrix product, and whether what it computes is right.
@@ -104,7 +96,7 @@ private struct ProductMeasurement {
         RandomStream(seed: 1, purpose: .tests).fillNormal(0..<a.count, into: a.pointer)
         RandomStream(seed: 2, purpose: .tests).fillNormal(0..<b.count, into: b.pointer)
         var best = Double.infinity
-        for _ in 0..<8 {
+        for _ in 0..<5 {
             let start = ContinuousClock.now
             multiply(a.operand, b.operand, into: product)
             best = min(best, (ContinuousClock.now - start) / .seconds(1))
