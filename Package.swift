@@ -54,8 +54,8 @@ let package = Package(
         .executableTarget(
             name: "amend",
             dependencies: [
-                "Configuration", "Communication", "Transformer", "Tokenizers", "LinearAlgebra", "TensorCore", "Training", "Evaluation", "Reporting", "Checkpointing",
-                "SelfTest",
+                "TensorCore", "LinearAlgebra", "Communication", "Tokenizers", "Transformer", "Configuration", "Checkpointing",
+                "Training", "Evaluation", "Reporting", "SelfTest",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         // Tests
@@ -78,5 +78,6 @@ let package = Package(
             name: "TransformerTests", dependencies: ["TensorCore", "LinearAlgebra", "WeightFiles", "Tokenizers", "Transformer"],
             resources: [.copy("Fixtures")]),
         .testTarget(name: "EditorsTests", dependencies: ["TensorCore", "LinearAlgebra", "Transformer", "Editors"]),
+        .testTarget(name: "AmendTests", dependencies: ["amend", "TestSupport"]),
     ]
 )

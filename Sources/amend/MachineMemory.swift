@@ -22,12 +22,18 @@ struct MachineMemory {
         return line.flatMap { Int($0.split(separator: " ").dropFirst().first ?? "") }.map { $0 * 1024 }
     }
 
+    /// What each control group above this process has left; memory that only caches files counts as left.
     private static func roomInControlGroups() -> [Int] {
         ControlGroup.directories(controller: "memory").compactMap { directory in
-            let names = [("memory.max", "memory.current"), ("memory.limit_in_bytes", "memory.usage_in_bytes")]
-            for (limitName, usageName) in names {
+            let names = [
+                ("memory.max", "memory.current", "inactive_file "),
+                ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file "),
+            ]
+            for (limitName, usageName, cacheKey) in names {
                 guard let limit = number("\(directory)/\(limitName)"), let usage = number("\(directory)/\(usageName)") else { continue }
-                return max(0, limit - usage)
+                let cacheLine = SystemFile.lines("\(directory)/memory.stat").first { $0.hasPrefix(cacheKey) }
+                let cache = cacheLine.flatMap { Int($0.dropFirst(cacheKey.count)) } ?? 0
+                return max(0, limit - max(0, usage - cache))
             }
             return nil
         }

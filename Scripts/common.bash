@@ -1,0 +1,31 @@
+# Sourced by the scripts of this folder: where the project is, messages, building, and how amend is started.
+# shellcheck shell=bash disable=SC2034
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+amend=$root/.build/release/amend
+
+say() { printf '%s\n' "$*" >&2; }
+step() { printf '\n== %s\n' "$*" >&2; }
+die() {
+    printf '%s: %s\n' "${0##*/}" "$*" >&2
+    exit 1
+}
+
+build_amend() {
+    (cd "$root" && swift build -c release --product amend >&2) || die "amend does not build; see the messages above"
+}
+
+# Ranks share all cores of the machine and divide them themselves. The single-copy transport of Open MPI fails in
+# containers that do not allow one process to read another's memory; going through shared memory costs little here.
+use_mpi() {
+    export OMPI_MCA_btl_vader_single_copy_mechanism=${OMPI_MCA_btl_vader_single_copy_mechanism:-none}
+    if [ "$(id -u)" = 0 ]; then export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1; fi
+}
+
+# with_ranks NUMBER PROGRAM [ARGUMENT …]: on this machine, also where that has fewer cores than ranks.
+with_ranks() {
+    local ranks=$1
+    shift
+    use_mpi
+    mpirun --quiet --bind-to none --oversubscribe -np "$ranks" "$@"
+}

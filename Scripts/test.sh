@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# Runs every test, those under mpirun and those on the real model too. usage: test.sh [option of swift test …]
+set -euo pipefail
+# shellcheck source-path=SCRIPTDIR source=common.bash
+source "$(dirname "${BASH_SOURCE[0]}")/common.bash"
+cd "$root"
+
+Scripts/install-dependencies.sh
+Scripts/fetch-model.sh smollm2-135m
+use_mpi
+
+# In release, as amend is used: the numerics are the same, and the tests on the model take minutes instead of hours.
+swift build -c release --build-tests
+swift test -c release --skip-build --disable-xctest "$@"
