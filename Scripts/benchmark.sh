@@ -14,7 +14,7 @@ if [ "${1:-}" = --json ]; then
 fi
 config=$root/Configs/quickstart.yaml
 if [ $# -gt 0 ] && [[ $1 != *=* ]]; then
-    config=$(realpath -e -- "$1") || die "there is no configuration $1"
+    config=$(realpath -e -- "$1" 2>/dev/null) || die "there is no configuration $1"
     shift
 fi
 cd "$root"
@@ -25,24 +25,14 @@ if grep -q 'models/smollm2-135m' "$config"; then Scripts/fetch-model.sh smollm2-
 results=$(mktemp -d)
 trap 'rm -rf "$results"' EXIT
 
-# Runs a program and appends the most memory it held, in kB, to a file: every rank does so.
-cat >"$results/measured.py" <<'PYTHON'
-import os, resource, subprocess, sys
-status = subprocess.run(sys.argv[2:]).returncode
-with open(sys.argv[1], "a") as file:
-    file.write(f"{resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss}\n")
-sys.exit(status if status >= 0 else 128 - status)
-PYTHON
-
 # measure RUN COMMAND [LAUNCHER …]
 measure() {
-    local name=$1 command=$2
+    local name=$1 command=$2 status=0
     shift 2
     say "$command, $name"
-    "$@" python3 "$results/measured.py" "$results/$name-$command.memory" \
-        "$amend" "$command" "$config" --json "${overrides[@]}" "checkpoint.directory=$results/$name" \
-        >"$results/$name-$command.json" 2>"$results/log" ||
-        { cat "$results/log" >&2; die "amend $command, $name: status $?; its messages are above"; }
+    "$@" "$amend" "$command" "$config" --json "${overrides[@]}" "checkpoint.directory=$results/$name" \
+        >"$results/$name-$command.json" 2>"$results/log" || status=$?
+    [ "$status" = 0 ] || { cat "$results/log" >&2; die "amend $command, $name: status $status; its messages are above"; }
 }
 
 "$amend" doctor --json >"$results/doctor.json"
@@ -62,11 +52,10 @@ runs, digests = [], {}
 for name in ("alone", "ranks"):
     for command in ("train", "evaluate"):
         result = read(f"{name}-{command}.json")
-        memory = [int(line) * 1024 for line in open(os.path.join(folder, f"{name}-{command}.memory"))]
         run = {"command": command, "ranks": result["ranks"], "seconds": result["seconds"],
-               "secondsPerEdit": result["secondsPerEdit"], "largestResidentBytes": max(memory)}
-        if result.get("flops"):
-            run["gflops"] = result["flops"] / result["seconds"] / 1e9
+               "secondsPerEdit": result["secondsPerEdit"], "residentBytes": result["residentBytes"]}
+        if result.get("operations"):
+            run["gflops"] = result["operations"] / result["seconds"] / 1e9
             run["shareOfSgemm"] = run["gflops"] / machine["sgemmGflops"]
         runs.append(run)
         if "digest" in result: digests[name] = result["digest"]
@@ -82,7 +71,7 @@ print(f"{'':10}{'ranks':>6}{'seconds':>10}{'s/edit':>9}{'MB/process':>12}{'GFLOP
 for run in runs:
     rate = f"{run['gflops']:9.1f}{run['shareOfSgemm']:10.0%}" if "gflops" in run else f"{'-':>9}{'-':>10}"
     print(f"{run['command']:10}{run['ranks']:6}{run['seconds']:10.2f}{run['secondsPerEdit']:9.4f}"
-          f"{run['largestResidentBytes'] / 1e6:12.0f}{rate}")
+          f"{run['residentBytes'] / 1e6:12.0f}{rate}")
 print("\nBoth runs trained the same bits." if report["digestsEqual"] else "\nThe two runs trained DIFFERENT bits.")
 for problem in machine["problems"]: print(f"doctor: {problem}")
 PYTHON

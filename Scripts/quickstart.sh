@@ -49,14 +49,10 @@ for name, meaning in meanings.items():
     print(f"{name:16}{scores['before'][name]:8.1f}{scores[name]:8.1f}   {meaning}")
 print(f"\nTraining took {train['secondsPerEdit']:.3f} s per edit on {train['ranks']} ranks, "
       f"editing and scoring {scores['secondsPerEdit']:.3f} s.")
-print(f"The editor is in {train['checkpoint']}")
-PYTHON
-
-cat <<END
+print(f"""The editor is in {train['checkpoint']}
 
 Next:
-  $amend inspect runs/quickstart       look into the checkpoint
-  Scripts/quickstart.sh editor.steps=3 checkpoint.directory=runs/three-steps
-                                       change any value of $config
-  README.md                            your own model and data, several machines
-END
+  .build/release/amend inspect {train['checkpoint']}    look into it
+  Scripts/quickstart.sh editor.steps=3 checkpoint.directory=runs/three-steps    change any value of the configuration
+  README.md    your own model and data, stopping and resuming, several machines""")
+PYTHON
