@@ -47,8 +47,11 @@ print(f"\n{scores['edits']} edits, none of their subjects seen in training ({sco
 print(f"{'':16}{'before':>8}{'after':>8}")
 for name, meaning in meanings.items():
     print(f"{name:16}{scores['before'][name]:8.1f}{scores[name]:8.1f}   {meaning}")
-print(f"\nTraining took {train['secondsPerEdit']:.3f} s per edit on {train['ranks']} ranks, "
-      f"editing and scoring {scores['secondsPerEdit']:.3f} s.")
+if train["secondsPerEdit"] > 0:
+    print(f"\nTraining took {train['secondsPerEdit']:.3f} s per edit on {train['ranks']} ranks.")
+else:
+    print("\nTraining had been finished before.")
+print(f"Editing and scoring took {scores['secondsPerEdit']:.3f} s per edit.")
 print(f"""The editor is in {train['checkpoint']}
 
 Next:
