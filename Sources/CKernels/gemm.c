@@ -8,6 +8,8 @@
 
 // Terms of k summed in registers before they are added to c: a panel of b and one of a stay in the first-level cache.
 enum { BLOCK = 256 };
+// Panels of b packed together, at most: enough to read each of its rows by whole cache lines.
+enum { GROUP = 4 };
 // Rows of a packed at a time: with BLOCK columns they stay in the second-level cache.
 enum { ROWS_AT_A_TIME = 768 };
 
@@ -15,6 +17,7 @@ typedef struct {
     long n, k, block;           // block: terms of k per pass, the same for every pass but the last
     long first_row, last_row;   // rows of a in packed_a
     long panels;                // of ROWS rows each
+    long group;                 // panels of b in a strip: the unit of work of a thread
     amend_operand a, b;
     float *packed_a, *c;
     long c_stride;
@@ -101,7 +104,10 @@ void amend_gemm(long m, long n, long k, amend_operand a, amend_operand b, float 
     operations += 2.0 * (double)m * (double)n * (double)k;
     const variant_t *v = variant();
     product_t product = {.n = n, .k = k, .block = block_of(k), .a = a, .b = b, .c = c, .c_stride = c_stride, .accumulate = accumulate};
-    long strips = (n + v->width - 1) / v->width;
+    long panels = (n + v->width - 1) / v->width;
+    product.group = GROUP;
+    while (product.group > 1 && panels / product.group < 8 * amend_pool_threads()) product.group /= 2;
+    long strips = (panels + product.group - 1) / product.group;
     for (long row = 0; row < m; row += ROWS_AT_A_TIME) {
         product.first_row = row;
         product.last_row = m - row < ROWS_AT_A_TIME ? m : row + ROWS_AT_A_TIME;

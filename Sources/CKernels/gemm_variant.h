@@ -131,6 +131,31 @@ static void NAME(pack)(const amend_operand *x, long outer_stride, long inner_str
     }
 }
 
+// [depth][columns] of plain float32 rows -> panels of [depth][WIDTH], reading each row's columns at once: rows lie pages apart.
+static void NAME(copy_group)(const float *source, long stride, long columns, long depth, float *out) {
+    enum { WIDTH = VECTORS * LANES };
+    for (long p = 0; p < depth; p++, source += stride) {
+        if (p + 8 < depth)
+            for (long j = 0; j < columns; j += 16) __builtin_prefetch(source + 8 * stride + j);
+        for (long j = 0; j < columns; j += WIDTH) {
+            float *row = out + j * depth + p * WIDTH;
+            long count = columns - j < WIDTH ? columns - j : WIDTH;
+            for (long i = 0; i < count; i++) row[i] = source[j + i];
+            for (long i = count; i < WIDTH; i++) row[i] = 0;
+        }
+    }
+}
+
+static void NAME(pack_group)(const amend_operand *b, long column, long columns, long first, long depth, float *out, float *wide) {
+    enum { WIDTH = VECTORS * LANES };
+    if (b->column_stride == 1 && b->row_stride != 1 && b->element == AMEND_F32 && !b->addend) {
+        NAME(copy_group)((const float *)b->data + first * b->row_stride + column, b->row_stride, columns, depth, out);
+        return;
+    }
+    for (long j = 0; j < columns; j += WIDTH)
+        NAME(pack)(b, b->column_stride, b->row_stride, column + j, columns - j < WIDTH ? columns - j : WIDTH, first, depth, out + j * depth, WIDTH, wide);
+}
+
 static void NAME(pack_a)(void *context, long panel) {
     const product_t *product = context;
     long row = product->first_row + panel * ROWS;
@@ -142,21 +167,25 @@ static void NAME(pack_a)(void *context, long panel) {
     }
 }
 
+// A strip of product->group panels of b: packed for one block of k at a time, then multiplied with all rows.
 static void NAME(columns)(void *context, long strip) {
     enum { WIDTH = VECTORS * LANES };
-    static _Thread_local float panel[BLOCK * WIDTH] __attribute__((aligned(64)));
+    static _Thread_local float panels[GROUP * BLOCK * WIDTH] __attribute__((aligned(64)));
     static _Thread_local float wide[BLOCK * WIDTH] __attribute__((aligned(64)));
     const product_t *product = context;
-    long column = strip * WIDTH;
-    long count = product->n - column < WIDTH ? product->n - column : WIDTH;
+    long column = strip * product->group * WIDTH;
+    long columns = product->n - column < product->group * WIDTH ? product->n - column : product->group * WIDTH;
     for (long first = 0; first < product->k; first += product->block) {
         long depth = product->k - first < product->block ? product->k - first : product->block;
-        NAME(pack)(&product->b, product->b.column_stride, product->b.row_stride, column, count, first, depth, panel, WIDTH, wide);
-        const float *a = product->packed_a + first * product->panels * ROWS;
-        for (long row = product->first_row; row < product->last_row; row += ROWS, a += ROWS * depth) {
-            long rows = product->last_row - row < ROWS ? product->last_row - row : ROWS;
-            NAME(tile)(depth, a, panel, product->c + row * product->c_stride + column, product->c_stride, rows, count,
-                       product->accumulate || first > 0);
+        NAME(pack_group)(&product->b, column, columns, first, depth, panels, wide);
+        for (long j = 0; j < columns; j += WIDTH) {
+            long count = columns - j < WIDTH ? columns - j : WIDTH;
+            const float *a = product->packed_a + first * product->panels * ROWS;
+            for (long row = product->first_row; row < product->last_row; row += ROWS, a += ROWS * depth) {
+                long rows = product->last_row - row < ROWS ? product->last_row - row : ROWS;
+                NAME(tile)(depth, a, panels + j * depth, product->c + row * product->c_stride + column + j, product->c_stride, rows, count,
+                           product->accumulate || first > 0);
+            }
         }
     }
 }
