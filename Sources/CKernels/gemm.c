@@ -10,8 +10,9 @@
 enum { BLOCK = 256 };
 // Panels of b packed together, at most: enough to read each of its rows by whole cache lines.
 enum { GROUP = 4 };
-// Rows of a packed at a time: with BLOCK columns they stay in the second-level cache.
-enum { ROWS_AT_A_TIME = 768 };
+// Rows of a packed at a time, and of these multiplied with one panel of b after another while they stay in the second-level
+// cache. Multiples of every variant's ROWS.
+enum { ROWS_AT_A_TIME = 960, ROWS_IN_CACHE = 240 };
 
 typedef struct {
     long n, k, block;           // block: terms of k per pass, the same for every pass but the last

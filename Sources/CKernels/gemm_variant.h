@@ -178,13 +178,17 @@ static void NAME(columns)(void *context, long strip) {
     for (long first = 0; first < product->k; first += product->block) {
         long depth = product->k - first < product->block ? product->k - first : product->block;
         NAME(pack_group)(&product->b, column, columns, first, depth, panels, wide);
-        for (long j = 0; j < columns; j += WIDTH) {
-            long count = columns - j < WIDTH ? columns - j : WIDTH;
-            const float *a = product->packed_a + first * product->panels * ROWS;
-            for (long row = product->first_row; row < product->last_row; row += ROWS, a += ROWS * depth) {
-                long rows = product->last_row - row < ROWS ? product->last_row - row : ROWS;
-                NAME(tile)(depth, a, panels + j * depth, product->c + row * product->c_stride + column + j, product->c_stride, rows, count,
-                           product->accumulate || first > 0);
+        const float *a = product->packed_a + first * product->panels * ROWS;
+        for (long top = product->first_row; top < product->last_row; top += ROWS_IN_CACHE) {
+            long bottom = product->last_row - top < ROWS_IN_CACHE ? product->last_row : top + ROWS_IN_CACHE;
+            for (long j = 0; j < columns; j += WIDTH) {
+                long count = columns - j < WIDTH ? columns - j : WIDTH;
+                const float *panel = a + (top - product->first_row) * depth;
+                for (long row = top; row < bottom; row += ROWS, panel += ROWS * depth) {
+                    long rows = bottom - row < ROWS ? bottom - row : ROWS;
+                    NAME(tile)(depth, panel, panels + j * depth, product->c + row * product->c_stride + column + j, product->c_stride, rows,
+                               count, product->accumulate || first > 0);
+                }
             }
         }
     }

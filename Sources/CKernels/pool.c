@@ -1,6 +1,7 @@
 #include "pool.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
@@ -92,5 +93,8 @@ void amend_pool_run(long count, void (*body)(void *, long), void *context) {
     atomic_store(&loop.running, worker_count);
     announce();
     work();
-    while (atomic_load(&loop.running)) pause_briefly();
+    for (long spin = 0; atomic_load(&loop.running); spin++) {
+        if (spin < SPINS) pause_briefly();
+        else sched_yield();  // a worker has lost its core to another process: let it have this one
+    }
 }
