@@ -53,41 +53,57 @@ static void NAME(tile)(long depth, const float *a, const float *b, float *c, lon
         for (long j = 0; j < columns; j++) c[i * c_stride + j] = accumulate ? c[i * c_stride + j] + whole[i][j] : whole[i][j];
 }
 
-// [count rows][depth] floats at `stride` -> [depth][width], zero beyond count: 8 × 8 transposes and a plain remainder.
-static void NAME(transpose)(const float *source, long stride, long count, long depth, float *out, long width) {
-    typedef float v8 __attribute__((vector_size(32)));
-    typedef float v8u __attribute__((vector_size(32), aligned(4)));
-    long i = 0;
-    for (; i + 8 <= count; i += 8) {
-        long p = 0;
-        const float *s = source + i * stride;
-        for (; p + 8 <= depth; p += 8) {
-            v8 r[8], t[8];
+typedef float NAME(eight) __attribute__((vector_size(32)));
+typedef float NAME(eight_loose) __attribute__((vector_size(32), aligned(4)));
+
+// r[i][j] <- r[j][i]
+static inline __attribute__((always_inline)) void NAME(transpose8)(NAME(eight) r[8]) {
+    NAME(eight) t[8];
 #pragma clang loop unroll(full)
-            for (int j = 0; j < 8; j++) r[j] = *(const v8u *)(s + j * stride + p);
-#pragma clang loop unroll(full)
-            for (int j = 0; j < 4; j++) {
-                t[2 * j] = __builtin_shufflevector(r[2 * j], r[2 * j + 1], 0, 8, 1, 9, 4, 12, 5, 13);
-                t[2 * j + 1] = __builtin_shufflevector(r[2 * j], r[2 * j + 1], 2, 10, 3, 11, 6, 14, 7, 15);
-            }
-#pragma clang loop unroll(full)
-            for (int j = 0; j < 2; j++) {
-                r[4 * j] = __builtin_shufflevector(t[4 * j], t[4 * j + 2], 0, 1, 8, 9, 4, 5, 12, 13);
-                r[4 * j + 1] = __builtin_shufflevector(t[4 * j], t[4 * j + 2], 2, 3, 10, 11, 6, 7, 14, 15);
-                r[4 * j + 2] = __builtin_shufflevector(t[4 * j + 1], t[4 * j + 3], 0, 1, 8, 9, 4, 5, 12, 13);
-                r[4 * j + 3] = __builtin_shufflevector(t[4 * j + 1], t[4 * j + 3], 2, 3, 10, 11, 6, 7, 14, 15);
-            }
-#pragma clang loop unroll(full)
-            for (int j = 0; j < 4; j++) {
-                *(v8u *)(out + (p + j) * width + i) = __builtin_shufflevector(r[j], r[j + 4], 0, 1, 2, 3, 8, 9, 10, 11);
-                *(v8u *)(out + (p + j + 4) * width + i) = __builtin_shufflevector(r[j], r[j + 4], 4, 5, 6, 7, 12, 13, 14, 15);
-            }
-        }
-        for (; p < depth; p++)
-            for (int j = 0; j < 8; j++) out[p * width + i + j] = s[j * stride + p];
+    for (int j = 0; j < 4; j++) {
+        t[2 * j] = __builtin_shufflevector(r[2 * j], r[2 * j + 1], 0, 8, 1, 9, 4, 12, 5, 13);
+        t[2 * j + 1] = __builtin_shufflevector(r[2 * j], r[2 * j + 1], 2, 10, 3, 11, 6, 14, 7, 15);
     }
-    for (; i < width; i++)
-        for (long p = 0; p < depth; p++) out[p * width + i] = i < count ? source[i * stride + p] : 0;
+    NAME(eight) u[8];
+#pragma clang loop unroll(full)
+    for (int j = 0; j < 2; j++) {
+        u[4 * j] = __builtin_shufflevector(t[4 * j], t[4 * j + 2], 0, 1, 8, 9, 4, 5, 12, 13);
+        u[4 * j + 1] = __builtin_shufflevector(t[4 * j], t[4 * j + 2], 2, 3, 10, 11, 6, 7, 14, 15);
+        u[4 * j + 2] = __builtin_shufflevector(t[4 * j + 1], t[4 * j + 3], 0, 1, 8, 9, 4, 5, 12, 13);
+        u[4 * j + 3] = __builtin_shufflevector(t[4 * j + 1], t[4 * j + 3], 2, 3, 10, 11, 6, 7, 14, 15);
+    }
+#pragma clang loop unroll(full)
+    for (int j = 0; j < 4; j++) {
+        r[j] = __builtin_shufflevector(u[j], u[j + 4], 0, 1, 2, 3, 8, 9, 10, 11);
+        r[j + 4] = __builtin_shufflevector(u[j], u[j + 4], 4, 5, 6, 7, 12, 13, 14, 15);
+    }
+}
+
+// Up to eight rows at `source` become columns [first, first + rows) of out [depth][width]; zeros to their right within it. Eight lanes are
+// stored at a time: what spills into the next row of out is written again by that row, so columns to the left come later.
+static inline __attribute__((always_inline)) void NAME(transpose_rows)(const float *source, long stride, int rows, long depth, float *out,
+                                                                       long width, long first) {
+    long spill = first + 8 > width, p = 0;
+    for (; p + 8 + spill <= depth; p += 8) {
+        NAME(eight) r[8];
+#pragma clang loop unroll(full)
+        for (int j = 0; j < 8; j++) r[j] = j < rows ? *(const NAME(eight_loose) *)(source + j * stride + p) : (NAME(eight)){0};
+        NAME(transpose8)(r);
+#pragma clang loop unroll(full)
+        for (int j = 0; j < 8; j++) *(NAME(eight_loose) *)(out + (p + j) * width + first) = r[j];
+    }
+    for (; p < depth; p++)
+        for (long j = 0; j < 8 && first + j < width; j++) out[p * width + first + j] = j < rows ? source[j * stride + p] : 0;
+}
+
+// [count rows][depth] floats at `stride` -> [depth][width], zero beyond count.
+static void NAME(transpose)(const float *source, long stride, long count, long depth, float *out, long width) {
+    for (long first = (width - 1) / 8 * 8; first >= 0; first -= 8) {
+        long rows = count - first;
+        if (rows >= 8) NAME(transpose_rows)(source + first * stride, stride, 8, depth, out, width, first);
+        else if (rows == ROWS % 8) NAME(transpose_rows)(source + first * stride, stride, ROWS % 8, depth, out, width, first);
+        else NAME(transpose_rows)(source + first * stride, stride, rows > 0 ? (int)rows : 0, depth, out, width, first);
+    }
 }
 
 // [depth rows][count] floats at `stride` -> [depth][width], zero beyond count.
@@ -131,12 +147,17 @@ static void NAME(pack)(const amend_operand *x, long outer_stride, long inner_str
     }
 }
 
-// [depth][columns] of plain float32 rows -> panels of [depth][WIDTH], reading each row's columns at once: rows lie pages apart.
-static void NAME(copy_group)(const float *source, long stride, long columns, long depth, float *out) {
+// [depth][columns] of row-major b -> panels of [depth][WIDTH], reading each row's columns at once: rows lie pages apart.
+static void NAME(copy_group)(const amend_operand *b, long column, long columns, long first, long depth, float *out) {
     enum { WIDTH = VECTORS * LANES };
-    for (long p = 0; p < depth; p++, source += stride) {
-        if (p + 8 < depth)
-            for (long j = 0; j < columns; j += 16) __builtin_prefetch(source + 8 * stride + j);
+    float widened[GROUP * WIDTH];
+    int plain = b->element == AMEND_F32 && !b->addend;
+    for (long p = 0; p < depth; p++) {
+        long place = (first + p) * b->row_stride + column;
+        const float *source = plain ? (const float *)b->data + place : widened;
+        if (!plain) NAME(widen)(b->element, b->data, place, b->addend, columns, widened);
+        if (plain && p + 8 < depth)
+            for (long j = 0; j < columns; j += 16) __builtin_prefetch(source + 8 * b->row_stride + j);
         for (long j = 0; j < columns; j += WIDTH) {
             float *row = out + j * depth + p * WIDTH;
             long count = columns - j < WIDTH ? columns - j : WIDTH;
@@ -148,8 +169,8 @@ static void NAME(copy_group)(const float *source, long stride, long columns, lon
 
 static void NAME(pack_group)(const amend_operand *b, long column, long columns, long first, long depth, float *out, float *wide) {
     enum { WIDTH = VECTORS * LANES };
-    if (b->column_stride == 1 && b->row_stride != 1 && b->element == AMEND_F32 && !b->addend) {
-        NAME(copy_group)((const float *)b->data + first * b->row_stride + column, b->row_stride, columns, depth, out);
+    if (b->column_stride == 1 && b->row_stride != 1) {
+        NAME(copy_group)(b, column, columns, first, depth, out);
         return;
     }
     for (long j = 0; j < columns; j += WIDTH)

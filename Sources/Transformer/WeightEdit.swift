@@ -3,8 +3,9 @@ import TensorCore
 
 /// What edits have added to one weight: ΔW [valueSize, keySize] = dense + productsᵀ keys.
 ///
-/// New edits are thin factors. When they have more rows than kv / (k + v), the dense form is smaller and cheaper to apply,
-/// and they are folded into it. When that happens depends on the rows alone, so it is the same on any number of ranks.
+/// New edits are thin factors, which cost 2 n (k + v) operations for every token that passes. The dense form costs kv floats of memory
+/// and is added to the weight as that is read. Beyond `foldingRows` factors are folded into it. When that happens depends on the
+/// rows alone, so it is the same on any number of ranks.
 public struct WeightEdit: Sendable {
     public struct Factors: Sendable {
         public let keys: Matrix  // [n, keySize]
@@ -36,8 +37,9 @@ public struct WeightEdit: Sendable {
 
     public var isEmpty: Bool { factors == nil && dense == nil }
 
-    /// Rows of factors beyond which they are folded.
-    public var foldingRows: Int { keySize * valueSize / (keySize + valueSize) }
+    /// Rows of factors beyond which they are folded: where the dense form is smaller, and at most 96. (Folding n rows costs 2 n k v
+    /// operations once; at 96 rows a few hundred tokens, an edit batch, have cost as much, for every size of model.)
+    public var foldingRows: Int { min(96, keySize * valueSize / (keySize + valueSize)) }
 
     mutating func append(keys: Matrix, products: Matrix) {
         precondition(keys.columns == keySize && products.columns == valueSize && keys.rows == products.rows,
