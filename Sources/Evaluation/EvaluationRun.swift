@@ -10,7 +10,7 @@ import Transformer
 
 /// What an evaluation found.
 public struct EvaluationSummary: Sendable {
-    public let scoring: Protocol
+    public let scoring: ScoringProtocol
     public let edits: Int
     public let before: ScoreReport
     public let after: ScoreReport
@@ -38,7 +38,7 @@ public final class EvaluationRun {
         self.configuration = configuration
         self.model = model
         self.tokenizer = tokenizer
-        work = Work(communicator: communicator, shards: configuration.run.shards)
+        work = EditorSetup.work(configuration, communicator)
         let split = try configuration.evaluationSplit(neededBy: "evaluate")
         let all = try EditingData.load(split, key: "data.evaluation", configuration)
         let wanted = configuration.evaluation.batches * configuration.evaluation.editsPerBatch
@@ -59,7 +59,7 @@ public final class EvaluationRun {
         defer { model.restore() }
         model.restore()
         let start = ContinuousClock.now, operations = matrixOperations
-        let scoring = Protocol.of(configuration.data.evaluation?.format.rawValue ?? "")
+        let scoring = ScoringProtocol.of(configuration.data.evaluation?.format.rawValue ?? "")
         let scorer = try Scorer(records, model: model, tokenizer: tokenizer, work: work, scoring: scoring)
         let before = try scorer.score()
         var editing = Duration.zero

@@ -6,7 +6,7 @@ import Training
 import Transformer
 
 /// How answers are judged.
-public enum Protocol: String, Sendable {
+public enum ScoringProtocol: String, Sendable {
     /// ROME's and MEMIT's (arXiv 2202.05262, 2210.07229): a prompt succeeds if the mean log probability of the right answer's tokens
     /// exceeds the wrong one's. Right is the new answer for the edit and its rephrasings, the neighbour's own answer for neighbours.
     case rome
@@ -14,7 +14,7 @@ public enum Protocol: String, Sendable {
     /// score of zsRE, whose records have no pair of comparable answers.
     case tokenAccuracy = "token-accuracy"
 
-    static func of(_ format: String) -> Protocol { format == "zsre" ? .tokenAccuracy : .rome }
+    static func of(_ format: String) -> ScoringProtocol { format == "zsre" ? .tokenAccuracy : .rome }
 }
 
 /// Shares of prompts that succeed, in percent. A record counts once: the mean over its prompts. NaN where no record has such prompts.
@@ -55,12 +55,12 @@ final class Scorer {
 
     private let model: LanguageModel
     private let work: Work
-    private let scoring: Protocol
+    private let scoring: ScoringProtocol
     private let recordCount: Int
     private var packs: [Pack] = []
     private var kept = 0
 
-    init(_ records: [EditRecord], model: LanguageModel, tokenizer: Tokenizer, work: Work, scoring: Protocol) throws {
+    init(_ records: [EditRecord], model: LanguageModel, tokenizer: Tokenizer, work: Work, scoring: ScoringProtocol) throws {
         self.model = model
         self.work = work
         self.scoring = scoring
@@ -91,7 +91,7 @@ final class Scorer {
         close()
     }
 
-    private static func trials(of record: EditRecord, _ scoring: Protocol) -> [Trial] {
+    private static func trials(of record: EditRecord, _ scoring: ScoringProtocol) -> [Trial] {
         let truth = scoring == .rome ? record.groundTruth : nil
         return [Trial(kind: .efficacy, prompt: record.prompt, right: record.target, wrong: truth)]
             + record.rephrasings.map { Trial(kind: .generalization, prompt: $0, right: record.target, wrong: truth) }

@@ -1,12 +1,7 @@
+import Communication
 import Configuration
 import Editors
 import Transformer
-
-/// What a configuration asks for that this version cannot do.
-public struct NotSupported: Error, CustomStringConvertible, Sendable {
-    public let description: String
-    public init(_ description: String) { self.description = description }
-}
 
 /// Builds the parts of a run from its configuration.
 public enum EditorSetup {
@@ -20,6 +15,10 @@ public enum EditorSetup {
             throw ConfigurationError(location: configuration.source, keyPath: "training.update_every",
                                      problem: "in batch mode every step of every batch is an update; leave it out")
         }
+    }
+
+    public static func work(_ configuration: RunConfiguration, _ communicator: Communicator) -> Work {
+        Work(communicator: communicator, shards: configuration.run.shards, reduction: configuration.run.reduction == .fast ? .fast : .ordered)
     }
 
     public static func editor(_ configuration: RunConfiguration, model: LanguageModel, work: Work) -> Editor {

@@ -4,12 +4,17 @@ import TensorCore
 /// How the work of a run is spread: virtual shards over ranks. Nothing that is computed depends on the number of ranks, only
 /// who computes it.
 public struct Work {
+    /// How sums over shards are taken: in one fixed order, or as fast as MPI makes them, with bits that depend on the ranks.
+    public enum Reduction: Sendable { case ordered, fast }
+
     public let communicator: Communicator
     public let partition: ShardPartition
+    public let reduction: Reduction
 
-    public init(communicator: Communicator, shards: Int) {
+    public init(communicator: Communicator, shards: Int, reduction: Reduction = .ordered) {
         precondition(shards >= communicator.size, "\(shards) shards for \(communicator.size) ranks")
         self.communicator = communicator
+        self.reduction = reduction
         partition = ShardPartition(shards: shards, ranks: communicator.size)
     }
 
@@ -36,11 +41,13 @@ public struct Work {
         return all
     }
 
-    /// The sum over shards of one matrix each (nil where a shard has nothing), in one fixed order.
+    /// The sum over shards of one matrix each (nil where a shard has nothing).
     func sum(_ parts: [Matrix?], present: [Bool], rows: Int, columns: Int) throws -> Matrix {
         let result = Matrix(uninitializedRows: rows, columns: columns)
-        if !present.contains(true) {
+        if reduction == .fast || !present.contains(true) {
             result.fill(0)
+            for part in parts { if let part { result.add(part) } }
+            if reduction == .fast { try communicator.fastSum(result.pointer, count: result.count) }
         } else {
             try withExtendedLifetime(parts) {
                 try communicator.orderedSum(parts.map { $0.map { UnsafePointer($0.pointer) } }, present: present, count: rows * columns,
@@ -51,5 +58,7 @@ public struct Work {
     }
 
     /// The sum over shards of one number each.
-    func sum(_ parts: [Double]) throws -> Double { try communicator.orderedSum(parts, partition: partition) }
+    func sum(_ parts: [Double]) throws -> Double {
+        reduction == .fast ? try communicator.sum(parts.reduce(0, +)) : try communicator.orderedSum(parts, partition: partition)
+    }
 }

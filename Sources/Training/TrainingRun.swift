@@ -60,7 +60,7 @@ public final class TrainingRun {
         self.configuration = configuration
         self.output = output
         self.model = model
-        work = Work(communicator: communicator, shards: configuration.run.shards)
+        work = EditorSetup.work(configuration, communicator)
         data = try TrainingData(configuration, tokenizer: tokenizer, longestSequence: model.longestSequence)
         let engine = EditEngine(model: model, editor: EditorSetup.editor(configuration, model: model, work: work), work: work)
         learner = MetaLearner(engine: engine, options: EditorSetup.learning(configuration))
