@@ -88,9 +88,3 @@ public final class RunningMoments {
         return z
     }
 }
-
-/// Carries a value into a loop whose iterations write to places of their own.
-struct UncheckedSendable<Value>: @unchecked Sendable {
-    let value: Value
-    init(_ value: Value) { self.value = value }
-}

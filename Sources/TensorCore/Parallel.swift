@@ -29,3 +29,9 @@ public func parallelFor(_ count: Int, grain: Int, _ body: (Int) -> Void) {
         for index in block * grain..<min(count, (block + 1) * grain) { body(index) }
     }
 }
+
+/// Carries a value (a pointer, mostly) into a loop whose iterations write to places of their own.
+public struct UncheckedSendable<Value>: @unchecked Sendable {
+    public let value: Value
+    public init(_ value: Value) { self.value = value }
+}

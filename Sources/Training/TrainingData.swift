@@ -36,16 +36,13 @@ struct TrainingData {
         return batch
     }
 
-    /// FNV-1a over what is trained on: a run resumes only on the same records.
-    var fingerprint: UInt64 {
-        var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+    /// Of what is trained on: a run resumes only on the same records.
+    var fingerprint: String {
+        var fingerprint = Fingerprint()
         for record in records {
-            for text in [record.prompt, record.target, record.rephrasings.first ?? "", record.neighbors.first?.prompt ?? ""] {
-                for byte in text.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
-                hash = (hash ^ 0xFF) &* 0x100_0000_01B3
-            }
+            for text in [record.prompt, record.target, record.rephrasings.first ?? "", record.neighbors.first?.prompt ?? ""] { fingerprint.mix(text) }
         }
-        return hash
+        return fingerprint.text
     }
 }
 

@@ -129,7 +129,7 @@ public final class TrainingRun {
         let document = CheckpointDocument(
             state: try DocumentValue(encoding: SavedState(
                 progress: progress, updates: learner.updates, optimizerSteps: learner.optimizerSteps, batchesSinceUpdate: learner.batchesSinceUpdate,
-                momentCounts: state.momentCounts, model: Self.hex(model.fingerprint), data: Self.hex(data.fingerprint))),
+                momentCounts: state.momentCounts, model: model.fingerprint, data: data.fingerprint)),
             notes: ["identity": .string(configuration.trainingIdentity), "ranks": .integer(work.communicator.size)])
         pending = try store.begin(
             step: progress.batches, state: state.tensors(includesGradients: learner.batchesSinceUpdate > 0), document: document,
@@ -152,10 +152,10 @@ public final class TrainingRun {
                 problem: "\(checkpoint.path) was made by another configuration (\(differences.joined(separator: "; "))); name another directory to start afresh")
         }
         let saved = try checkpoint.document.state.decode(SavedState.self, location: checkpoint.path)
-        guard saved.model == Self.hex(model.fingerprint) else {
+        guard saved.model == model.fingerprint else {
             throw BadInput(checkpoint.path, "was trained on another model than \(configuration.model.path)")
         }
-        guard saved.data == Self.hex(data.fingerprint) else {
+        guard saved.data == data.fingerprint else {
             throw BadInput(checkpoint.path, "was trained on other records than \(configuration.data.train?.path ?? "the training data") holds now")
         }
         try state.load(checkpoint, momentCounts: saved.momentCounts, includesGradients: saved.batchesSinceUpdate > 0, editorOnly: false)
@@ -165,8 +165,6 @@ public final class TrainingRun {
         output.message(progress.batches < data.batchCount
             ? "resuming after batch \(progress.batches) from \(checkpoint.path)" : "already trained to the end: \(checkpoint.path)")
     }
-
-    static func hex(_ value: UInt64) -> String { String(value, radix: 16) }
 }
 
 /// How far a run has come.
@@ -196,7 +194,7 @@ public enum TrainedEditor {
             throw BadInput(directory, "holds no checkpoint; train first")
         }
         let saved = try checkpoint.document.state.decode(SavedState.self, location: checkpoint.path)
-        guard saved.model == TrainingRun.hex(model.fingerprint) else {
+        guard saved.model == model.fingerprint else {
             throw BadInput(checkpoint.path, "was trained on another model than \(modelPath)")
         }
         let state = EditorState(editor: editor, model: model, work: work)

@@ -3,8 +3,11 @@ import LinearAlgebra
 import TensorCore
 
 extension LanguageModel {
-    /// Runs the part of the model below every edit.
+    /// Runs the part of the model below every edit. Tokens are below the vocabulary's size, positions below `longestSequence`: callers
+    /// check what users supply.
     public func prefix(of pack: PackedSequences) -> FrozenPrefix {
+        precondition(pack.positions.allSatisfy { $0 < longestSequence }, "a position beyond \(longestSequence)")
+        precondition(pack.tokens.allSatisfy { $0 >= 0 && $0 < configuration.vocabularySize }, "a token outside 0..<\(configuration.vocabularySize)")
         let hidden = embed(pack)
         for layer in layers.prefix(firstEditedLayer) {
             attentionForward(layer, hidden, pack, tape: nil)

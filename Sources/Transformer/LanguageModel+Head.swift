@@ -43,7 +43,7 @@ extension LanguageModel {
         var losses = [Float](repeating: 0, count: pack.answerCount)
         forEachBlockOfLogits(normed) { first, logits in
             losses.withUnsafeMutableBufferPointer { losses in
-                let losses = UncheckedBox(losses)
+                let losses = UncheckedSendable(losses)
                 parallelFor(logits.rows) { row in
                     var largest = 0
                     let total = amend_log_sum_exp(logits.row(row), logits.columns, &largest)
@@ -85,10 +85,4 @@ extension LanguageModel {
             body(first, multiply(block.operand, head.operand().transposed))
         }
     }
-}
-
-/// Carries a pointer into a loop whose iterations write to places of their own.
-struct UncheckedBox<Value>: @unchecked Sendable {
-    let value: Value
-    init(_ value: Value) { self.value = value }
 }

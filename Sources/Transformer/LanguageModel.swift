@@ -62,24 +62,21 @@ public final class LanguageModel {
         for module in edited { module.restore() }
     }
 
-    /// A number that tells models apart: FNV-1a over the sizes and over one row of every layer's weights and norms as float32. Equal
-    /// for equal weights, whatever file they came from.
-    public var fingerprint: UInt64 {
-        var hash: UInt64 = 0xCBF2_9CE4_8422_2325
-        func mix(_ bits: UInt32) {
-            for shift in stride(from: 0, to: 32, by: 8) { hash = (hash ^ UInt64(bits >> shift & 0xFF)) &* 0x100_0000_01B3 }
-        }
+    /// Tells models apart: taken over the sizes and over one row of every layer's weights and the last norm, as float32. Equal for equal
+    /// weights, whatever file they came from.
+    public var fingerprint: String {
+        var fingerprint = Fingerprint()
         let c = configuration
         for size in [c.hiddenSize, c.intermediateSize, c.layerCount, c.headCount, c.keyValueHeadCount, c.headSize, c.vocabularySize] {
-            mix(UInt32(truncatingIfNeeded: size))
+            fingerprint.mix(UInt32(truncatingIfNeeded: size))
         }
-        for value in finalNorm.elements { mix(value.bitPattern) }
+        for value in finalNorm.elements { fingerprint.mix(value.bitPattern) }
         for (index, layer) in layers.enumerated() {
             for linear in [layer.query, layer.key, layer.value, layer.output, layer.gate, layer.up, layer.down] {
-                for value in linear.frozenRow(index % linear.valueSize) { mix(value.bitPattern) }
+                for value in linear.frozenRow(index % linear.valueSize) { fingerprint.mix(value.bitPattern) }
             }
         }
-        return hash
+        return fingerprint.text
     }
 
     func isEdited(_ module: Linear) -> Bool { edited.contains { $0 === module } }

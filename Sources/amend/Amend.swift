@@ -23,19 +23,18 @@ struct Amend: ParsableCommand {
             var command = try parseAsRoot()
             try command.run()
         } catch {
-            let code = exitCode(for: error)
-            if code == .validationFailure {
-                FileHandle.standardError.write(Data((fullMessage(for: error) + "\n").utf8))
-                Foundation.exit(ExitStatus.usage)
-            }
-            if !(error is ExitCode) && !isOwn(error) { exit(withError: error) }
-            if !(error is ExitCode) { FileHandle.standardError.write(Data("\(error)\n".utf8)) }
-            Foundation.exit(error is ExitCode ? code.rawValue : ExitStatus.of(error))
+            end(after: error)
         }
     }
 
-    /// Whether an error is one of this program's, and not the argument parser's (help and version among them).
-    private static func isOwn(_ error: any Error) -> Bool { ExitStatus.of(error) != ExitStatus.failed || !(exitCode(for: error) == .success) }
+    private static func end(after error: any Error) -> Never {
+        let code = exitCode(for: error)
+        if let status = error as? ExitCode { Foundation.exit(status.rawValue) }  // a command that ended and has said why
+        if code == .success { exit(withError: error) }  // help, on standard output
+        let isUsage = code == .validationFailure
+        FileHandle.standardError.write(Data(((isUsage ? fullMessage(for: error) : "\(error)") + "\n").utf8))
+        Foundation.exit(isUsage ? ExitStatus.usage : ExitStatus.of(error))
+    }
 }
 
 /// What the process returns.
