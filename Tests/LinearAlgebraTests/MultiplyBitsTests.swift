@@ -6,7 +6,7 @@ import Testing
 @Suite struct MultiplyBitsTests {
     static let shapes = [
         ProductShape(m: 17, n: 33, k: 300), ProductShape(m: 100, n: 70, k: 257), ProductShape(m: 64, n: 300, k: 31),
-        ProductShape(m: 5, n: 257, k: 256),
+        ProductShape(m: 5, n: 257, k: 256), ProductShape(m: 20, n: 1100, k: 260),
     ]
 
     @Test(arguments: kernelVariants) func cutsGiveTheSameBits(variant: String) async {

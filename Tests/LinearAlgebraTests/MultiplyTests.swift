@@ -6,12 +6,13 @@ import Testing
 struct ProductShape: Codable, Sendable {
     let m: Int, n: Int, k: Int
 
-    /// Sizes about the register tiles (rows of 4, 6 and 12; columns of 8, 16 and 32), the blocks of 256 terms and the 768 rows packed
-    /// at a time.
+    /// Sizes about the register tiles (rows of 4, 6 and 12; columns of 8, 16 and 32), the blocks of 256 terms, the 240 rows that stay in
+    /// cache, the 960 that are packed at a time, and the 512 (AVX2) or 1024 (AVX-512) columns from which four panels are packed together.
     static let awkward: [ProductShape] = {
         let sizes = [1, 5, 6, 7, 15, 16, 17, 31, 33, 255, 256, 257, 300]
         let spread = sizes.indices.map { ProductShape(m: sizes[$0], n: sizes[($0 + 5) % 13], k: sizes[($0 + 9) % 13]) }
-        return spread + [ProductShape(m: 1, n: 1, k: 1), ProductShape(m: 13, n: 40, k: 600), ProductShape(m: 771, n: 17, k: 33)]
+        return spread + [ProductShape(m: 1, n: 1, k: 1), ProductShape(m: 13, n: 40, k: 600), ProductShape(m: 975, n: 17, k: 33)]
+            + [ProductShape(m: 250, n: 530, k: 40), ProductShape(m: 5, n: 1061, k: 300)]
     }()
 }
 
