@@ -9,20 +9,21 @@
 // Terms of k summed in registers before they are added to c: a panel of b and one of a stay in the first-level cache.
 enum { BLOCK = 256 };
 // Panels of b packed together, at most: enough to read each of its rows by whole cache lines.
-enum { GROUP = 4 };
+enum { GROUP = 4, MOST_TARGETS = AMEND_MOST_TARGETS };
 // Rows of a packed at a time, and of these multiplied with one panel of b after another while they stay in the second-level
 // cache. Multiples of every variant's ROWS.
 enum { ROWS_AT_A_TIME = 960, ROWS_IN_CACHE = 240 };
 
 typedef struct {
-    long n, k, block;           // block: terms of k per pass, the same for every pass but the last
+    long k, block;              // block: terms of k per pass, the same for every pass but the last
     long first_row, last_row;   // rows of a in packed_a
     long panels;                // of ROWS rows each
     long group;                 // panels of b in a strip: the unit of work of a thread
-    amend_operand a, b;
-    float *packed_a, *c;
-    long c_stride;
-    int accumulate;
+    amend_operand a;
+    float *packed_a;
+    int count;                  // of targets
+    const amend_target *targets;
+    const long *first_strips;   // of each target, and the end
 } product_t;
 
 typedef struct {
@@ -97,18 +98,27 @@ static float *packing_space(size_t floats) {
 }
 
 void amend_gemm(long m, long n, long k, amend_operand a, amend_operand b, float *c, long c_stride, int accumulate) {
-    if (m <= 0 || n <= 0) return;
-    if (k <= 0) {
-        for (long i = 0; i < m && !accumulate; i++) memset(c + i * c_stride, 0, (size_t)n * sizeof(float));
-        return;
-    }
-    operations += 2.0 * (double)m * (double)n * (double)k;
+    amend_target target = {n, b, c, c_stride, accumulate};
+    amend_gemm_many(m, k, a, 1, &target);
+}
+
+void amend_gemm_many(long m, long k, amend_operand a, int count, const amend_target *targets) {
     const variant_t *v = variant();
-    product_t product = {.n = n, .k = k, .block = block_of(k), .a = a, .b = b, .c = c, .c_stride = c_stride, .accumulate = accumulate};
-    long panels = (n + v->width - 1) / v->width;
+    long n = 0, panels = 0, first_strips[MOST_TARGETS + 1] = {0};
+    for (int t = 0; t < count; t++) {
+        n += targets[t].n;
+        panels += (targets[t].n + v->width - 1) / v->width;
+        if (k <= 0 && !targets[t].accumulate)
+            for (long i = 0; i < m; i++) memset(targets[t].c + i * targets[t].c_stride, 0, (size_t)targets[t].n * sizeof(float));
+    }
+    if (m <= 0 || n <= 0 || k <= 0) return;
+    operations += 2.0 * (double)m * (double)n * (double)k;
+    product_t product = {.k = k, .block = block_of(k), .a = a, .count = count, .targets = targets, .first_strips = first_strips};
     product.group = GROUP;
     while (product.group > 1 && panels / product.group < 8 * amend_pool_threads()) product.group /= 2;
-    long strips = (panels + product.group - 1) / product.group;
+    for (int t = 0; t < count; t++)
+        first_strips[t + 1] = first_strips[t] + (targets[t].n + product.group * v->width - 1) / (product.group * v->width);
+    long strips = first_strips[count];
     for (long row = 0; row < m; row += ROWS_AT_A_TIME) {
         product.first_row = row;
         product.last_row = m - row < ROWS_AT_A_TIME ? m : row + ROWS_AT_A_TIME;

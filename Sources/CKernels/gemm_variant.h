@@ -194,11 +194,14 @@ static void NAME(columns)(void *context, long strip) {
     static _Thread_local float panels[GROUP * BLOCK * WIDTH] __attribute__((aligned(64)));
     static _Thread_local float wide[BLOCK * WIDTH] __attribute__((aligned(64)));
     const product_t *product = context;
-    long column = strip * product->group * WIDTH;
-    long columns = product->n - column < product->group * WIDTH ? product->n - column : product->group * WIDTH;
+    int index = 0;
+    while (strip >= product->first_strips[index + 1]) index++;
+    const amend_target *target = &product->targets[index];
+    long column = (strip - product->first_strips[index]) * product->group * WIDTH;
+    long columns = target->n - column < product->group * WIDTH ? target->n - column : product->group * WIDTH;
     for (long first = 0; first < product->k; first += product->block) {
         long depth = product->k - first < product->block ? product->k - first : product->block;
-        NAME(pack_group)(&product->b, column, columns, first, depth, panels, wide);
+        NAME(pack_group)(&target->b, column, columns, first, depth, panels, wide);
         const float *a = product->packed_a + first * product->panels * ROWS;
         for (long top = product->first_row; top < product->last_row; top += ROWS_IN_CACHE) {
             long bottom = product->last_row - top < ROWS_IN_CACHE ? product->last_row : top + ROWS_IN_CACHE;
@@ -207,8 +210,8 @@ static void NAME(columns)(void *context, long strip) {
                 const float *panel = a + (top - product->first_row) * depth;
                 for (long row = top; row < bottom; row += ROWS, panel += ROWS * depth) {
                     long rows = bottom - row < ROWS ? bottom - row : ROWS;
-                    NAME(tile)(depth, panel, panels + j * depth, product->c + row * product->c_stride + column + j, product->c_stride, rows,
-                               count, product->accumulate || first > 0);
+                    NAME(tile)(depth, panel, panels + j * depth, target->c + row * target->c_stride + column + j, target->c_stride, rows,
+                               count, target->accumulate || first > 0);
                 }
             }
         }

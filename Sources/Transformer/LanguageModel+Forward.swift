@@ -52,7 +52,8 @@ extension LanguageModel {
     /// hidden += o(attention(norm(hidden)))
     private func attentionForward(_ layer: Layer, _ hidden: Matrix, _ pack: PackedSequences, tape: Tape?, record: inout Tape.LayerRecord?) {
         let normed = rmsNormForward(hidden, layer.attentionNorm)
-        let query = layer.query.forward(normed), key = layer.key.forward(normed), value = layer.value.forward(normed)
+        let projected = Linear.forward([layer.query, layer.key, layer.value], normed)
+        let (query, key, value) = (projected[0], projected[1], projected[2])
         rotary.apply(query, positions: pack.positions)
         rotary.apply(key, positions: pack.positions)
         let mixed = normed.columns == query.columns ? normed : Matrix(uninitializedRows: query.rows, columns: query.columns)
@@ -89,7 +90,8 @@ extension LanguageModel {
     /// hidden += down(silu(gate(n)) ∘ up(n)), n = norm(hidden); `record` receives gate and up [T, intermediate].
     private func feedForward(_ layer: Layer, _ hidden: Matrix, record: ((Matrix, Matrix) -> Void)?) {
         let normed = rmsNormForward(hidden, layer.feedForwardNorm)
-        let gate = layer.gate.forward(normed), up = layer.up.forward(normed)
+        let inner = Linear.forward([layer.gate, layer.up], normed)
+        let (gate, up) = (inner[0], inner[1])
         record?(gate, up)
         let active = siluGateForward(gate, up)
         layer.down.forward(active, into: hidden, accumulate: true)

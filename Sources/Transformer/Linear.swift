@@ -40,15 +40,21 @@ public final class Linear {
     /// y = x (W + ΔW)ᵀ, or y += it. x [tokens, keySize], y [tokens, valueSize].
     func forward(_ x: Matrix, into y: Matrix, accumulate: Bool = false) {
         multiply(x.operand, weight.operand(addend: edit.dense).transposed, into: y, accumulate: accumulate)
-        if let factors = edit.factors {
-            multiply(multiply(x.operand, factors.keys.transposed).operand, factors.products.operand, into: y, accumulate: true)
-        }
+        addFactors(x, into: y)
     }
 
-    func forward(_ x: Matrix) -> Matrix {
-        let y = Matrix(uninitializedRows: x.rows, columns: valueSize)
-        forward(x, into: y)
-        return y
+    /// The outputs of layers that read the same x.
+    static func forward(_ layers: [Linear], _ x: Matrix) -> [Matrix] {
+        let outputs = layers.map { Matrix(uninitializedRows: x.rows, columns: $0.valueSize) }
+        multiply(x.operand, layers.map { $0.weight.operand(addend: $0.edit.dense).transposed }, into: outputs)
+        for (layer, y) in zip(layers, outputs) { layer.addFactors(x, into: y) }
+        return outputs
+    }
+
+    /// y += (x keysᵀ) products, for edits held as factors.
+    private func addFactors(_ x: Matrix, into y: Matrix) {
+        guard let factors = edit.factors else { return }
+        multiply(multiply(x.operand, factors.keys.transposed).operand, factors.products.operand, into: y, accumulate: true)
     }
 
     /// dx = dy (W + ΔW), or dx += it. dy [tokens, valueSize], dx [tokens, keySize].

@@ -25,6 +25,21 @@ typedef struct {
 /// `a` is float32 without addend. c is row-major with `c_stride` between rows. Uses the pool of pool.h.
 void amend_gemm(long m, long n, long k, amend_operand a, amend_operand b, float *c, long c_stride, int accumulate);
 
+/// One of several products with the same left side.
+typedef struct {
+    long n;
+    amend_operand b;
+    float *c;
+    long c_stride;
+    int accumulate;
+} amend_target;
+
+enum { AMEND_MOST_TARGETS = 4 };
+
+/// c_t = a b_t, or +=, for up to AMEND_MOST_TARGETS targets: the bits of separate products, with `a` packed once and the work of all
+/// spread over the threads at once.
+void amend_gemm_many(long m, long k, amend_operand a, int count, const amend_target *targets);
+
 /// Floating-point operations (2 m n k) of all products so far.
 double amend_gemm_operations(void);
 
