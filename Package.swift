@@ -78,6 +78,9 @@ let package = Package(
             name: "TransformerTests", dependencies: ["TensorCore", "LinearAlgebra", "WeightFiles", "Tokenizers", "Transformer"],
             resources: [.copy("Fixtures")]),
         .testTarget(name: "EditorsTests", dependencies: ["TensorCore", "LinearAlgebra", "Transformer", "Editors"]),
-        .testTarget(name: "AmendTests", dependencies: ["amend", "TestSupport"]),
+        .testTarget(name: "AmendTests", dependencies: ["amend", "TensorCore", "TestSupport"]),
+        .testTarget(
+            name: "GoldenTests", dependencies: ["TensorCore", "Tokenizers", "Transformer", "SelfTest"],
+            exclude: ["make_smollm2_reference.py"], resources: [.copy("Fixtures")]),
     ]
 )

@@ -1,0 +1,33 @@
+import Foundation
+import TestSupport
+import Testing
+
+extension ProgramTests {
+    /// The configuration of the quickstart with the real model and data, made small: two batches of eight edits.
+    @Suite struct QuickstartTests {
+        @Test func editsTheRealModel() throws {
+            let directory = FileManager.default.temporaryDirectory.appendingPathComponent("amend-\(UUID().uuidString.prefix(8))")
+            defer { try? FileManager.default.removeItem(at: directory) }
+            let root = SmolLM2.root.path
+            let settings = [
+                "model.path=\(try SmolLM2.file().path)", "data.train.path=\(root)/Configs/data/world-facts-train.json",
+                "data.evaluation.path=\(root)/Configs/data/world-facts-eval.json", "data.edits_per_batch=8", "data.batches=2",
+                "evaluation.batches=2", "editor.rank=64", "checkpoint.directory=\(directory.path)",
+            ]
+            func amend(_ command: String) throws -> ProgramResult {
+                let arguments = [command, root + "/Configs/quickstart.yaml", "--json"] + settings
+                let result = try mpirun(ranks: 2, program: builtProgram("amend"), arguments: arguments, timeoutSeconds: 300)
+                try #require(result.status == 0, "\(result.errors)")
+                return result
+            }
+            let trained = try JSONDecoder().decode(Trained.self, from: Data(try amend("train").output.utf8))
+            #expect(trained.batches == 2 && trained.edits == 16 && trained.updates == 1 && trained.ranks == 2)
+            #expect(trained.loss > 0 && trained.loss < 20, "mean cross entropy \(trained.loss)")
+
+            let scores = try JSONDecoder().decode(Evaluated.self, from: Data(try amend("evaluate").output.utf8))
+            #expect(scores.edits == 16 && scores.ranks == 2 && scores.protocol == "rome")
+            #expect(scores.efficacy > scores.before.efficacy, "\(scores)")
+            #expect(scores.generalization > scores.before.generalization, "\(scores)")
+        }
+    }
+}

@@ -1,0 +1,51 @@
+import TestSupport
+import Testing
+
+extension ProgramTests {
+    /// The numbers of a run depend on its configuration alone: not on how many ranks or threads compute them.
+    @Suite struct RankTests {
+        private static let batchMode = ["editor.mode=batch", "training.update_every=sequence"]
+
+        @Test(arguments: [[], batchMode]) func trainsTheSameBits(mode: [String]) throws {
+            let run = try TinyRun()
+            let alone = try run.train(into: "alone", mode)
+            #expect(alone.batches == 8 && alone.edits == 8 * TinyRun.editsPerBatch && alone.ranks == 1)
+            // Sequential: after every third batch and at the end of each sequence. Batch: after every step.
+            #expect(alone.updates == (mode.isEmpty ? 4 : 16))
+
+            let threaded = try run.train(into: "threaded", mode + ["run.threads=2"])
+            #expect(threaded.digest == alone.digest)
+            for ranks in 1...4 {
+                let trained = try run.train(ranks: ranks, into: "ranks-\(ranks)", mode)
+                #expect(trained.ranks == ranks)
+                #expect(trained.digest == alone.digest, "on \(ranks) ranks")
+                #expect(trained.loss == alone.loss, "on \(ranks) ranks")
+            }
+            let both = try run.train(ranks: 2, into: "both", mode + ["run.threads=2"])
+            #expect(both.digest == alone.digest)
+        }
+
+        /// A digest that never changed would pass every comparison.
+        @Test func tellsRunsApart() throws {
+            let run = try TinyRun()
+            let digests = try [[], ["run.seed=6"], ["editor.steps=3"], ["run.shards=6"], Self.batchMode].enumerated().map { index, settings in
+                try run.train(into: "\(index)", settings).digest
+            }
+            #expect(Set(digests).count == digests.count, "\(digests)")
+        }
+
+        @Test(arguments: [[], batchMode]) func evaluatesTheSameScores(mode: [String]) throws {
+            let run = try TinyRun()
+            _ = try run.train(ranks: 2, mode)
+            let alone = try run.evaluate(mode)
+            #expect(alone.protocol == "rome" && alone.edits == 2 * TinyRun.editsPerBatch && alone.ranks == 1)
+            #expect(alone.before != alone.after, "nothing was edited: \(alone)")
+            for scores in [alone.before, alone.after] {
+                #expect([scores.efficacy, scores.generalization, scores.specificity].allSatisfy { (0...100).contains($0) })
+            }
+            let job = try run.evaluate(ranks: 3, mode + ["run.threads=2"])
+            #expect(job.ranks == 3)
+            #expect(job.before == alone.before && job.after == alone.after, "\(job) on 3 ranks, \(alone) on one")
+        }
+    }
+}

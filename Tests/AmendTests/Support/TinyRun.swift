@@ -1,0 +1,131 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// A configuration of `amend` for a ``TinyModel`` with its model and data, in a temporary directory that is removed with this
+/// object. A sequence is four batches of seven edits; their four micro-batches are spread over five shards.
+final class TinyRun: Sendable {
+    static let batchesPerPass = 4
+    static let editsPerBatch = 7
+    static let modules = ["model.layers.1-2.mlp.gate_proj", "model.layers.2-3.mlp.down_proj"]
+
+    let directory = FileManager.default.temporaryDirectory.appendingPathComponent("amend-\(UUID().uuidString.prefix(8))")
+
+    init(model: TinyModel = TinyModel()) throws {
+        try model.write(to: file("model"))
+        try writeJSON(Self.records(60, of: "s"), to: file("train.json"))
+        try writeJSON(Self.records(24, of: "e"), to: file("evaluation.json"))
+        try configuration.write(to: file("run.yaml"), atomically: true, encoding: .utf8)
+    }
+
+    deinit { try? FileManager.default.removeItem(at: directory) }
+
+    func file(_ name: String) -> URL { directory.appendingPathComponent(name) }
+
+    /// "amend-1A2B3C4D": in the command line of every process that works on this run, and of no other.
+    var marker: String { directory.lastPathComponent }
+
+    private var configuration: String {
+        """
+        model: {path: \(file("model").path)}
+        editor:
+          modules: [\(Self.modules.map { "\"\($0)\"" }.joined(separator: ", "))]
+          rank: 8
+          blocks: 2
+          meta_learning_rate: 1.0e-3
+        data:
+          train: {path: \(file("train.json").path)}
+          evaluation: {path: \(file("evaluation.json").path)}
+          edits_per_batch: \(Self.editsPerBatch)
+          batches: \(Self.batchesPerPass)
+          micro_batch: 2
+        training: {passes: 2, update_every: 3}
+        evaluation: {batches: 2}
+        checkpoint: {directory: \(file("checkpoints").path), every: 1}
+        run: {seed: 5, shards: 5, threads: 1}
+        """
+    }
+
+    /// Flat CounterFact records.
+    static func records(_ count: Int, of letter: String) -> [[String: String]] {
+        let colors = ["red", "blue", "green", "black", "white"]
+        return (0..<count).map { index in
+            let color = { (step: Int) in colors[(index + step) % colors.count] }
+            return [
+                "subject": "\(letter)\(index)", "prompt": "The color of \(letter)\(index) is", "target_new": color(0), "ground_truth": color(2),
+                "rephrase_prompt": "\(letter)\(index) has color", "locality_prompt": "t\(index) is", "locality_ground_truth": color(1),
+            ]
+        }
+    }
+
+    // MARK: Running
+
+    /// Runs `amend COMMAND run.yaml --json SETTINGS`, under mpirun where `ranks` is given.
+    func amend(_ command: String, ranks: Int? = nil, _ settings: [String] = []) throws -> ProgramResult {
+        try run(arguments: [command, file("run.yaml").path, "--json"] + settings, ranks: ranks)
+    }
+
+    /// Runs `amend` with any arguments. Open MPI keeps its files in the run's directory: a killed job leaves them behind.
+    func run(arguments: [String], ranks: Int? = nil) throws -> ProgramResult {
+        let program = try builtProgram("amend"), limit = 180.0
+        guard let ranks else { return try TestSupport.run(program: program, arguments: arguments, timeoutSeconds: limit) }
+        return try mpirun(
+            ranks: ranks, program: program, arguments: arguments,
+            environment: ["TMPDIR": directory.path, "OMPI_MCA_btl_vader_backing_directory": directory.path], timeoutSeconds: limit)
+    }
+
+    /// Trains to the end, in the checkpoint directory `name`.
+    func train(ranks: Int? = nil, into name: String = "checkpoints", _ settings: [String] = []) throws -> Trained {
+        let result = try amend("train", ranks: ranks, ["checkpoint.directory=\(file(name).path)"] + settings)
+        try #require(result.status == 0, "status \(result.status): \(result.errors)")
+        return try JSONDecoder().decode(Trained.self, from: Data(result.output.utf8))
+    }
+
+    func evaluate(ranks: Int? = nil, _ settings: [String] = []) throws -> Evaluated {
+        let result = try amend("evaluate", ranks: ranks, settings)
+        try #require(result.status == 0, "status \(result.status): \(result.errors)")
+        return try JSONDecoder().decode(Evaluated.self, from: Data(result.output.utf8))
+    }
+
+    // MARK: What a run has left
+
+    /// The batches of metrics.jsonl, in its order; a line still being written is left out.
+    func loggedBatches(_ name: String = "checkpoints") -> [Int] {
+        struct Line: Decodable { let batch: Int }
+        let data = (try? Data(contentsOf: file("\(name)/metrics.jsonl"))) ?? Data()
+        return data.split(separator: UInt8(ascii: "\n")).compactMap { try? JSONDecoder().decode(Line.self, from: Data($0)).batch }
+    }
+
+    /// Names under the checkpoint directory that end so, sorted.
+    func checkpoints(_ name: String = "checkpoints", suffix: String = "") -> [String] {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: file(name).path)) ?? []
+        return names.filter { $0.hasPrefix("step-") && $0.hasSuffix(suffix) && (suffix != "" || !$0.contains(".")) }.sorted()
+    }
+}
+
+/// What `amend train --json` prints.
+struct Trained: Decodable {
+    let checkpoint: String, digest: String
+    let batches: Int, edits: Int, updates: Int, ranks: Int
+    let loss: Double, seconds: Double, secondsPerEdit: Double
+}
+
+/// What `amend evaluate --json` prints.
+struct Evaluated: Decodable {
+    struct Scores: Decodable, Equatable {
+        let efficacy: Double, generalization: Double, specificity: Double
+    }
+
+    let `protocol`: String
+    let edits: Int, ranks: Int
+    let efficacy: Double, generalization: Double, specificity: Double
+    let before: Scores
+    let seconds: Double, secondsPerEdit: Double
+
+    var after: Scores { Scores(efficacy: efficacy, generalization: generalization, specificity: specificity) }
+}
+
+extension ProgramResult {
+    /// What was printed on standard error, without blank lines and mpirun's own.
+    var errorLines: [String] { errors.split(separator: "\n").map(String.init) }
+}
