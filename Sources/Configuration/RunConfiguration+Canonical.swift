@@ -8,7 +8,7 @@ extension RunConfiguration {
             "model": .section(["path": .text(model.path)]),
             "editor": editor.canonical,
             "data": data.canonical(withEvaluation: true),
-            "training": training.canonical,
+            "training": training.canonical(withPasses: true),
             "evaluation": .section([
                 "batches": .literal("\(evaluation.batches)"),
                 "edits_per_batch": .literal("\(evaluation.editsPerBatch)"),
@@ -25,13 +25,13 @@ extension RunConfiguration {
     }
 
     /// The sections that determine what training computes, as `canonicalText` writes them: `editor`, `data` without
-    /// the evaluation split, `training`, and of `run` all but `threads`. Where the model's bytes come from is left to
+    /// the evaluation split, `training` without `passes` (a finished run may go on), and of `run` all but `threads`. Where the model's bytes come from is left to
     /// a digest of the model.
     public var trainingIdentity: String {
         CanonicalValue.section([
             "editor": editor.canonical,
             "data": data.canonical(withEvaluation: false),
-            "training": training.canonical,
+            "training": training.canonical(withPasses: false),
             "run": run.canonical(withThreads: false),
         ]).lines.joined()
     }
@@ -101,12 +101,12 @@ extension RunConfiguration.Split {
 }
 
 extension RunConfiguration.Training {
-    fileprivate var canonical: CanonicalValue {
+    fileprivate func canonical(withPasses: Bool) -> CanonicalValue {
         var interval = "sequence"
         if case .batches(let count) = updateEvery { interval = "\(count)" }
-        return .section([
-            "update_every": .literal(interval), "clip": .literal(clip.rawValue),
-        ])
+        var values: [String: CanonicalValue] = ["update_every": .literal(interval), "clip": .literal(clip.rawValue)]
+        if withPasses { values["passes"] = .literal("\(passes)") }
+        return .section(values)
     }
 }
 

@@ -49,7 +49,7 @@ public final class EvaluationRun {
         records = Array(all.prefix(wanted))
         let editor = EditorSetup.editor(configuration, model: model, work: work)
         checkpoint = try TrainedEditor.load(
-            into: editor, model: model, work: work, directory: configuration.checkpoint.directory, modelPath: configuration.model.path, report: message).path
+            into: editor, model: model, work: work, configuration: configuration, report: message).path
         engine = EditEngine(model: model, editor: editor, work: work)
         engine.observes = configuration.evaluation.normalizer == .online
     }
@@ -61,9 +61,9 @@ public final class EvaluationRun {
         let start = ContinuousClock.now, operations = matrixOperations
         let scoring = ScoringProtocol.of(configuration.data.evaluation?.format.rawValue ?? "")
         let scorer = try Scorer(records, model: model, tokenizer: tokenizer, work: work, scoring: scoring)
-        let before = try scorer.score()
+        let before = try scorer.score(0..<records.count)
         var editing = Duration.zero
-        var parts: [ScoreReport] = []
+        var parts: [ScoreTally] = []
         let size = configuration.evaluation.editsPerBatch, count = configuration.evaluation.batches
         for index in 0..<count {
             let batchStart = ContinuousClock.now
@@ -77,21 +77,9 @@ public final class EvaluationRun {
             }
             progress(index + 1, count)
         }
-        let after = try parts.isEmpty ? scorer.score() : ScoreReport.mean(parts)
+        let after = try parts.isEmpty ? scorer.score(0..<records.count) : parts.dropFirst().reduce(parts[0], +)
         return EvaluationSummary(
-            scoring: scoring, edits: records.count, before: before, after: after, checkpoint: checkpoint,
+            scoring: scoring, edits: records.count, before: before.report(scoring), after: after.report(scoring), checkpoint: checkpoint,
             seconds: (ContinuousClock.now - start) / .seconds(1), editingSeconds: editing / .seconds(1), operations: matrixOperations - operations)
-    }
-}
-
-extension ScoreReport {
-    /// The mean of equally large parts.
-    static func mean(_ parts: [ScoreReport]) -> ScoreReport {
-        func mean(_ value: (ScoreReport) -> Double) -> Double { parts.reduce(0) { $0 + value($1) } / Double(parts.count) }
-        func scores(_ path: KeyPath<ScoreReport, Scores>) -> Scores {
-            Scores(efficacy: mean { $0[keyPath: path].efficacy }, generalization: mean { $0[keyPath: path].generalization },
-                   specificity: mean { $0[keyPath: path].specificity })
-        }
-        return ScoreReport(scores: scores(\.scores), tokenAccuracy: scores(\.tokenAccuracy))
     }
 }

@@ -30,6 +30,39 @@ public struct ScoreReport: Sendable, Equatable {
     public var tokenAccuracy: Scores
 }
 
+/// Records judged: for each kind of prompt how many had any, and the sums over these records of their shares.
+struct ScoreTally {
+    private var records = [0.0, 0.0, 0.0]
+    private var successes = [0.0, 0.0, 0.0]
+    private var accuracies = [0.0, 0.0, 0.0]
+
+    /// Adds one record's prompts of one kind: successes, token accuracies, number of prompts.
+    mutating func add(_ kind: Int, _ sums: [Double]) {
+        guard sums[2] > 0 else { return }
+        records[kind] += 1
+        successes[kind] += sums[0] / sums[2]
+        accuracies[kind] += sums[1] / sums[2]
+    }
+
+    static func + (a: ScoreTally, b: ScoreTally) -> ScoreTally {
+        var sum = a
+        for kind in 0..<3 {
+            sum.records[kind] += b.records[kind]
+            sum.successes[kind] += b.successes[kind]
+            sum.accuracies[kind] += b.accuracies[kind]
+        }
+        return sum
+    }
+
+    func report(_ scoring: ScoringProtocol) -> ScoreReport {
+        func scores(_ sums: [Double]) -> Scores {
+            let means = zip(sums, records).map { $1 > 0 ? 100 * $0 / $1 : .nan }
+            return Scores(efficacy: means[0], generalization: means[1], specificity: means[2])
+        }
+        return ScoreReport(scores: scores(scoring == .rome ? successes : accuracies), tokenAccuracy: scores(accuracies))
+    }
+}
+
 /// One prompt to judge: which answer should win over which.
 private struct Trial {
     enum Kind: Int { case efficacy, generalization, specificity }
@@ -79,10 +112,8 @@ final class Scorer {
                 guard !prompt.isEmpty, !answers.contains(where: \.isEmpty) else {
                     throw BadInput("record '\(records[index].id)'", "the prompt '\(trial.prompt)' or an answer to it has no tokens")
                 }
+                for answer in answers { try model.check(prompt + answer, of: "record '\(records[index].id)'") }
                 let length = prompt.count + answers.reduce(0) { $0 + $1.count - 1 }
-                guard length <= model.longestSequence else {
-                    throw BadInput("record '\(records[index].id)'", "a prompt has \(length) tokens; this model takes at most \(model.longestSequence)")
-                }
                 if tokens + length > Self.tokensPerPack { close() }
                 open.append((trial, index, prompt, answers))
                 tokens += length
@@ -100,31 +131,28 @@ final class Scorer {
             }
     }
 
-    /// Scores of the records `range` (by default all) on the edited model; the same on every rank.
-    func score(_ range: Range<Int>? = nil) throws -> ScoreReport {
-        let range = range ?? 0..<recordCount
+    /// Tallies the records `range` on the edited model; the same on every rank.
+    func score(_ range: Range<Int>) throws -> ScoreTally {
         // For each record and kind: successes, token accuracies, prompts.
         var sums = [Double](repeating: 0, count: recordCount * 9)
         for index in packs.indices where packs[index].trials.contains(where: { range.contains($0.record) }) {
-            judge(packs[index], try prefix(index), into: &sums)
+            try judge(packs[index], try prefix(index), into: &sums)
         }
         let all = try work.communicator.allGather(sums)
-        let owners = (0..<work.communicator.size).flatMap { rank in work.share(of: recordCount, rank: rank).map { _ in rank } }
-        func mean(_ kind: Trial.Kind, _ quantity: Int) -> Double {
-            let shares = range.compactMap { record -> Double? in
-                let base = record * 9 + kind.rawValue * 3, prompts = all[owners[record]][base + 2]
-                return prompts > 0 ? all[owners[record]][base + quantity] / prompts : nil
+        var tally = ScoreTally()
+        for rank in 0..<work.communicator.size {
+            for record in work.share(of: recordCount, rank: rank) where range.contains(record) {
+                for kind in 0..<3 { tally.add(kind, Array(all[rank][record * 9 + kind * 3..<record * 9 + kind * 3 + 3])) }
             }
-            return shares.isEmpty ? .nan : 100 * shares.reduce(0, +) / Double(shares.count)
         }
-        func scores(_ quantity: Int) -> Scores {
-            Scores(efficacy: mean(.efficacy, quantity), generalization: mean(.generalization, quantity), specificity: mean(.specificity, quantity))
-        }
-        return ScoreReport(scores: scores(scoring == .rome ? 0 : 1), tokenAccuracy: scores(1))
+        return tally
     }
 
-    private func judge(_ pack: Pack, _ prefix: FrozenPrefix, into sums: inout [Double]) {
+    private func judge(_ pack: Pack, _ prefix: FrozenPrefix, into sums: inout [Double]) throws {
         let predictions = model.score(pack.sequences, prefix)
+        guard predictions.allSatisfy({ !$0.logProbability.isNaN }) else {
+            throw NumericalFailure("the edited model gives a log probability that is not a number; the edits have broken it")
+        }
         var answer = 0
         func next() -> (logProbability: Double, accuracy: Double) {
             let range = pack.sequences.predictions[answer]

@@ -16,6 +16,8 @@ public struct Fingerprint: Sendable {
         mix(byte: 0xFF)
     }
 
+    public var value: UInt64 { hash }
+
     /// In hexadecimal.
     public var text: String { String(hash, radix: 16) }
 }

@@ -66,6 +66,9 @@ public final class EditEngine {
             }
         }
         let complete = solutions.compactMap { $0 }
+        for (module, solution) in zip(model.edited, complete) where !solution.solution.isFinite {
+            throw NumericalFailure("\(place), step \(step + 1), \(module.name): the edit is not finite")
+        }
         for (module, solution) in zip(model.edited, complete) {
             switch solution.form {
             case .dual: module.add(keys: solution.keys, products: solution.solution)

@@ -12,9 +12,8 @@ extension EditEngine {
     /// Backpropagates the rephrasings on the edited model; returns their loss and adds the gradients of `steps` to the parameters of
     /// their networks. `afterStep` runs after each step's gradient has been added (clipping may happen there).
     func accumulateMetaGradient(_ steps: [EditStep], rephrasings: ShardedPack, regularization: Float, place: String,
-                                beforeAccumulating: () throws -> Void, afterStep: () throws -> Void) throws -> Double {
+                                afterStep: () throws -> Void) throws -> Double {
         let (loss, projections) = try project(steps, rephrasings, place: place)
-        try beforeAccumulating()
         for (step, projection) in zip(steps, projections) {
             for (module, h) in projection.enumerated() {
                 h.add(step.solutions[module].projectedNormGradient(model.edited[module].edit, coefficient: regularization))

@@ -48,7 +48,7 @@ public final class MetaLearner {
     public private(set) var updates = 0
     private let optimizer: Optimizer
 
-    /// Called before gradients or parameters are written: whoever is still reading them (a checkpoint) must be done when it returns.
+    /// Called before parameters and Adam's moments are written: whoever is still reading them (a checkpoint) must be done when it returns.
     public var beforeWriting: () throws -> Void = {}
     /// Called with the gradients of a batch's step added and nothing clipped yet.
     public var inspectGradients: () -> Void = {}
@@ -87,10 +87,10 @@ public final class MetaLearner {
         let steps = try (0..<options.steps).map { try engine.step($0, edits, keepsActivations: true, place: place) }
         let rephrasings = ShardedPack(batch.rephrasings, model: engine.model, work: engine.work)
         let loss = try engine.accumulateMetaGradient(
-            steps, rephrasings: rephrasings, regularization: options.regularization, place: place, beforeAccumulating: beforeWriting
+            steps, rephrasings: rephrasings, regularization: options.regularization, place: place
         ) {
             inspectGradients()
-            if options.clip == .accumulated { report.gradientNorms.append(try optimizer.clip(place: place)) }
+            report.gradientNorms.append(try options.clip == .accumulated ? optimizer.clip(place: place) : optimizer.gradientNorm(place: place))
         }
         report.losses = [loss]
         batchesSinceUpdate += 1
@@ -107,11 +107,12 @@ public final class MetaLearner {
             defer { for (module, edit) in zip(model.edited, before) { module.setEdit(edit) } }
             let made = try engine.step(step, edits, keepsActivations: true, place: place)
             report.losses.append(try engine.accumulateMetaGradient(
-                [made], rephrasings: rephrasings, regularization: options.regularization, place: place, beforeAccumulating: beforeWriting
+                [made], rephrasings: rephrasings, regularization: options.regularization, place: place
             ) {
                 inspectGradients()
                 report.gradientNorms.append(try optimizer.clip(place: place))
             })
+            try beforeWriting()
             try optimizer.step()
             updates += 1
         }

@@ -16,16 +16,21 @@ final class Optimizer {
         adam = Adam(rate: Float(rate))
     }
 
-    /// Scales all gradients so that their norm is at most `maxGradientNorm`; returns the norm before. Throws on every rank alike
-    /// when it is not finite.
-    func clip(place: String) throws -> Double {
+    /// The norm of all gradients. Throws on every rank alike when it is not finite.
+    func gradientNorm(place: String) throws -> Double {
         let parameters = editor.parameters
         let squares = work.ownShards.map { piece in parameters.reduce(0.0) { $0 + $1.gradientSquares(ofPiece: piece) } }
         let norm = try work.sum(squares).squareRoot()
         guard norm.isFinite else { throw NumericalFailure(try describeFailure(place)) }
+        return norm
+    }
+
+    /// Scales all gradients so that their norm is at most `maxGradientNorm`; returns the norm before.
+    func clip(place: String) throws -> Double {
+        let norm = try gradientNorm(place: place)
         let factor = maxGradientNorm / (norm + 1e-6)
         if factor < 1 {
-            for parameter in parameters { parameter.gradient.scale(by: Float(factor)) }
+            for parameter in editor.parameters { parameter.gradient.scale(by: Float(factor)) }
         }
         return norm
     }

@@ -2,6 +2,7 @@ import Configuration
 import Datasets
 import TensorCore
 import Tokenizers
+import Transformer
 
 /// The records of a run in the order in which they are trained on, batch by batch.
 struct TrainingData {
@@ -9,9 +10,9 @@ struct TrainingData {
     private let order: SampleOrder
     private let configuration: RunConfiguration
     private let tokenizer: Tokenizer
-    private let longestSequence: Int
 
-    init(_ configuration: RunConfiguration, tokenizer: Tokenizer, longestSequence: Int) throws {
+    /// Loads the records; this rank checks its share of them, so that none stops a run hours later.
+    init(_ configuration: RunConfiguration, tokenizer: Tokenizer, model: LanguageModel, work: Work) throws {
         let split = try configuration.trainingSplit(neededBy: "train")
         records = try EditingData.load(split, key: "data.train", configuration)
         guard records.count >= configuration.data.editsPerBatch else {
@@ -20,7 +21,12 @@ struct TrainingData {
         order = SampleOrder(count: records.count, seed: configuration.run.seed)
         self.configuration = configuration
         self.tokenizer = tokenizer
-        self.longestSequence = longestSequence
+        for record in records[work.ownShare(of: records.count)] {
+            let one = try EditBatch(records: [record], tokenizer: tokenizer, microBatch: 1)
+            for sequence in (one.edits + one.rephrasings + one.unrelated).joined() {
+                try model.check(sequence.prompt + sequence.answer, of: "\(split.path), record '\(record.id)'")
+            }
+        }
     }
 
     /// Batches of the whole run.
@@ -29,11 +35,7 @@ struct TrainingData {
     func batch(_ index: Int) throws -> EditBatch {
         let size = configuration.data.editsPerBatch
         let chosen = order.records(index * size..<(index + 1) * size).map { records[$0] }
-        let batch = try EditBatch(records: chosen, tokenizer: tokenizer, microBatch: configuration.data.microBatch)
-        for sequence in (batch.edits + batch.rephrasings).joined() where sequence.fedCount > longestSequence {
-            throw BadInput("batch \(index + 1)", "a prompt has \(sequence.fedCount) tokens; this model takes at most \(longestSequence)")
-        }
-        return batch
+        return try EditBatch(records: chosen, tokenizer: tokenizer, microBatch: configuration.data.microBatch)
     }
 
     /// Of what is trained on: a run resumes only on the same records.

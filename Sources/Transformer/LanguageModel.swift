@@ -51,6 +51,16 @@ public final class LanguageModel {
     /// Longest packed sequence that positions are known for.
     public var longestSequence: Int { rotary.positions }
 
+    /// Throws `BadInput` at `location` unless the model can read the sequence `tokens`.
+    public func check(_ tokens: [Int32], of location: String) throws {
+        guard tokens.count <= longestSequence else {
+            throw BadInput(location, "has a sequence of \(tokens.count) tokens; at most \(longestSequence) are supported with this model")
+        }
+        if let token = tokens.first(where: { $0 < 0 || $0 >= configuration.vocabularySize }) {
+            throw BadInput(location, "has the token \(token); the model's vocabulary ends at \(configuration.vocabularySize - 1)")
+        }
+    }
+
     /// Chooses the modules to edit, by patterns such as `model.layers.11-15.mlp.gate_proj`.
     public func selectModules(_ patterns: [String]) throws {
         edited = try ModulePattern.expand(patterns, among: editableModules)

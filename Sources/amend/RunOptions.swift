@@ -37,6 +37,7 @@ struct RunContext {
                 location: configuration.source, keyPath: "run.shards",
                 problem: "\(configuration.run.shards) virtual shards for \(communicator.size) ranks; expected at least one shard for each rank")
         }
+        if configuration.run.reduction == .ordered { try Self.requireEqualArithmetic(communicator, configuration) }
         Threads.start(try threadsForThisRank(configuration.run.threads, communicator: communicator))
         self.configuration = configuration
         self.communicator = communicator
@@ -44,11 +45,23 @@ struct RunContext {
         model = try source.loadModel()
         try model.selectModules(configuration.editor.modules)
         tokenizer = try source.loadTokenizer()
-        guard tokenizer.vocabularySize <= model.configuration.vocabularySize else {
-            throw BadInput(configuration.model.path, "the tokenizer has \(tokenizer.vocabularySize) tokens and the model \(model.configuration.vocabularySize)")
-        }
         let isRoot = communicator.isRoot
         message = { if isRoot { FileHandle.standardError.write(Data("\($0)\n".utf8)) } }
+    }
+
+    /// Ranks that compute with other instructions may differ in the last bit, and would edit other models without notice.
+    private static func requireEqualArithmetic(_ communicator: Communicator, _ configuration: RunConfiguration) throws {
+        var fingerprint = Fingerprint()
+        fingerprint.mix(kernelVariant == "portable" ? "portable" : "fused")
+        fingerprint.mix(OpenBLAS.core)
+        fingerprint.mix(OpenBLAS.version)
+        let all = try communicator.allGather(Int(truncatingIfNeeded: fingerprint.value))
+        guard Set(all).count == 1 else {
+            throw ConfigurationError(
+                location: configuration.source, keyPath: "run.reduction",
+                problem: "the ranks' processors use different kernels (\(OpenBLAS.core) on rank \(communicator.rank)), so their bits would differ; "
+                    + "set OPENBLAS_CORETYPE to one that all have (Haswell), or run.reduction to fast")
+        }
     }
 
     /// "llama, 30 layers, 12 edited modules; 2 ranks × 1 threads, avx2"

@@ -68,7 +68,7 @@ import Testing
         let original = try configuration(minimal, "data.train.path=t")
         let without = [
             "model.path=x", "data.evaluation.path=x", "evaluation.batches=1", "evaluation.normalizer=frozen",
-            "checkpoint.every=1", "checkpoint.directory=x", "run.threads=1",
+            "checkpoint.every=1", "checkpoint.directory=x", "run.threads=1", "training.passes=2",
         ]
         for override in without {
             let changed = try configuration(minimal, "data.train.path=t", override)
