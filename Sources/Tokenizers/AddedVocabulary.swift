@@ -47,8 +47,9 @@ struct AddedVocabulary: Sendable {
         while let match = trie.firstMatch(in: text.utf8, from: position) {
             position = match.range.upperBound
             guard let token = tokens[match.id], !token.isSingleWord || text.isWord(match.range) else { continue }
-            let lower = token.stripsLeft ? max(end, text.startOfWhitespace(before: match.range.lowerBound)) : match.range.lowerBound
-            let upper = token.stripsRight ? text.endOfWhitespace(after: match.range.upperBound) : match.range.upperBound
+            var (lower, upper) = (match.range.lowerBound, match.range.upperBound)
+            if token.stripsLeft { lower = max(end, text.startOfWhitespace(before: lower)) }
+            if token.stripsRight { upper = text.endOfWhitespace(after: upper) }
             if end < lower { segments.append(.text(end..<lower)) }
             segments.append(.token(token.id))
             end = max(end, upper)

@@ -24,7 +24,8 @@ public struct GGUFVocabulary: Sendable {
     public var addBeginningOfText: Bool?
     /// `add_eos_token`. False if nil.
     public var addEndOfText: Bool?
-    /// `add_space_prefix`: whether "llama" puts "▁" before a text. True if nil.
+    /// `add_space_prefix`: whether "llama" puts "▁" before a text, and before what follows an added token in it (not, as
+    /// SentencePiece does, before an added token at the start). True if nil.
     public var addSpacePrefix: Bool?
 
     public init(

@@ -16,18 +16,22 @@ struct JSONReader {
     }
 
     private static func contents(of path: String) throws -> [UInt8] {
-        let attributes = try? FileManager.default.attributesOfItem(atPath: URL(fileURLWithPath: path).resolvingSymlinksInPath().path)
-        if let size = attributes?[.size] as? NSNumber, size.int64Value > largestFileBytes {
-            throw BadInput(path, "is no tokenizer: it has \(size) bytes, expected at most \(largestFileBytes)")
-        }
+        let data: Data
         do {
-            return Array(try Data(contentsOf: URL(fileURLWithPath: path)))
+            let file = try FileHandle(forReadingFrom: URL(fileURLWithPath: path))
+            defer { try? file.close() }
+            data = try file.read(upToCount: largestFileBytes + 1) ?? Data()
         } catch {
             throw BadInput(path, "cannot be read: \(error.localizedDescription)")
         }
+        guard data.count <= largestFileBytes else {
+            throw BadInput(path, "is no tokenizer: it has more than \(largestFileBytes) bytes")
+        }
+        return Array(data)
     }
 
     private mutating func document() throws -> JSONValue {
+        guard String(validating: bytes, as: UTF8.self) != nil else { throw BadInput(file, "is not valid UTF-8") }
         let value = try self.value(depth: 0)
         skipWhitespace()
         guard position == bytes.count else { throw fail("text after the end of the JSON value") }
@@ -115,22 +119,15 @@ extension JSONReader {
     private mutating func string() throws -> ExactString {
         position += 1
         var text: [UInt8] = []
-        let start = position
-        while let byte = peek {
+        while true {
+            let start = position
+            while let byte = peek, byte >= 0x20, byte != UInt8(ascii: "\""), byte != UInt8(ascii: "\\") { position += 1 }
+            text += bytes[start..<position]
+            guard let byte = peek, byte >= 0x20 else { throw fail("a control character in a string") }
             position += 1
-            switch byte {
-            case UInt8(ascii: "\""):
-                guard String(validating: text, as: UTF8.self) != nil else {
-                    position = start
-                    throw fail("a string is not valid UTF-8")
-                }
-                return ExactString(utf8: text)
-            case UInt8(ascii: "\\"): try escape(into: &text)
-            case ..<0x20: throw fail("a control character in a string")
-            default: text.append(byte)
-            }
+            if byte == UInt8(ascii: "\"") { return ExactString(utf8: text) }
+            try escape(into: &text)
         }
-        throw fail("ends within a string")
     }
 
     private mutating func escape(into text: inout [UInt8]) throws {

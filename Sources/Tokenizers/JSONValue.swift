@@ -63,8 +63,17 @@ struct JSONNode {
     }
 
     func elements() throws -> [JSONNode] {
+        try values().enumerated().map { element($1, at: $0) }
+    }
+
+    /// The elements alone, for long arrays; `element` makes the node of one that is wrong.
+    func values() throws -> [JSONValue] {
         guard case .array(let values) = value else { throw mismatch("an array") }
-        return values.enumerated().map { JSONNode(value: $1, file: file, path: "\(path)[\($0)]") }
+        return values
+    }
+
+    func element(_ value: JSONValue, at index: Int) -> JSONNode {
+        JSONNode(value: value, file: file, path: "\(path)[\(index)]")
     }
 
     func exactString() throws -> ExactString {

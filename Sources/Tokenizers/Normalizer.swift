@@ -18,7 +18,9 @@ indirect enum Normalizer: Sendable {
         case "NFKC": self = .nfkc
         case "NFKD": self = .nfkd
         case "Lowercase": self = .lowercase
-        case "Strip": self = .strip(left: try node.boolean("strip_left", default: true), right: try node.boolean("strip_right", default: true))
+        case "Strip":
+            self = .strip(
+                left: try node.boolean("strip_left", default: true), right: try node.boolean("strip_right", default: true))
         case "Prepend": self = .prepend(try node.required("prepend").exactString())
         case "Replace":
             self = .replace(try TextPattern(node.required("pattern")), with: try node.required("content").exactString())

@@ -61,8 +61,8 @@ extension Pipeline {
         self.init(
             texts: Dictionary(uniqueKeysWithValues: zip(Int32(0)..., vocabulary.tokens.map(ExactString.init))),
             added: vocabulary.addedTokens, normalizer: normalizer, preTokenizer: preTokenizer, model: model,
-            templates: [Template(before: first.map { [$0] } ?? [], after: last.map { [$0] } ?? [])], decoder: decoder, beginningOfText: vocabulary.beginningOfText,
-            endOfText: vocabulary.endOfText)
+            templates: [Template(before: first.map { [$0] } ?? [], after: last.map { [$0] } ?? [])], decoder: decoder,
+            beginningOfText: vocabulary.beginningOfText, endOfText: vocabulary.endOfText)
     }
 }
 
@@ -146,9 +146,11 @@ extension GGUFVocabulary {
     /// The tokens that are found in text before words are cut.
     fileprivate var addedTokens: [AddedToken] {
         tokens.indices.compactMap { index in
-            let token = AddedToken(id: Int32(index), content: ExactString(tokens[index]), isSpecial: type(of: Int32(index)) != .userDefined)
-            return switch type(of: token.id) {
-            case .unknown, .control, .userDefined: token
+            let id = Int32(index)
+            let content = ExactString(tokens[index])
+            return switch type(of: id) {
+            case .unknown, .control: AddedToken(id: id, content: content, isSpecial: true)
+            case .userDefined: AddedToken(id: id, content: content, isSpecial: false)
             case .normal, .unused, .byte: nil
             }
         }

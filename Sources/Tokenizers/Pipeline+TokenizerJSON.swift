@@ -89,28 +89,37 @@ extension BytePairModel {
         var pieces: [ExactString: Int32] = [:]
         var owners: [Int32: ExactString] = [:]
         for member in try node.members() {
-            let text = member.name.string
-            let id = try JSONNode(value: member.value, file: node.file, path: "\(node.path)['\(text)']").index()
-            guard pieces.updateValue(id, forKey: member.name) == nil else { throw node.fail("has '\(text)' twice") }
+            let id = try index(member, in: node)
+            guard pieces.updateValue(id, forKey: member.name) == nil else { throw node.fail("has '\(member.name.string)' twice") }
             if let other = owners.updateValue(member.name, forKey: id) {
-                throw node.fail("gives the id \(id) to '\(other.string)' and to '\(text)'")
+                throw node.fail("gives the id \(id) to '\(other.string)' and to '\(member.name.string)'")
             }
         }
         return pieces
     }
 
+    private static func index(_ member: JSONMember, in node: JSONNode) throws -> Int32 {
+        if case .number(let number) = member.value, let id = Int32(exactly: number), id >= 0 { return id }
+        return try JSONNode(value: member.value, file: node.file, path: "\(node.path)['\(member.name.string)']").index()
+    }
+
     private static func merges(_ node: JSONNode, pieces: [ExactString: Int32]) throws -> [TokenPair: Merge] {
         var merges = MergeList(pieces: pieces)
-        for item in try node.elements() {
-            let parts: [ExactString]
-            if case .array = item.value {
-                parts = try item.elements().map { try $0.exactString() }
-            } else {
-                parts = MergeList.parts(of: try item.exactString())
-            }
-            if let problem = merges.append(parts) { throw item.fail(problem) }
+        for (index, value) in try node.values().enumerated() {
+            let problem =
+                switch value {
+                case .string(let line): merges.append(MergeList.parts(of: line))
+                case .array(let parts): merges.append(try parts.map { try mergePart($0, in: node, at: index) })
+                default: "expected a pair of tokens, found \(value.kind)"
+                }
+            if let problem { throw node.element(value, at: index).fail(problem) }
         }
         return merges.byPair
+    }
+
+    private static func mergePart(_ value: JSONValue, in node: JSONNode, at index: Int) throws -> ExactString {
+        if case .string(let text) = value { return text }
+        throw node.element(value, at: index).fail("expected two strings, found \(value.kind)")
     }
 }
 
