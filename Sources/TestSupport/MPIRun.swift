@@ -15,8 +15,9 @@ public struct ProgramFailure: Error, CustomStringConvertible {
 /// Runs `program` on `ranks` ranks of this machine under mpirun and waits for the end of the job.
 ///
 /// Standard input is empty. Ranks may outnumber the cores and are not bound to them: several jobs, each bound to the first
-/// cores, would crowd there. The single-copy transport is off, because it prints errors in containers that do not allow
-/// one process to read another's memory.
+/// cores, would crowd there. For the same reason a rank that waits lets others run: by default it spins, which on a busy
+/// machine makes a job of many small exchanges several times slower. The single-copy transport is off, because it prints
+/// errors in containers that do not allow one process to read another's memory.
 ///
 /// - Parameters:
 ///   - environment: added to this process's.
@@ -28,7 +29,7 @@ public func mpirun(
 ) throws -> ProgramResult {
     let options = [
         "--oversubscribe", "--bind-to", "none", "--mca", "btl_vader_single_copy_mechanism", "none",
-        "-np", String(ranks), program.path,
+        "--mca", "mpi_yield_when_idle", "1", "-np", String(ranks), program.path,
     ]
     let asRoot = ["OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"]
     return try run(

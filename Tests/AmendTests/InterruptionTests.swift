@@ -16,7 +16,9 @@ extension ProgramTests {
 
         // MARK: Killed
 
-        @Test(arguments: [(Moment.afterBatch(1), nil), (.afterBatch(2), 1), (.afterBatch(3), 2), (.afterBatch(9), 4), (.whileSaving, 2)] as [(Moment, Int?)])
+        @Test(arguments: [
+            (.afterBatch(1), nil), (.afterBatch(2), 1), (.afterBatch(3), 2), (.afterBatch(9), 4), (.whileSaving, 2),
+        ] as [(Moment, Int?)])
         func resumesAfterKill(moment: Moment, ranks: Int?) throws {
             let run = try TinyRun()
             let expected = try run.train(into: "uninterrupted", Self.long)
@@ -89,6 +91,19 @@ extension ProgramTests {
 
             let resumed = try run.train(ranks: ranks == nil ? 2 : nil, settings)
             #expect(resumed.digest == expected.digest)
+            #expect(run.loggedBatches() == Array(1...Self.lastBatch))
+        }
+
+        /// mpirun passes SIGTERM on and kills what is still there a second later: the ranks may save or not.
+        @Test func resumesAfterTheLauncherWasTerminated() throws {
+            let run = try TinyRun()
+            let expected = try run.train(into: "uninterrupted", Self.long)
+            let job = Job(training: run, ranks: 2, Self.long)
+            try job.wait(for: "batch 2") { run.loggedBatches().count >= 2 }
+            job.send(SIGTERM, to: "mpirun")
+            #expect(try job.result().status != 0)
+            #expect(run.loggedBatches().count < Self.lastBatch)
+            #expect(try run.train(ranks: 3, Self.long).digest == expected.digest)
             #expect(run.loggedBatches() == Array(1...Self.lastBatch))
         }
 

@@ -31,7 +31,9 @@ extension ProgramTests {
                 #expect(line.contains(part), "no '\(part)' in '\(line)'")
             }
             #expect(line.hasPrefix(mistake.expected[0].replacing("RUN", with: run.directory.path)), "'\(line)'")
-            for sign in ["Fatal error", "Error Domain", "NSError", "Optional(", "0x", "DecodingError"] { #expect(!line.contains(sign), "'\(line)'") }
+            for sign in ["Fatal error", "Error Domain", "NSError", "Optional(", "0x", "DecodingError"] {
+                #expect(!line.contains(sign), "'\(line)'")
+            }
         }
 
         /// The real model cut short, in its metadata and in its tensors.
@@ -48,7 +50,8 @@ extension ProgramTests {
 
         /// Ranks that fail alike leave the word to rank 0.
         @Test(arguments: [
-            ("run.shards=2", 2, "rank 0/3: run.shards: 2 virtual shards for 3 ranks"), ("model.path=/nowhere/model", 3, "rank 0/3: /nowhere/model: "),
+            ("run.shards=2", 2, "rank 0/3: run.shards: 2 virtual shards for 3 ranks"),
+            ("model.path=/nowhere/model", 3, "rank 0/3: /nowhere/model: "),
             ("data.train.path=/nowhere.json", 3, "rank 0/3: /nowhere.json: "),
         ] as [(String, Int32, String)])
         func saysItOnceUnderMPI(setting: String, status: Int32, expected: String) throws {
@@ -77,7 +80,10 @@ extension ProgramTests {
             #expect(result.errors.contains("Usage: amend"), "\(result.errors)")
         }
 
-        @Test(arguments: [["--help"], ["train", "--help"], ["evaluate", "-h"], ["inspect", "--help"], ["selftest", "--help"], ["doctor", "--help"], ["help", "train"]])
+        @Test(arguments: [
+            ["--help"], ["train", "--help"], ["evaluate", "-h"], ["inspect", "--help"], ["selftest", "--help"], ["doctor", "--help"],
+            ["help", "train"],
+        ])
         func helps(arguments: [String]) throws {
             let result = try run(program: builtProgram("amend"), arguments: arguments)
             #expect(result.status == 0 && result.errors.isEmpty && result.output.contains("USAGE: amend"), "\(result)")
@@ -91,9 +97,12 @@ extension ProgramTests.MistakeTests.Mistake {
     static let inConfiguration = [
         Mistake(testDescription: "unknown key", status: 2, expected: ["editor.rnak: ", "did you mean 'rank'?"], settings: ["editor.rnak=4"]),
         Mistake(testDescription: "unknown section", status: 2, expected: ["editr", "did you mean 'editor'?"], settings: ["editr.rank=4"]),
-        Mistake(testDescription: "wrong type", status: 2, expected: ["editor.rank: ", "expected a whole number", "'many'"], settings: ["editor.rank=many"]),
-        Mistake(testDescription: "impossible value", status: 2, expected: ["training.passes: ", "at least 1", "'0'"], settings: ["training.passes=0"]),
-        Mistake(testDescription: "impossible together", status: 2, expected: ["editor.rank: ", "editor.steps"], settings: ["editor.rank=2", "editor.steps=3"]),
+        Mistake(testDescription: "wrong type", status: 2, expected: ["editor.rank: ", "expected a whole number", "'many'"],
+                settings: ["editor.rank=many"]),
+        Mistake(testDescription: "impossible value", status: 2, expected: ["training.passes: ", "at least 1", "'0'"],
+                settings: ["training.passes=0"]),
+        Mistake(testDescription: "impossible together", status: 2, expected: ["editor.rank: ", "editor.steps"],
+                settings: ["editor.rank=2", "editor.steps=3"]),
         Mistake(testDescription: "no override", status: 2, expected: ["command line: ", "key.path=value"], settings: ["editor.rank"]),
         Mistake(testDescription: "unknown module", status: 2,
                 expected: ["editor.modules: ", "model.layers.7.mlp.gate_proj", "model.layers.0-3.mlp.gate_proj", "model.layers.0-3.mlp.down_proj"],
@@ -114,7 +123,8 @@ extension ProgramTests.MistakeTests.Mistake {
 
     static let inModels = [
         Mistake(testDescription: "missing model", status: 3, expected: ["/nowhere/model: "], settings: ["model.path=/nowhere/model"]),
-        Mistake(testDescription: "empty directory", status: 3, expected: ["RUN/empty: ", "config.json", ".gguf"], settings: ["model.path=RUN/empty"]) {
+        Mistake(testDescription: "empty directory", status: 3, expected: ["RUN/empty: ", "config.json", ".gguf"],
+                settings: ["model.path=RUN/empty"]) {
             try FileManager.default.createDirectory(at: $0.file("empty"), withIntermediateDirectories: true)
         },
         Mistake(testDescription: "no weights", status: 3, expected: ["RUN/model: ", "model.safetensors"]) {

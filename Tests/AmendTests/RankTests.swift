@@ -34,6 +34,14 @@ extension ProgramTests {
             #expect(Set(digests).count == digests.count, "\(digests)")
         }
 
+        /// Gives up the bits for speed, not the numbers.
+        @Test func mayTakeSumsInAnyOrder() throws {
+            let run = try TinyRun()
+            let ordered = try run.train(into: "ordered"), fast = try run.train(ranks: 3, into: "fast", ["run.reduction=fast"])
+            #expect(fast.batches == ordered.batches && fast.updates == ordered.updates)
+            #expect(abs(fast.loss - ordered.loss) < 1e-3 * ordered.loss, "\(fast.loss), in order \(ordered.loss)")
+        }
+
         @Test(arguments: [[], batchMode]) func evaluatesTheSameScores(mode: [String]) throws {
             let run = try TinyRun()
             _ = try run.train(ranks: 2, mode)
