@@ -19,6 +19,8 @@ build_amend() {
 # containers that do not allow one process to read another's memory; going through shared memory costs little here.
 use_mpi() {
     export OMPI_MCA_btl_vader_single_copy_mechanism=${OMPI_MCA_btl_vader_single_copy_mechanism:-none}
+    # A rank that waits for another gives its core to whoever needs it: ranks may outnumber free cores.
+    export OMPI_MCA_mpi_yield_when_idle=${OMPI_MCA_mpi_yield_when_idle:-1}
     if [ "$(id -u)" = 0 ]; then export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1; fi
 }
 

@@ -32,7 +32,7 @@ public struct TrainingSummary: Sendable {
 /// Where a run's messages and progress go; rank 0 alone speaks.
 public struct TrainingOutput {
     public var message: (String) -> Void
-    /// Batches done, of how many, and the loss of the last.
+    /// Batches done, of how many, and the loss of the last; called before the first batch too.
     public var progress: (Int, Int, Double?) -> Void
 
     public init(message: @escaping (String) -> Void, progress: @escaping (Int, Int, Double?) -> Void) {
@@ -78,6 +78,7 @@ public final class TrainingRun {
     public func run(stopRequested: () -> Bool) throws -> TrainingSummary {
         try resume()
         let metrics = try openMetrics()
+        output.progress(progress.batches, data.batchCount, nil)
         let start = ContinuousClock.now, operations = matrixOperations, editsBefore = progress.edits
         var isStopped = false
         while progress.batches < data.batchCount, !isStopped {

@@ -28,8 +28,7 @@ struct Train: ParsableCommand {
             message: { text in line.map { $0.log(text) } ?? context.message(text) },
             progress: { done, total, loss in
                 guard communicator.isRoot else { return }
-                if line == nil { line = ProgressLine("training", total: total, done: done - 1, unit: "batches") }
-                line?.update(done: done, loss: loss)
+                if let line { line.update(done: done, loss: loss) } else { line = ProgressLine("training", total: total, done: done, unit: "batches") }
             })
         let run = try TrainingRun(configuration, model: context.model, tokenizer: context.tokenizer, communicator: communicator, output: output)
         let summary = try run.run { StopSignal.isRequested }

@@ -200,8 +200,10 @@ extension ProgramTests.MistakeTests.Mistake {
         Mistake(testDescription: "evaluation without a checkpoint", status: 3, expected: ["RUN/checkpoints: ", "train first"], command: "evaluate"),
         Mistake(testDescription: "evaluation with another model", status: 3, expected: ["RUN/checkpoints/step-00000004: ", "another model"],
                 command: "evaluate", isTrained: true) { try TinyModel(seed: 2).write(to: $0.file("model")) },
-        Mistake(testDescription: "evaluation with another rank", status: 3, expected: ["RUN/checkpoints/step-00000004: ", "[96, 8]", "[96, 4]"],
+        Mistake(testDescription: "evaluation with another rank", status: 2, expected: ["RUN/checkpoints/step-00000004 ", "editor.rank: 8 there, 4 here"],
                 command: "evaluate", settings: ["editor.rank=4"], isTrained: true),
+        Mistake(testDescription: "evaluation with fewer steps", status: 2, expected: ["editor.steps: 2 there, 1 here"],
+                command: "evaluate", settings: ["editor.steps=1"], isTrained: true),
     ]
 }
 
