@@ -166,7 +166,7 @@ extension ProgramTests.MistakeTests.Mistake {
         Mistake(testDescription: "flipped bit in an id", status: 3, expected: ["RUN/model/tokenizer.json"]) {
             try $0.file("model/tokenizer.json").replace("\"a\":65", with: "\"a\":64")
         },
-        Mistake(testDescription: "more tokens than the model", status: 3, expected: ["RUN/model: ", "300", "257"]) {
+        Mistake(testDescription: "more tokens than the model", status: 3, expected: ["RUN/train.json, record '", "token 299", "ends at 256"]) {
             try $0.file("model/tokenizer.json").replace("\"a\":65", with: "\"a\":299")
         },
     ]
@@ -184,7 +184,7 @@ extension ProgramTests.MistakeTests.Mistake {
             try writeJSON(records, to: run.file("train.json"))
         },
         Mistake(testDescription: "too few records", status: 3, expected: ["RUN/train.json: ", "60", "61"], settings: ["data.edits_per_batch=61"]),
-        Mistake(testDescription: "prompt that is too long", status: 3, expected: ["batch 1: ", "128"]) { run in
+        Mistake(testDescription: "prompt that is too long", status: 3, expected: ["RUN/train.json, record '", "128"]) { run in
             var records = TinyRun.records(60, of: "s")
             for index in records.indices { records[index]["prompt"] = String(repeating: "x", count: 300) }
             try writeJSON(records, to: run.file("train.json"))
@@ -200,9 +200,9 @@ extension ProgramTests.MistakeTests.Mistake {
         Mistake(testDescription: "evaluation without a checkpoint", status: 3, expected: ["RUN/checkpoints: ", "train first"], command: "evaluate"),
         Mistake(testDescription: "evaluation with another model", status: 3, expected: ["RUN/checkpoints/step-00000004: ", "another model"],
                 command: "evaluate", isTrained: true) { try TinyModel(seed: 2).write(to: $0.file("model")) },
-        Mistake(testDescription: "evaluation with another rank", status: 2, expected: ["RUN/checkpoints/step-00000004 ", "editor.rank: 8 there, 4 here"],
+        Mistake(testDescription: "evaluation with another rank", status: 2, expected: ["editor: RUN/checkpoints/step-00000004 ", "editor.rank: 8 there, 4 here"],
                 command: "evaluate", settings: ["editor.rank=4"], isTrained: true),
-        Mistake(testDescription: "evaluation with fewer steps", status: 2, expected: ["editor.steps: 2 there, 1 here"],
+        Mistake(testDescription: "evaluation with fewer steps", status: 2, expected: ["editor: ", "editor.steps: 2 there, 1 here"],
                 command: "evaluate", settings: ["editor.steps=1"], isTrained: true),
     ]
 }
