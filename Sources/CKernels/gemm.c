@@ -30,7 +30,10 @@ typedef struct {
     long rows, width;
     void (*pack_a)(void *, long);
     void (*columns)(void *, long);
+    void (*widen)(amend_element, const void *, long, const float *, long, float *);
 } variant_t;
+
+#pragma STDC FP_CONTRACT OFF  // what is fused is written as such: decoded blocks keep ggml's two roundings
 
 #define VARIANT portable
 #define LANES 4
@@ -79,6 +82,10 @@ static const variant_t *variant(void) {
 static long block_of(long k) {
     long blocks = (k + BLOCK - 1) / BLOCK;
     return blocks ? ((k + blocks - 1) / blocks + 7) / 8 * 8 : 8;
+}
+
+void amend_widen(amend_element element, const void *data, long first, long count, float *out) {
+    variant()->widen(element, data, first, NULL, count, out);
 }
 
 static double operations;  // of products called from outside parallel loops; see gemm.h

@@ -114,7 +114,7 @@ static void NAME(copy)(const float *source, long stride, long count, long depth,
     }
 }
 
-static void NAME(widen)(amend_element element, const void *source, long first, const float *addend, long count, float *out) {
+static void NAME(widen_plain)(amend_element element, const void *source, long first, long count, float *out) {
     if (element == AMEND_BF16) {
         const uint16_t *bits = (const uint16_t *)source + first;
         for (long i = 0; i < count; i++) ((uint32_t *)out)[i] = (uint32_t)bits[i] << 16;
@@ -123,6 +123,86 @@ static void NAME(widen)(amend_element element, const void *source, long first, c
         for (long i = 0; i < count; i++) out[i] = (float)halves[i];
     } else {
         memcpy(out, (const float *)source + first, (size_t)count * sizeof(float));
+    }
+}
+
+typedef float NAME(half_block) __attribute__((vector_size(64), aligned(4)));
+typedef uint8_t NAME(bytes) __attribute__((vector_size(16), aligned(1)));
+typedef int8_t NAME(signed_bytes) __attribute__((vector_size(16), aligned(1)));
+
+static inline __attribute__((always_inline)) float NAME(half)(const uint8_t *bits) {
+    _Float16 value;
+    memcpy(&value, bits, sizeof value);
+    return (float)value;
+}
+
+// The fifth bits of sixteen elements, as 16 or 0.
+static inline __attribute__((always_inline)) NAME(bytes) NAME(high_bits)(unsigned bits) {
+    const NAME(bytes) places = {1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128};
+    NAME(bytes) spread;
+#pragma clang loop unroll(full)
+    for (int i = 0; i < 16; i++) spread[i] = (uint8_t)(bits >> (i / 8 * 8));
+    return ((NAME(bytes))((spread & places) == places)) & 16;
+}
+
+// One block of 32 elements, as ggml lays them out.
+static inline __attribute__((always_inline)) void NAME(decode)(amend_element element, const uint8_t *block, float *out) {
+    NAME(half_block) low, high;
+    const float scale = NAME(half)(block);
+    if (element == AMEND_Q8_0) {
+        low = __builtin_convertvector(*(const NAME(signed_bytes) *)(block + 2), NAME(half_block)) * scale;
+        high = __builtin_convertvector(*(const NAME(signed_bytes) *)(block + 18), NAME(half_block)) * scale;
+    } else {
+        const int has_minimum = element == AMEND_Q4_1 || element == AMEND_Q5_1, has_fifth = element == AMEND_Q5_0 || element == AMEND_Q5_1;
+        const uint8_t *fifth = block + (has_minimum ? 4 : 2);
+        const NAME(bytes) nibbles = *(const NAME(bytes) *)(fifth + (has_fifth ? 4 : 0));
+        NAME(bytes) first = nibbles & 15, second = nibbles >> 4;
+        if (has_fifth) {
+            first |= NAME(high_bits)(fifth[0] | (unsigned)fifth[1] << 8);
+            second |= NAME(high_bits)(fifth[2] | (unsigned)fifth[3] << 8);
+        }
+        low = __builtin_convertvector(first, NAME(half_block));
+        high = __builtin_convertvector(second, NAME(half_block));
+        if (has_minimum) {
+            const float minimum = NAME(half)(block + 2);
+            low = low * scale + minimum;
+            high = high * scale + minimum;
+        } else {
+            const float middle = has_fifth ? 16 : 8;
+            low = (low - middle) * scale;
+            high = (high - middle) * scale;
+        }
+    }
+    *(NAME(half_block) *)out = low;
+    *(NAME(half_block) *)(out + 16) = high;
+}
+
+static inline __attribute__((always_inline)) void NAME(widen_blocks)(amend_element element, long block_bytes, const uint8_t *source, long first,
+                                                                     long count, float *out) {
+    const uint8_t *block = source + first / 32 * block_bytes;
+    float part[32];
+    long skipped = first % 32;
+    if (skipped) {
+        long taken = count < 32 - skipped ? count : 32 - skipped;
+        NAME(decode)(element, block, part);
+        memcpy(out, part + skipped, (size_t)taken * sizeof(float));
+        block += block_bytes, out += taken, count -= taken;
+    }
+    for (; count >= 32; count -= 32, block += block_bytes, out += 32) NAME(decode)(element, block, out);
+    if (count > 0) {
+        NAME(decode)(element, block, part);
+        memcpy(out, part, (size_t)count * sizeof(float));
+    }
+}
+
+static void NAME(widen)(amend_element element, const void *source, long first, const float *addend, long count, float *out) {
+    switch (element) {
+        case AMEND_Q4_0: NAME(widen_blocks)(element, 18, source, first, count, out); break;
+        case AMEND_Q4_1: NAME(widen_blocks)(element, 20, source, first, count, out); break;
+        case AMEND_Q5_0: NAME(widen_blocks)(element, 22, source, first, count, out); break;
+        case AMEND_Q5_1: NAME(widen_blocks)(element, 24, source, first, count, out); break;
+        case AMEND_Q8_0: NAME(widen_blocks)(element, 34, source, first, count, out); break;
+        default: NAME(widen_plain)(element, source, first, count, out);
     }
     if (addend)
         for (long i = 0; i < count; i++) out[i] += addend[first + i];
@@ -218,7 +298,7 @@ static void NAME(columns)(void *context, long strip) {
     }
 }
 
-static const variant_t NAME(gemm_variant) = {ROWS, VECTORS * LANES, NAME(pack_a), NAME(columns)};
+static const variant_t NAME(gemm_variant) = {ROWS, VECTORS * LANES, NAME(pack_a), NAME(columns), NAME(widen)};
 
 #undef NAME
 #undef PASTE

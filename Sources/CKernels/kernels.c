@@ -52,13 +52,23 @@ void amend_scale(float *y, float a, long n) { CALL(scale, y, a, n) }
 void amend_subtract(float *out, const float *x, const float *y, long n) { CALL(subtract, out, x, y, n) }
 void amend_rms_norm_forward(float *out, const float *x, const float *weight, long n, float epsilon) { CALL(rms_norm_forward, out, x, weight, n, epsilon) }
 void amend_rms_norm_backward(float *dx, const float *dout, const float *x, const float *weight, long n, float epsilon) { CALL(rms_norm_backward, dx, dout, x, weight, n, epsilon) }
+void amend_layer_norm_forward(float *out, const float *x, const float *weight, const float *bias, long n, float epsilon) { CALL(layer_norm_forward, out, x, weight, bias, n, epsilon) }
+void amend_layer_norm_backward(float *dx, const float *dout, const float *x, const float *weight, long n, float epsilon) { CALL(layer_norm_backward, dx, dout, x, weight, n, epsilon) }
+void amend_rotate_pairs(float *x, const float *cosines, const float *sines, long n, int inverse) { CALL(rotate_pairs, x, cosines, sines, n, inverse) }
+void amend_soft_cap(float *x, long n, float cap) { CALL(soft_cap, x, n, cap) }
 void amend_rotate_halves(float *x, const float *cosines, const float *sines, long n, int inverse) { CALL(rotate_halves, x, cosines, sines, n, inverse) }
-void amend_silu_gate_forward(float *out, const float *gate, const float *up, long n) { CALL(silu_gate_forward, out, gate, up, n) }
-void amend_silu_gate_backward(float *dgate, float *dup, const float *dout, const float *gate, const float *up, long n) { CALL(silu_gate_backward, dgate, dup, dout, gate, up, n) }
+void amend_activation_forward(amend_activation activation, float *out, const float *x, const float *up, long n) {
+    if (activation == AMEND_GELU_TANH) { CALL(gelu_tanh_forward, out, x, up, n) }
+    CALL(silu_forward, out, x, up, n)
+}
+void amend_activation_backward(amend_activation activation, float *dx, float *dup, const float *dout, const float *x, const float *up, long n) {
+    if (activation == AMEND_GELU_TANH) { CALL(gelu_tanh_backward, dx, dup, dout, x, up, n) }
+    CALL(silu_backward, dx, dup, dout, x, up, n)
+}
 void amend_attention_forward(float *out, const float *q, long q_stride, const float *k, const float *v, long kv_stride, amend_segment segment, long head_size, float *scores) { CALL(attention_forward, out, q, q_stride, k, v, kv_stride, segment, head_size, scores) }
-void amend_attention_backward(float *dq, float *dk, float *dv, const float *dout, const float *q, long q_stride, const float *k, const float *v, long kv_stride, long dkv_stride, amend_segment segment, long suffix, long head_size, float *scratch) { CALL(attention_backward, dq, dk, dv, dout, q, q_stride, k, v, kv_stride, dkv_stride, segment, suffix, head_size, scratch) }
+void amend_attention_backward(float *dq, float *dk, float *dv, const float *dout, const float *q, long q_stride, const float *k, const float *v, long kv_stride, long dkv_stride, amend_segment segment, long kept, long head_size, float *scratch) { CALL(attention_backward, dq, dk, dv, dout, q, q_stride, k, v, kv_stride, dkv_stride, segment, kept, head_size, scratch) }
 float amend_log_sum_exp(const float *x, long n, long *largest) { CALL(log_sum_exp, x, n, largest) }
-void amend_cross_entropy_backward(float *x, long n, float log_sum_exp, long label, float weight) { CALL(cross_entropy_backward, x, n, log_sum_exp, label, weight) }
+void amend_cross_entropy_backward(float *x, long n, float log_sum_exp, long label, float weight, float soft_cap) { CALL(cross_entropy_backward, x, n, log_sum_exp, label, weight, soft_cap) }
 void amend_standardize(float *z, const float *x, const float *mean, const float *deviation, float epsilon, long n) { CALL(standardize, z, x, mean, deviation, epsilon, n) }
 void amend_block_forward(float *out, const float *z, float *pre, const float *bias, const float *scale, const float *shift, long n) { CALL(block_forward, out, z, pre, bias, scale, shift, n) }
 void amend_block_backward(float *g, float *dscale, float *dshift, float *dbias, const float *dy, const float *pre, const float *scale, long n) { CALL(block_backward, g, dscale, dshift, dbias, dy, pre, scale, n) }

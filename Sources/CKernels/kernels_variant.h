@@ -121,6 +121,44 @@ static void NAME(rms_norm_backward)(float *dx, const float *dout, const float *x
     for (long i = 0; i < n; i++) dx[i] += inverse * (dout[i] * weight[i] - x[i] * along);
 }
 
+static float NAME(mean)(const float *x, long n) {
+    wide_t sum = {0};
+    FOR_EACH(n, sum += NAME(load)(x + i), sum += NAME(load_some)(x + i, rest, 0));
+    return NAME(total)(sum) / (float)n;
+}
+
+// 1 / sqrt(variance + epsilon)
+static float NAME(inverse_deviation)(const float *x, float mean, long n, float epsilon) {
+    wide_t sum = {0};
+    FOR_EACH(n, wide_t d = NAME(load)(x + i) - mean; sum = NAME(fma)(d, d, sum),
+             wide_t d = NAME(load_some)(x + i, rest, mean) - mean; sum = NAME(fma)(d, d, sum));
+    return 1.0f / sqrtf(NAME(total)(sum) / (float)n + epsilon);
+}
+
+static void NAME(layer_norm_forward)(float *out, const float *x, const float *weight, const float *bias, long n, float epsilon) {
+    float mean = NAME(mean)(x, n), inverse = NAME(inverse_deviation)(x, mean, n, epsilon);
+    for (long i = 0; i < n; i++) out[i] = NAME(fma1)(weight[i], (x[i] - mean) * inverse, bias[i]);
+}
+
+static void NAME(layer_norm_backward)(float *dx, const float *dout, const float *x, const float *weight, long n, float epsilon) {
+    float mean = NAME(mean)(x, n), inverse = NAME(inverse_deviation)(x, mean, n, epsilon);
+    wide_t sum = {0}, along = {0};
+    FOR_EACH(n, wide_t g = NAME(load)(dout + i) * NAME(load)(weight + i); sum += g; along = NAME(fma)(g, (NAME(load)(x + i) - mean) * inverse, along),
+             wide_t g = NAME(load_some)(dout + i, rest, 0) * NAME(load_some)(weight + i, rest, 0); sum += g;
+             along = NAME(fma)(g, (NAME(load_some)(x + i, rest, mean) - mean) * inverse, along));
+    float constant = NAME(total)(sum) / (float)n, slope = NAME(total)(along) / (float)n;
+    for (long i = 0; i < n; i++) dx[i] += inverse * (dout[i] * weight[i] - constant - (x[i] - mean) * inverse * slope);
+}
+
+static void NAME(rotate_pairs)(float *x, const float *cosines, const float *sines, long n, int inverse) {
+    float sign = inverse ? -1.0f : 1.0f;
+    for (long i = 0; i < n / 2; i++) {
+        float a = x[2 * i], b = x[2 * i + 1], s = sign * sines[i];
+        x[2 * i] = a * cosines[i] - b * s;
+        x[2 * i + 1] = b * cosines[i] + a * s;
+    }
+}
+
 static void NAME(rotate_halves)(float *x, const float *cosines, const float *sines, long n, int inverse) {
     long half = n / 2;
     float sign = inverse ? -1.0f : 1.0f;
@@ -131,19 +169,66 @@ static void NAME(rotate_halves)(float *x, const float *cosines, const float *sin
     }
 }
 
-static void NAME(silu_gate_forward)(float *out, const float *gate, const float *up, long n) {
-    FOR_EACH(n, wide_t g = NAME(load)(gate + i); NAME(store)(out + i, g * NAME(sigmoid)(g) * NAME(load)(up + i)),
-             wide_t g = NAME(load_some)(gate + i, rest, 0);
-             NAME(store_some)(out + i, g * NAME(sigmoid)(g) * NAME(load_some)(up + i, rest, 0), rest));
+// tanh x (Cephes' tanhf): a polynomial near zero, else 1 − 2 / (e^{2|x|} + 1) with the sign of x.
+static inline __attribute__((always_inline)) wide_t NAME(tanh)(wide_t x) {
+    const wide_t zero = {0};
+    const wide_int_t sign = (wide_int_t)x & (int32_t)0x80000000;
+    const wide_t size = (wide_t)((wide_int_t)x & 0x7fffffff), square = x * x;
+    wide_t p = zero - 5.70498872745e-3f;
+    p = NAME(fma)(p, square, zero + 2.06390887954e-2f);
+    p = NAME(fma)(p, square, zero - 5.37397155531e-2f);
+    p = NAME(fma)(p, square, zero + 1.33314422036e-1f);
+    p = NAME(fma)(p, square, zero - 3.33332819422e-1f);
+    const wide_t near = NAME(fma)(p * square, x, x), far = 1.0f - 2.0f / (NAME(exp)(2.0f * size) + 1.0f);
+    const wide_int_t small = size < zero + 0.625f;
+    return (wide_t)((small & (wide_int_t)near) | (~small & ((wide_int_t)far | sign)));
 }
 
-static void NAME(silu_gate_backward)(float *dgate, float *dup, const float *dout, const float *gate, const float *up, long n) {
-    FOR_EACH(n, wide_t g = NAME(load)(gate + i); wide_t s = NAME(sigmoid)(g); wide_t d = NAME(load)(dout + i);
-             wide_t u = NAME(load)(up + i);
-             NAME(store)(dup + i, d * (g * s)); NAME(store)(dgate + i, d * u * s * (1.0f + g * (1.0f - s))),
-             wide_t g = NAME(load_some)(gate + i, rest, 0); wide_t s = NAME(sigmoid)(g); wide_t d = NAME(load_some)(dout + i, rest, 0);
-             wide_t u = NAME(load_some)(up + i, rest, 0);
-             NAME(store_some)(dup + i, d * (g * s), rest); NAME(store_some)(dgate + i, d * u * s * (1.0f + g * (1.0f - s)), rest));
+// Activations, and gradients d taken back through them. GELU in its tanh form: x/2 (1 + tanh(√(2/π) (x + 0.044715 x³))).
+static inline __attribute__((always_inline)) wide_t NAME(silu)(wide_t x) { return x * NAME(sigmoid)(x); }
+
+static inline __attribute__((always_inline)) wide_t NAME(silu_back)(wide_t d, wide_t x) {
+    wide_t s = NAME(sigmoid)(x);
+    return d * s * (1.0f + x * (1.0f - s));
+}
+
+static inline __attribute__((always_inline)) wide_t NAME(gelu_tanh)(wide_t x) {
+    return 0.5f * x * (1.0f + NAME(tanh)(0.7978845608f * (x + 0.044715f * x * x * x)));
+}
+
+static inline __attribute__((always_inline)) wide_t NAME(gelu_tanh_back)(wide_t d, wide_t x) {
+    wide_t t = NAME(tanh)(0.7978845608f * (x + 0.044715f * x * x * x));
+    return d * (0.5f * (1.0f + t) + 0.5f * x * (1.0f - t * t) * (0.7978845608f * (1.0f + 0.134145f * x * x)));
+}
+
+#define ACTIVATION(name)                                                                                                                    \
+    static void NAME(name##_forward)(float *out, const float *x, const float *up, long n) {                                                 \
+        if (up)                                                                                                                             \
+            FOR_EACH(n, NAME(store)(out + i, NAME(name)(NAME(load)(x + i)) * NAME(load)(up + i)),                                           \
+                     NAME(store_some)(out + i, NAME(name)(NAME(load_some)(x + i, rest, 0)) * NAME(load_some)(up + i, rest, 0), rest));      \
+        else                                                                                                                                \
+            FOR_EACH(n, NAME(store)(out + i, NAME(name)(NAME(load)(x + i))),                                                                \
+                     NAME(store_some)(out + i, NAME(name)(NAME(load_some)(x + i, rest, 0)), rest));                                         \
+    }                                                                                                                                       \
+    static void NAME(name##_backward)(float *dx, float *dup, const float *dout, const float *x, const float *up, long n) {                  \
+        if (up)                                                                                                                             \
+            FOR_EACH(n, wide_t g = NAME(load)(x + i); wide_t d = NAME(load)(dout + i); wide_t u = NAME(load)(up + i);                       \
+                     NAME(store)(dup + i, d * NAME(name)(g)); NAME(store)(dx + i, NAME(name##_back)(d * u, g)),                           \
+                     wide_t g = NAME(load_some)(x + i, rest, 0); wide_t d = NAME(load_some)(dout + i, rest, 0);                             \
+                     wide_t u = NAME(load_some)(up + i, rest, 0);                                                                           \
+                     NAME(store_some)(dup + i, d * NAME(name)(g), rest); NAME(store_some)(dx + i, NAME(name##_back)(d * u, g), rest));    \
+        else                                                                                                                                \
+            FOR_EACH(n, NAME(store)(dx + i, NAME(name##_back)(NAME(load)(dout + i), NAME(load)(x + i))),                                  \
+                     NAME(store_some)(dx + i, NAME(name##_back)(NAME(load_some)(dout + i, rest, 0), NAME(load_some)(x + i, rest, 0)), rest)); \
+    }
+
+ACTIVATION(silu)
+ACTIVATION(gelu_tanh)
+#undef ACTIVATION
+
+static void NAME(soft_cap)(float *x, long n, float cap) {
+    FOR_EACH(n, NAME(store)(x + i, cap * NAME(tanh)(NAME(load)(x + i) / cap)),
+             NAME(store_some)(x + i, cap * NAME(tanh)(NAME(load_some)(x + i, rest, 0) / cap), rest));
 }
 
 // scores[j] <- exp(scores[j] − largest); returns the sum.
@@ -156,14 +241,20 @@ static float NAME(exponentials)(float *scores, long n) {
     return NAME(total)(sum);
 }
 
-// The probabilities with which token `index` of the segment sees rows from `*skip` on; their number in return.
-static long NAME(probabilities)(float *scores, const float *q, const float *k, long kv_stride, const amend_segment *s, long index,
+// The probabilities with which token `index` of the segment sees rows from `*skip` on; their number in return. `slopes`, unless
+// NULL, receives the slope 1 − (score/cap)² of the soft cap.
+static long NAME(probabilities)(float *scores, float *slopes, const float *q, const float *k, long kv_stride, const amend_segment *s, long index,
                                 long head_size, long *skip) {
     long seen = s->parent_count + index + 1;
     *skip = s->window > 0 && seen > s->window ? seen - s->window : 0;
     for (long j = *skip; j < seen; j++) {
         long row = j < s->parent_count ? s->parent + j : s->first + j - s->parent_count;
         scores[j] = NAME(dot)(q, k + row * kv_stride, head_size) * s->scale;
+    }
+    if (s->soft_cap > 0) {
+        NAME(soft_cap)(scores + *skip, seen - *skip, s->soft_cap);
+        if (slopes)
+            for (long j = *skip; j < seen; j++) slopes[j] = 1 - (scores[j] / s->soft_cap) * (scores[j] / s->soft_cap);
     }
     float inverse = 1.0f / NAME(exponentials)(scores + *skip, seen - *skip);
     NAME(scale)(scores + *skip, inverse, seen - *skip);
@@ -172,9 +263,10 @@ static long NAME(probabilities)(float *scores, const float *q, const float *k, l
 
 static void NAME(attention_forward)(float *out, const float *q, long q_stride, const float *k, const float *v, long kv_stride,
                                     amend_segment s, long head_size, float *scores) {
-    for (long index = 0; index < s.count; index++) {
-        long skip, seen = NAME(probabilities)(scores, q + (s.first + index) * q_stride, k, kv_stride, &s, index, head_size, &skip);
-        float *row = out + (s.first + index) * q_stride;
+    long before = s.count - s.queries;
+    for (long r = 0; r < s.queries; r++) {
+        long skip, seen = NAME(probabilities)(scores, NULL, q + r * q_stride, k, kv_stride, &s, before + r, head_size, &skip);
+        float *row = out + r * q_stride;
         memset(row, 0, (size_t)head_size * sizeof(float));
         for (long j = skip; j < seen; j++)
             NAME(axpy)(row, scores[j], v + (j < s.parent_count ? s.parent + j : s.first + j - s.parent_count) * kv_stride, head_size);
@@ -182,12 +274,12 @@ static void NAME(attention_forward)(float *out, const float *q, long q_stride, c
 }
 
 static void NAME(attention_backward)(float *dq, float *dk, float *dv, const float *dout, const float *q, long q_stride, const float *k,
-                                     const float *v, long kv_stride, long dkv_stride, amend_segment s, long suffix, long head_size, float *scratch) {
-    float *scores = scratch, *dscores = scratch + s.count;
-    long before = s.count - suffix;
-    for (long r = 0; r < suffix; r++) {
+                                     const float *v, long kv_stride, long dkv_stride, amend_segment s, long kept, long head_size, float *scratch) {
+    float *scores = scratch, *dscores = scratch + s.count, *slopes = s.soft_cap > 0 ? scratch + 2 * s.count : NULL;
+    long before = s.count - s.queries, dropped = s.count - kept;
+    for (long r = 0; r < s.queries; r++) {
         const float *query = q + r * q_stride, *gradient = dout + r * q_stride;
-        long skip, seen = NAME(probabilities)(scores, query, k, kv_stride, &s, before + r, head_size, &skip);
+        long skip, seen = NAME(probabilities)(scores, slopes, query, k, kv_stride, &s, before + r, head_size, &skip);
         float mean = 0;
         for (long j = skip; j < seen; j++) {
             dscores[j] = NAME(dot)(gradient, v + (s.first + j) * kv_stride, head_size);
@@ -197,10 +289,11 @@ static void NAME(attention_backward)(float *dq, float *dk, float *dv, const floa
         memset(out, 0, (size_t)head_size * sizeof(float));
         for (long j = skip; j < seen; j++) {
             float d = scores[j] * (dscores[j] - mean) * s.scale;
+            if (slopes) d *= slopes[j];
             NAME(axpy)(out, d, k + (s.first + j) * kv_stride, head_size);
-            if (j < before) continue;
-            NAME(axpy)(dk + (j - before) * dkv_stride, d, query, head_size);
-            NAME(axpy)(dv + (j - before) * dkv_stride, scores[j], gradient, head_size);
+            if (j < dropped) continue;
+            NAME(axpy)(dk + (j - dropped) * dkv_stride, d, query, head_size);
+            NAME(axpy)(dv + (j - dropped) * dkv_stride, scores[j], gradient, head_size);
         }
     }
 }
@@ -222,7 +315,16 @@ static float NAME(log_sum_exp)(const float *x, long n, long *largest) {
     return top + logf(NAME(total)(sum));
 }
 
-static void NAME(cross_entropy_backward)(float *x, long n, float log_sum_exp, long label, float weight) {
+static void NAME(cross_entropy_backward)(float *x, long n, float log_sum_exp, long label, float weight, float soft_cap) {
+    if (soft_cap > 0) {
+        float share = x[label] / soft_cap, at_label = weight * (1 - share * share);
+        FOR_EACH(n, wide_t l = NAME(load)(x + i); wide_t s = l / soft_cap;
+                 NAME(store)(x + i, weight * NAME(exp)(l - log_sum_exp) * (1.0f - s * s)),
+                 wide_t l = NAME(load_some)(x + i, rest, 0); wide_t s = l / soft_cap;
+                 NAME(store_some)(x + i, weight * NAME(exp)(l - log_sum_exp) * (1.0f - s * s), rest));
+        x[label] -= at_label;
+        return;
+    }
     FOR_EACH(n, NAME(store)(x + i, weight * NAME(exp)(NAME(load)(x + i) - log_sum_exp)),
              NAME(store_some)(x + i, weight * NAME(exp)(NAME(load_some)(x + i, rest, 0) - log_sum_exp), rest));
     x[label] -= weight;

@@ -1,7 +1,7 @@
 import CKernels
 import TensorCore
 
-/// One side of a matrix product: a matrix or its transpose, float32 or stored in half precision, with an optional
+/// One side of a matrix product: a matrix or its transpose, float32 or as a file stores it, with an optional
 /// float32 addend of the same shape (an edit of the weight). Keeps what it points to alive.
 public struct Operand: @unchecked Sendable {
     public let rows: Int
@@ -13,13 +13,32 @@ public struct Operand: @unchecked Sendable {
     /// How the elements of a weight are stored.
     public enum Element: Sendable {
         case float32, float16, bfloat16
+        case q4_0, q4_1, q5_0, q5_1, q8_0  // ggml's blocks of 32
 
         fileprivate var raw: amend_element {
             switch self {
             case .float32: AMEND_F32
             case .float16: AMEND_F16
             case .bfloat16: AMEND_BF16
+            case .q4_0: AMEND_Q4_0
+            case .q4_1: AMEND_Q4_1
+            case .q5_0: AMEND_Q5_0
+            case .q5_1: AMEND_Q5_1
+            case .q8_0: AMEND_Q8_0
             }
+        }
+
+        /// Elements that are stored together.
+        public var blockSize: Int {
+            switch self {
+            case .float32, .float16, .bfloat16: 1
+            case .q4_0, .q4_1, .q5_0, .q5_1, .q8_0: 32
+            }
+        }
+
+        /// Writes `count` elements of `data`, from element `first` on, to `out` as float32.
+        public func widen(_ data: UnsafeRawPointer, first: Int, count: Int, into out: UnsafeMutablePointer<Float>) {
+            amend_widen(raw, data, first, count, out)
         }
     }
 
@@ -31,14 +50,16 @@ public struct Operand: @unchecked Sendable {
         self.matrices = matrices
     }
 
-    /// A row-major weight at `data`, kept alive by `owner`; `addend` is [rows, columns].
-    public init(data: UnsafeRawPointer, element: Element, rows: Int, columns: Int, owner: AnyObject, addend: Matrix? = nil) {
+    /// A row-major weight at `data` whose rows lie `stride` elements apart, kept alive by `owner`; `addend` is [rows, columns], for a weight
+    /// without gaps.
+    public init(data: UnsafeRawPointer, element: Element, rows: Int, columns: Int, stride: Int, owner: AnyObject, addend: Matrix? = nil) {
+        precondition(stride % element.blockSize == 0, "rows of \(stride) elements are not whole blocks of \(element.blockSize)")
         if let addend {
-            precondition(addend.rows == rows && addend.columns == columns,
-                         "an addend of \(addend.rows) × \(addend.columns) for a weight of \(rows) × \(columns)")
+            precondition(addend.rows == rows && addend.columns == columns && stride == columns,
+                         "an addend of \(addend.rows) × \(addend.columns) for a weight of \(rows) × \(columns), rows \(stride) apart")
         }
         let raw = amend_operand(
-            data: data, row_stride: columns, column_stride: 1, element: element.raw, addend: addend.map { UnsafePointer($0.pointer) })
+            data: data, row_stride: stride, column_stride: 1, element: element.raw, addend: addend.map { UnsafePointer($0.pointer) })
         self.init(rows: rows, columns: columns, raw: raw, owners: [owner], matrices: addend.map { [$0] } ?? [])
     }
 

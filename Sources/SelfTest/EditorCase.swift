@@ -163,7 +163,7 @@ private struct EditorBench {
             }
         }
         for module in model.edited {
-            comparison.compare("edited.\(module.name).delta", module.edit.materialized().elements,
+            comparison.compare("edited.\(module.name).delta", (module.isStoredTransposed ? module.edit.transposedShift() : module.edit.materialized()).elements,
                                try floats(tensors, "edited.\(module.name).delta").elements, tolerance: 1e-2)
         }
         for (batch, expected) in zip(editing, description.scores) {

@@ -45,8 +45,28 @@ struct ConfigurationFile {
         return ConfigurationFile(path: path, values: object)
     }
 
+    /// The number of layers at `key`: checked here, for lists are made of it.
+    func layerCount(_ key: String) throws -> Int {
+        let count: Int = try required(key)
+        guard (1...4096).contains(count) else { throw BadInput(path, "\(key) is \(count); expected 1 to 4096") }
+        return count
+    }
+
+    /// One value for each of the layers that `key` counts.
+    func layers<Value>(_ key: String, _ value: (Int) -> Value) throws -> [Value] { (0..<(try layerCount(key))).map(value) }
+
+    /// Whether layer `layer` sees a sliding window of tokens, by the list layer_types.
+    func isSliding(_ kinds: [String], _ layer: Int) throws -> Bool {
+        guard layer < kinds.count else { throw BadInput(path, "'layer_types' names \(kinds.count) layers, and there is a layer \(layer)") }
+        switch kinds[layer] {
+        case "sliding_attention": return true
+        case "full_attention": return false
+        case let kind: throw BadInput(path, "'layer_types' names '\(kind)'; supported: full_attention, sliding_attention")
+        }
+    }
+
     private static func convert<Value>(_ found: Any, to type: Value.Type) -> Value? {
-        if type == String.self { return found as? Value }
+        if type == String.self || type == [String].self { return found as? Value }
         guard let number = found as? NSNumber, !(found is String) else { return nil }
         let isBool = isBoolean(number)
         if type == Bool.self { return isBool ? number.boolValue as? Value : nil }
@@ -64,6 +84,7 @@ struct ConfigurationFile {
         case is Int.Type: "whole number"
         case is Float.Type: "number"
         case is Bool.Type: "true or false"
+        case is [String].Type: "list of strings"
         default: "string"
         }
     }

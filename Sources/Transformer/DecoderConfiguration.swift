@@ -1,8 +1,8 @@
 import TensorCore
 
-/// The sizes and constants of a decoder-only transformer, whatever file they came from.
+/// The sizes, constants and arrangement of a decoder-only transformer, whatever file they came from. The defaults are those of Llama.
 public struct DecoderConfiguration: Sendable, Equatable {
-    public var family: String  // "llama"
+    public var family: String  // Hugging Face's model_type
     public var hiddenSize: Int
     public var intermediateSize: Int
     public var layerCount: Int
@@ -11,9 +11,44 @@ public struct DecoderConfiguration: Sendable, Equatable {
     public var headSize: Int
     public var vocabularySize: Int
     public var contextLength: Int
-    public var normEpsilon: Float
-    public var rotary: RotaryConfiguration
     public var hasTiedHead: Bool
+
+    public var normKind = NormKind.rms
+    public var normEpsilon: Float
+    public var activation = Activation.silu
+    /// Whether the feed-forward part is down(f(gate x) ∘ up x); else it is down(f(up x)).
+    public var isGated = true
+    /// Whether attention and feed-forward part read the same norm of the layer's input and are added together (GPT-J).
+    public var isParallel = false
+    /// Whether what each part of a layer adds is normed first (Gemma 2 and 3).
+    public var hasOutputNorms = false
+    /// Whether each head's query and key are normed (Gemma 3).
+    public var hasHeadNorms = false
+    public var biases: Set<Bias> = []
+    /// Whether a vector for each position is added to the embedding (GPT-2).
+    public var hasLearnedPositions = false
+    public var embeddingScale: Float = 1
+    /// 0: none. Otherwise attention scores or logits s become cap · tanh(s / cap).
+    public var attentionSoftCap: Float = 0
+    public var logitSoftCap: Float = 0
+
+    /// The rotary embeddings that layers choose from; empty where there are none.
+    public var rotaries: [RotaryConfiguration]
+    /// For each layer.
+    public var attention: [Attention]
+
+    public enum NormKind: Sendable { case rms, layer }
+    public enum Activation: Sendable { case silu, geluTanh }
+    public enum Bias: Sendable { case queryKeyValue, attentionOutput, feedForward, head }
+
+    public struct Attention: Sendable, Equatable {
+        /// What ⟨query, key⟩ is multiplied by.
+        public var scale: Float
+        /// Tokens that are seen, the asking one included; 0: all before it.
+        public var window = 0
+        /// Which of `rotaries`.
+        public var rotary = 0
+    }
 
     public var querySize: Int { headCount * headSize }
     public var keyValueSize: Int { keyValueHeadCount * headSize }
@@ -21,23 +56,30 @@ public struct DecoderConfiguration: Sendable, Equatable {
     /// Refuses what the engine could not compute with; `location` names the file.
     func validate(_ location: String) throws {
         let sizes = [
-            ("hidden_size", hiddenSize), ("intermediate_size", intermediateSize), ("num_hidden_layers", layerCount),
-            ("num_attention_heads", headCount), ("num_key_value_heads", keyValueHeadCount), ("head_dim", headSize),
-            ("vocab_size", vocabularySize), ("max_position_embeddings", contextLength),
+            ("hidden size", hiddenSize), ("intermediate size", intermediateSize), ("number of layers", layerCount),
+            ("number of attention heads", headCount), ("number of key-value heads", keyValueHeadCount), ("head size", headSize),
+            ("vocabulary size", vocabularySize), ("context length", contextLength),
         ]
         for (name, value) in sizes where value < 1 || value > 1 << 24 {
-            throw BadInput(location, "\(name) is \(value); expected 1 to \(1 << 24)")
+            throw BadInput(location, "the \(name) is \(value); expected 1 to \(1 << 24)")
         }
+        guard layerCount <= 4096 else { throw BadInput(location, "the number of layers is \(layerCount); at most 4096 are supported") }
         guard headCount % keyValueHeadCount == 0 else {
-            throw BadInput(location, "num_attention_heads (\(headCount)) is not a multiple of num_key_value_heads (\(keyValueHeadCount))")
-        }
-        guard headSize % 2 == 0 else {
-            throw BadInput(location, "head_dim is \(headSize); rotary embeddings turn pairs, so it must be even")
+            throw BadInput(location, "the number of attention heads (\(headCount)) is not a multiple of that of key-value heads (\(keyValueHeadCount))")
         }
         guard normEpsilon > 0, normEpsilon < 1 else {
-            throw BadInput(location, "rms_norm_eps is \(normEpsilon); expected a small positive number")
+            throw BadInput(location, "the norms' epsilon is \(normEpsilon); expected a small positive number")
         }
-        try rotary.validate(location)
+        for (name, cap) in [("attention", attentionSoftCap), ("final logit", logitSoftCap)] where !(cap >= 0 && cap.isFinite) {
+            throw BadInput(location, "the \(name) soft cap is \(cap); expected a positive number")
+        }
+        for layer in attention {
+            guard layer.scale.isFinite, layer.scale > 0 else {
+                throw BadInput(location, "attention scores are multiplied by \(layer.scale); expected a positive number")
+            }
+            guard layer.window >= 0 else { throw BadInput(location, "the sliding window is \(layer.window); expected a positive number of tokens") }
+        }
+        for rotary in rotaries { try rotary.validate(location, headSize: headSize) }
     }
 }
 
@@ -52,10 +94,17 @@ public struct RotaryConfiguration: Sendable, Equatable {
     }
 
     public var base: Float
-    public var scaling: Scaling
+    public var scaling = Scaling.none
+    /// Leading elements of a head that are turned.
+    public var dimensions: Int
+    /// Whether neighbouring elements form pairs (GPT-J), instead of element i with i + dimensions / 2.
+    public var turnsNeighbors = false
 
-    func validate(_ location: String) throws {
-        guard base.isFinite, base > 1 else { throw BadInput(location, "rope_theta is \(base); expected a number above 1") }
+    func validate(_ location: String, headSize: Int) throws {
+        guard base.isFinite, base > 1 else { throw BadInput(location, "the rotary base is \(base); expected a number above 1") }
+        guard dimensions > 0, dimensions <= headSize, dimensions % 2 == 0 else {
+            throw BadInput(location, "rotary embeddings turn \(dimensions) of a head's \(headSize) elements; expected an even number of them")
+        }
         switch scaling {
         case .none: return
         case .linear(let factor):
@@ -66,8 +115,8 @@ public struct RotaryConfiguration: Sendable, Equatable {
                     + "original_max_position_embeddings > 0; found \(factor), \(low), \(high), \(original)")
             }
         case .divisors(let divisors):
-            guard divisors.allSatisfy({ $0.isFinite && $0 > 0 }) else {
-                throw BadInput(location, "the rope frequency divisors must be positive numbers")
+            guard divisors.count == dimensions / 2, divisors.allSatisfy({ $0.isFinite && $0 > 0 }) else {
+                throw BadInput(location, "the rope frequency divisors must be \(dimensions / 2) positive numbers")
             }
         }
     }

@@ -8,115 +8,87 @@ extension LanguageModel {
     public func prefix(of pack: PackedSequences) -> FrozenPrefix {
         precondition(pack.positions.allSatisfy { $0 < longestSequence }, "a position beyond \(longestSequence)")
         precondition(pack.tokens.allSatisfy { $0 >= 0 && $0 < configuration.vocabularySize }, "a token outside 0..<\(configuration.vocabularySize)")
-        let hidden = embed(pack)
+        let everything = SuffixRows(pack, everything: true)
+        var hidden = embed(pack.tokens, positions: pack.positions)
         for layer in layers.prefix(firstEditedLayer) {
-            attentionForward(layer, hidden, pack, tape: nil)
-            feedForward(layer, hidden, record: nil)
+            let after = attentionForward(layer, hidden, pack, asking: everything, keeping: nil)
+            _ = layer.addFeedForward(layer.feedForwardNorm?.forward(after.hidden) ?? after.normed, to: after.hidden)
+            hidden = after.hidden
         }
-        if firstEditedLayer < layers.count { attentionForward(layers[firstEditedLayer], hidden, pack, tape: nil) }
-        return FrozenPrefix(hidden: hidden)
+        guard firstEditedLayer < layers.count else { return FrozenPrefix(hidden: hidden, feedForwardInput: nil) }
+        let layer = layers[firstEditedLayer]
+        let after = attentionForward(layer, hidden, pack, asking: everything, keeping: nil)
+        return FrozenPrefix(hidden: after.hidden, feedForwardInput: layer.feedForwardNorm == nil ? after.normed : nil)
     }
 
-    /// The residual stream [T, d] above the last layer. With a tape, keeps what `backward` needs.
-    func suffixForward(_ pack: PackedSequences, _ prefix: FrozenPrefix, tape: Tape?) -> Matrix {
-        let hidden = prefix.hidden.copy()
+    /// The residual stream above the last layer, on its rows `last` alone: the last layer computes no others. Where `rows` is given, appends
+    /// what the backward pass needs of each layer, on these rows.
+    func suffixForward(_ pack: PackedSequences, _ prefix: FrozenPrefix, last: SuffixRows, keeping rows: SuffixRows?,
+                       records: inout [LayerRecord]) -> Matrix {
+        guard firstEditedLayer < layers.count else { return last.copy(prefix.hidden, pack) }
+        let everything = SuffixRows(pack, everything: true)
+        var hidden = prefix.hidden
         for index in firstEditedLayer..<layers.count {
-            let layer = layers[index]
-            var record = tape.map { _ in Tape.LayerRecord(middle: hidden, gate: hidden, up: hidden) }
-            if index > firstEditedLayer {
-                record?.input = tape?.suffix.copy(hidden, pack)
-                attentionForward(layer, hidden, pack, tape: tape, record: &record)
+            let layer = layers[index], asking = index == layers.count - 1 ? last : everything
+            let kept = rows.map { asking.isEverything ? $0 : asking }  // a narrowed layer keeps all its rows
+            var normed: Matrix?, attention: LayerRecord.Attention?
+            if index == firstEditedLayer {
+                hidden = asking.copy(hidden, pack)
+                normed = prefix.feedForwardInput.map { asking.gather($0, pack) }
+            } else {
+                let after = attentionForward(layer, hidden, pack, asking: asking, keeping: kept.flatMap { kept in rows.map { (kept, $0) } })
+                (hidden, normed, attention) = (after.hidden, after.normed, after.record)
             }
-            if let tape { record?.middle = tape.suffix.copy(hidden, pack) }
-            feedForward(layer, hidden) { gate, up in
-                guard let tape else { return }
-                record?.gate = tape.suffix.gather(gate, pack)
-                record?.up = tape.suffix.gather(up, pack)
-            }
-            if let record { tape?.records.append(record) }
+            func keep(_ x: Matrix) -> Matrix { asking.isEverything ? kept?.gather(x, pack) ?? x : x }
+            let middle = kept == nil || layer.feedForwardNorm == nil ? nil : keep(hidden)
+            let isShared = middle.map { $0.pointer == hidden.pointer } ?? false
+            let record = isShared ? middle?.copy() : middle
+            guard let input = layer.feedForwardNorm?.forward(hidden) ?? normed else { preconditionFailure("a parallel layer without its norm") }
+            let inner = layer.addFeedForward(input, to: hidden)
+            guard let rows, let kept else { continue }
+            records.append(LayerRecord(
+                rows: kept, inputRows: rows, attention: attention, middle: record, feedForwardInput: keep(input),
+                inner: DecoderLayer.Inner(gate: inner.gate.map(keep), up: keep(inner.up), output: inner.output.map(keep))))
         }
         return hidden
     }
 
-    private func embed(_ pack: PackedSequences) -> Matrix {
-        let hidden = Matrix(uninitializedRows: pack.tokenCount, columns: configuration.hiddenSize)
-        parallelFor(pack.tokenCount, grain: 16) { embedding.decodeRow(Int(pack.tokens[$0]), into: hidden.row($0)) }
+    func embed(_ tokens: [Int32], positions: [Int32]) -> Matrix {
+        let hidden = Matrix(uninitializedRows: tokens.count, columns: configuration.hiddenSize)
+        let scale = configuration.embeddingScale
+        parallelFor(tokens.count, grain: 16) { row in
+            embedding.decodeRow(Int(tokens[row]), into: hidden.row(row))
+            if scale != 1 { hidden.rows(row..<row + 1).scale(by: scale) }
+        }
+        if let positionEmbedding {
+            let added = Matrix(uninitializedRows: tokens.count, columns: configuration.hiddenSize)
+            parallelFor(tokens.count, grain: 16) { positionEmbedding.decodeRow(Int(positions[$0]), into: added.row($0)) }
+            hidden.add(added)
+        }
         return hidden
     }
 
-    private func attentionForward(_ layer: Layer, _ hidden: Matrix, _ pack: PackedSequences, tape: Tape?) {
-        var none: Tape.LayerRecord?
-        attentionForward(layer, hidden, pack, tape: tape, record: &none)
-    }
-
-    /// hidden += o(attention(norm(hidden)))
-    private func attentionForward(_ layer: Layer, _ hidden: Matrix, _ pack: PackedSequences, tape: Tape?, record: inout Tape.LayerRecord?) {
-        let normed = rmsNormForward(hidden, layer.attentionNorm)
-        let projected = Linear.forward([layer.query, layer.key, layer.value], normed)
-        let (query, key, value) = (projected[0], projected[1], projected[2])
-        rotary.apply(query, positions: pack.positions)
-        rotary.apply(key, positions: pack.positions)
-        let mixed = normed.columns == query.columns ? normed : Matrix(uninitializedRows: query.rows, columns: query.columns)
-        attend(query, key, value, pack, into: mixed)
-        layer.output.forward(mixed, into: hidden, accumulate: true)
-        if let tape {
-            record?.query = tape.suffix.gather(query, pack)
-            record?.key = key
-            record?.value = value
-        }
-    }
-
-    private func attend(_ query: Matrix, _ key: Matrix, _ value: Matrix, _ pack: PackedSequences, into out: Matrix) {
-        let size = configuration.headSize, heads = configuration.headCount
-        let group = heads / configuration.keyValueHeadCount
-        parallelFor(pack.segments.count * heads) { job in
-            let (index, head) = job.quotientAndRemainder(dividingBy: heads)
-            let segment = pack.segments[index]
-            let column = head * size, keyColumn = head / group * size
-            withUnsafeTemporaryAllocation(of: Float.self, capacity: segment.parentCount + segment.count) { scores in
-                amend_attention_forward(
-                    out.pointer + column, query.pointer + column, query.columns, key.pointer + keyColumn, value.pointer + keyColumn,
-                    key.columns, raw(segment), size, scores.baseAddress)
-            }
-        }
-    }
-
-    func raw(_ segment: PackedSequences.Segment) -> amend_segment {
-        amend_segment(
-            first: segment.first, count: segment.count, parent: segment.parent, parent_count: segment.parentCount, window: 0,
-            scale: 1 / Float(configuration.headSize).squareRoot())
-    }
-
-    /// hidden += down(silu(gate(n)) ∘ up(n)), n = norm(hidden); `record` receives gate and up [T, intermediate].
-    private func feedForward(_ layer: Layer, _ hidden: Matrix, record: ((Matrix, Matrix) -> Void)?) {
-        let normed = rmsNormForward(hidden, layer.feedForwardNorm)
-        let inner = Linear.forward([layer.gate, layer.up], normed)
-        let (gate, up) = (inner[0], inner[1])
-        record?(gate, up)
-        let active = siluGateForward(gate, up)
-        layer.down.forward(active, into: hidden, accumulate: true)
+    /// hidden + the attention part, on the rows that ask; where all do, in place. `keeping`: the rows that carry gradients above and below.
+    private func attentionForward(
+        _ layer: DecoderLayer, _ hidden: Matrix, _ pack: PackedSequences, asking: SuffixRows, keeping: (rows: SuffixRows, inputRows: SuffixRows)?
+    ) -> (hidden: Matrix, normed: Matrix, record: LayerRecord.Attention?) {
+        let normed = layer.inputNorm.forward(hidden), askingNormed = asking.gather(normed, pack)
+        var projection = layer.project(normed, positions: pack.positions, asking: askingNormed, askingPositions: asking.positions)
+        let mixed = layer.attend(projection.query, projection.key, projection.value, layer.segments(pack, asking), queryOffsets: asking.offsets)
+        let input = keeping?.inputRows.copy(hidden, pack)
+        let residual = asking.gather(hidden, pack)
+        let output = layer.addAttention(mixed, to: residual)
+        guard let keeping, let input else { return (residual, askingNormed, nil) }
+        func keep(_ x: Matrix) -> Matrix { asking.isEverything ? keeping.rows.gather(x, pack) : x }
+        projection.query = keep(projection.query)
+        projection.rawQuery = projection.rawQuery.map(keep)
+        projection.rawKey = projection.rawKey.map { keeping.inputRows.gather($0, pack) }
+        return (residual, askingNormed, LayerRecord.Attention(input: input, projection: projection, output: output.map(keep)))
     }
 }
 
-extension LanguageModel {
-    func rmsNormForward(_ x: Matrix, _ weight: Matrix) -> Matrix {
-        let out = Matrix(uninitializedRows: x.rows, columns: x.columns)
-        parallelFor(x.rows, grain: 8) {
-            amend_rms_norm_forward(out.row($0), x.row($0), weight.pointer, x.columns, configuration.normEpsilon)
-        }
-        return out
-    }
-
-    /// dx += the gradient through `rmsNormForward` of dout.
-    func rmsNormBackward(_ dx: Matrix, _ dout: Matrix, _ x: Matrix, _ weight: Matrix) {
-        parallelFor(x.rows, grain: 8) {
-            amend_rms_norm_backward(dx.row($0), dout.row($0), x.row($0), weight.pointer, x.columns, configuration.normEpsilon)
-        }
-    }
-
-    func siluGateForward(_ gate: Matrix, _ up: Matrix) -> Matrix {
-        let out = Matrix(uninitializedRows: gate.rows, columns: gate.columns)
-        parallelFor(gate.rows, grain: 4) { amend_silu_gate_forward(out.row($0), gate.row($0), up.row($0), gate.columns) }
-        return out
+extension DecoderLayer {
+    func segments(_ pack: PackedSequences, _ asking: SuffixRows) -> [amend_segment] {
+        zip(pack.segments, asking.counts).map { raw($0, queries: $1) }
     }
 }

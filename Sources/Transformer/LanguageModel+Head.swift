@@ -16,10 +16,8 @@ extension LanguageModel {
 
     /// Scores every prediction of `pack`, on the edited model.
     public func score(_ pack: PackedSequences, _ prefix: FrozenPrefix) -> [Prediction] {
-        let hidden = suffixForward(pack, prefix, tape: nil)
-        let normed = answerHidden(pack, hidden).normed
         var predictions: [Prediction] = []
-        forEachBlockOfLogits(normed) { first, logits in
+        forEachBlockOfLogits(finalNorm.forward(answerHidden(pack, prefix))) { first, logits in
             for row in 0..<logits.rows {
                 var largest = 0
                 let total = amend_log_sum_exp(logits.row(row), logits.columns, &largest)
@@ -31,14 +29,19 @@ extension LanguageModel {
     }
 
     /// Logits [predictions, vocabulary] of every prediction of `pack`, on the edited model.
-    public func logits(_ pack: PackedSequences, _ prefix: FrozenPrefix) -> Matrix {
-        let hidden = suffixForward(pack, prefix, tape: nil)
-        return multiply(answerHidden(pack, hidden).normed.operand, head.operand().transposed)
+    public func logits(_ pack: PackedSequences, _ prefix: FrozenPrefix) -> Matrix { logits(finalNorm.forward(answerHidden(pack, prefix))) }
+
+    /// The residual stream above the last layer at the predictions [A, d].
+    private func answerHidden(_ pack: PackedSequences, _ prefix: FrozenPrefix) -> Matrix {
+        let rows = SuffixRows(pack, everything: false)
+        var records: [LayerRecord] = []
+        return rows.gatherAnswers(suffixForward(pack, prefix, last: rows, keeping: nil, records: &records), pack)
     }
 
-    /// The weighted cross entropy of each prediction, and its gradient [R, d] with respect to the residual stream above the last layer.
-    func headBackward(_ pack: PackedSequences, _ hidden: Matrix, suffix: SuffixRows) -> (losses: [Float], gradient: Matrix) {
-        let (rows, normed) = answerHidden(pack, hidden)
+    /// The weighted cross entropy of each prediction, and its gradient [R, d] with respect to the residual stream `hidden` [R, d] above the
+    /// last layer.
+    func headBackward(_ pack: PackedSequences, _ hidden: Matrix, rows: SuffixRows) -> (losses: [Float], gradient: Matrix) {
+        let answers = rows.gatherAnswers(hidden, pack), normed = finalNorm.forward(answers)
         let dNormed = Matrix(uninitializedRows: normed.rows, columns: normed.columns)
         var losses = [Float](repeating: 0, count: pack.answerCount)
         forEachBlockOfLogits(normed) { first, logits in
@@ -49,40 +52,27 @@ extension LanguageModel {
                     let total = amend_log_sum_exp(logits.row(row), logits.columns, &largest)
                     let label = Int(pack.labels[first + row]), weight = pack.weights[first + row]
                     losses.value[first + row] = weight * (total - logits[row, label])
-                    amend_cross_entropy_backward(logits.row(row), logits.columns, total, label, weight)
+                    amend_cross_entropy_backward(logits.row(row), logits.columns, total, label, weight, configuration.logitSoftCap)
                 }
             }
-            multiply(logits.operand, head.operand(), into: dNormed.rows(first..<first + logits.rows))
+            multiply(logits.operand, head.operand(transposed: false), into: dNormed.rows(first..<first + logits.rows))
         }
-        let dRows = Matrix(rows: normed.rows, columns: normed.columns)
-        rmsNormBackward(dRows, dNormed, rows, finalNorm)
-        return (losses, scatter(dRows, pack, suffix))
+        return (losses, rows.scatterAnswers(finalNorm.backward(dNormed, answers), pack))
     }
 
-    /// The residual stream and its norm at the predictions [A, d].
-    private func answerHidden(_ pack: PackedSequences, _ hidden: Matrix) -> (rows: Matrix, normed: Matrix) {
-        let rows = Matrix(uninitializedRows: pack.answerCount, columns: hidden.columns)
-        for (index, row) in pack.answerRows.enumerated() { rows.row(index).update(from: hidden.row(row), count: hidden.columns) }
-        return (rows, rmsNormForward(rows, finalNorm))
-    }
-
-    /// Gradients at predictions [A, d] placed among suffix rows [R, d], zero elsewhere.
-    private func scatter(_ gradients: Matrix, _ pack: PackedSequences, _ suffix: SuffixRows) -> Matrix {
-        if suffix.total == gradients.rows { return gradients }
-        let result = Matrix(rows: suffix.total, columns: gradients.columns)
-        for (index, segment) in pack.segments.enumerated() {
-            for prediction in pack.predictions[index] {
-                let row = suffix.position(of: pack.answerRows[prediction], segment: segment, index: index)
-                result.row(row).update(from: gradients.row(prediction), count: gradients.columns)
-            }
+    /// Logits [n, vocabulary] of normed rows of the residual stream above the last layer.
+    func logits(_ normed: Matrix) -> Matrix {
+        let logits = multiply(normed.operand, head.operand(transposed: true))
+        parallelFor(logits.rows) { row in
+            if let headBias { amend_add(logits.row(row), headBias.pointer, logits.columns) }
+            if configuration.logitSoftCap > 0 { amend_soft_cap(logits.row(row), logits.columns, configuration.logitSoftCap) }
         }
-        return result
+        return logits
     }
 
     private func forEachBlockOfLogits(_ normed: Matrix, _ body: (Int, Matrix) -> Void) {
         for first in stride(from: 0, to: normed.rows, by: Self.rowsAtATime) {
-            let block = normed.rows(first..<min(normed.rows, first + Self.rowsAtATime))
-            body(first, multiply(block.operand, head.operand().transposed))
+            body(first, logits(normed.rows(first..<min(normed.rows, first + Self.rowsAtATime))))
         }
     }
 }

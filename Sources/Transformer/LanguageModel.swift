@@ -1,55 +1,51 @@
-import CKernels
-import LinearAlgebra
 import TensorCore
 
 /// A decoder-only transformer whose weights are frozen, computed in float32. Only the edits of its `Linear` layers change.
 ///
-/// Legend: T packed tokens, R suffix rows (those that carry gradients), A predictions, d hiddenSize.
+/// Legend: T packed tokens, Q of them that ask, R suffix rows (those that carry gradients), A predictions, d hiddenSize.
 /// Used from one thread at a time; its loops run on the process's threads.
 public final class LanguageModel {
-    /// One transformer layer: x += o(attention(norm(x))); x += down(silu(gate(norm(x))) ∘ up(norm(x))).
-    final class Layer {
-        let attentionNorm: Matrix  // [1, d]
-        let query, key, value, output: Linear
-        let feedForwardNorm: Matrix  // [1, d]
-        let gate, up, down: Linear
-
-        init(attentionNorm: Matrix, query: Linear, key: Linear, value: Linear, output: Linear,
-             feedForwardNorm: Matrix, gate: Linear, up: Linear, down: Linear) {
-            self.attentionNorm = attentionNorm
-            (self.query, self.key, self.value, self.output) = (query, key, value, output)
-            self.feedForwardNorm = feedForwardNorm
-            (self.gate, self.up, self.down) = (gate, up, down)
-        }
-    }
-
     public let configuration: DecoderConfiguration
     let embedding: WeightMatrix  // [vocabulary, d]
+    let positionEmbedding: WeightMatrix?  // [positions, d]
+    let layers: [DecoderLayer]
+    let finalNorm: Norm
     let head: WeightMatrix  // [vocabulary, d]; the embedding where tied
-    let layers: [Layer]
-    let finalNorm: Matrix  // [1, d]
-    let rotary: Rotary
+    let headBias: Matrix?  // [1, vocabulary]
+
+    /// Longest packed sequence that positions are known for.
+    public let longestSequence: Int
+    static let mostPositions = 8192
 
     /// The modules being edited, in configuration order.
     public private(set) var edited: [Linear] = []
     /// The lowest layer with an edited module: what comes before its feed-forward part never changes.
     private(set) var firstEditedLayer = 0
+    private(set) var isLastLayerEdited = false
 
-    init(configuration: DecoderConfiguration, embedding: WeightMatrix, head: WeightMatrix, layers: [Layer], finalNorm: Matrix) {
+    struct Parts {
+        var embedding: WeightMatrix
+        var positionEmbedding: WeightMatrix?
+        var layers: [DecoderLayer]
+        var finalNorm: Norm
+        var head: WeightMatrix
+        var headBias: Matrix?
+    }
+
+    init(_ configuration: DecoderConfiguration, _ parts: Parts) {
         self.configuration = configuration
-        self.embedding = embedding
-        self.head = head
-        self.layers = layers
-        self.finalNorm = finalNorm
-        rotary = Rotary(configuration.rotary, headSize: configuration.headSize, positions: min(configuration.contextLength, 8192))
+        embedding = parts.embedding
+        positionEmbedding = parts.positionEmbedding
+        layers = parts.layers
+        finalNorm = parts.finalNorm
+        head = parts.head
+        headBias = parts.headBias
+        longestSequence = min(configuration.contextLength, Self.mostPositions)
         firstEditedLayer = layers.count
     }
 
     /// The modules that can be edited, bottom first.
-    public var editableModules: [Linear] { layers.flatMap { [$0.gate, $0.up, $0.down] } }
-
-    /// Longest packed sequence that positions are known for.
-    public var longestSequence: Int { rotary.positions }
+    public var editableModules: [Linear] { layers.flatMap(\.feedForwardModules) }
 
     /// Throws `BadInput` at `location` unless the model can read the sequence `tokens`.
     public func check(_ tokens: [Int32], of location: String) throws {
@@ -64,7 +60,9 @@ public final class LanguageModel {
     /// Chooses the modules to edit, by patterns such as `model.layers.11-15.mlp.gate_proj`.
     public func selectModules(_ patterns: [String]) throws {
         edited = try ModulePattern.expand(patterns, among: editableModules)
-        firstEditedLayer = layers.firstIndex { layer in [layer.gate, layer.up, layer.down].contains { isEdited($0) } } ?? layers.count
+        let isEditedLayer = layers.map { $0.feedForwardModules.contains { isEdited($0) } }
+        firstEditedLayer = isEditedLayer.firstIndex(of: true) ?? layers.count
+        isLastLayerEdited = isEditedLayer.last ?? false
     }
 
     /// Drops every edit.
@@ -80,9 +78,9 @@ public final class LanguageModel {
         for size in [c.hiddenSize, c.intermediateSize, c.layerCount, c.headCount, c.keyValueHeadCount, c.headSize, c.vocabularySize] {
             fingerprint.mix(UInt32(truncatingIfNeeded: size))
         }
-        for value in finalNorm.elements { fingerprint.mix(value.bitPattern) }
+        for value in finalNorm.weight.elements { fingerprint.mix(value.bitPattern) }
         for (index, layer) in layers.enumerated() {
-            for linear in [layer.query, layer.key, layer.value, layer.output, layer.gate, layer.up, layer.down] {
+            for linear in layer.modules {
                 for value in linear.frozenRow(index % linear.valueSize) { fingerprint.mix(value.bitPattern) }
             }
         }
@@ -92,26 +90,59 @@ public final class LanguageModel {
     func isEdited(_ module: Linear) -> Bool { edited.contains { $0 === module } }
 }
 
-/// The residual stream that the frozen part of the model leaves of a pack: everything up to the feed-forward part of the
-/// lowest edited layer. It stays valid for every later use of the pack, whatever the edits.
-public struct FrozenPrefix: Sendable {
-    let hidden: Matrix  // [T, d]
+/// What the weights of a model take.
+public struct WeightMemory: Sendable, Equatable {
+    /// Bytes of files mapped read-only, which all processes of a machine share.
+    public var mapped = 0
+    /// Bytes of this process's own.
+    public var owned = 0
 }
 
-/// What a forward pass keeps for the backward pass, on suffix rows.
-final class Tape {
-    struct LayerRecord {
-        var input: Matrix?  // [R, d]; nil at the lowest edited layer, where backward stops before attention
-        var query: Matrix?  // [R, heads · headSize], turned
-        var key: Matrix?  // [T, keyValueHeads · headSize], turned
-        var value: Matrix?  // [T, keyValueHeads · headSize]
-        var middle: Matrix  // [R, d], after attention
-        var gate: Matrix  // [R, intermediate]
-        var up: Matrix  // [R, intermediate]
+extension LanguageModel {
+    private var weights: [WeightMatrix] {
+        layers.flatMap { $0.modules.map(\.weight) } + [embedding, positionEmbedding, configuration.hasTiedHead ? nil : head].compactMap { $0 }
     }
 
-    let suffix: SuffixRows
-    var records: [LayerRecord] = []  // from the lowest edited layer up
+    public var weightMemory: WeightMemory {
+        weights.reduce(into: WeightMemory()) {
+            $0.mapped += $1.mappedBytes
+            $0.owned += $1.privateBytes
+        }
+    }
 
-    init(suffix: SuffixRows) { self.suffix = suffix }
+    /// How the weights lie in memory: "q4_1", with the number of parameters.
+    public var weightTypes: [(type: String, parameters: Int)] {
+        var counts: [String: Int] = [:]
+        for weight in weights { counts["\(weight.element)", default: 0] += weight.valueSize * weight.keySize }
+        return counts.map { ($0.key, $0.value) }.sorted { ($1.parameters, $0.type) < ($0.parameters, $1.type) }
+    }
+
+    public var parameterCount: Int { weights.reduce(0) { $0 + $1.valueSize * $1.keySize } }
+}
+
+/// What the frozen part of the model leaves of a pack: everything up to the feed-forward part of the
+/// lowest edited layer. It stays valid for every later use of the pack, whatever the edits.
+public struct FrozenPrefix: Sendable {
+    /// The residual stream.
+    let hidden: Matrix  // [T, d]
+    /// What the feed-forward part of the lowest edited layer reads, where that is no norm of `hidden` (parallel layers).
+    let feedForwardInput: Matrix?  // [T, d]
+}
+
+/// What a forward pass keeps of one layer for the backward pass.
+struct LayerRecord {
+    /// What attention left behind; nil at the lowest edited layer, where backward stops before it.
+    struct Attention {
+        var input: Matrix  // [K, d], on the rows that carry gradients below
+        var projection: DecoderLayer.Projection  // queries [R], keys and values [T]
+        var output: Matrix?  // [R, d] before its norm, where there is one
+    }
+
+    /// The rows that carry gradients above and below this layer's attention.
+    var rows: SuffixRows
+    var inputRows: SuffixRows
+    var attention: Attention?
+    var middle: Matrix?  // [R, d], after attention; nil in parallel layers
+    var feedForwardInput: Matrix  // [R, d], normed
+    var inner: DecoderLayer.Inner  // [R]
 }

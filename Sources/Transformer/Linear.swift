@@ -1,22 +1,28 @@
+import CKernels
 import LinearAlgebra
 import TensorCore
 
-/// A linear layer of the frozen model, y = x (W + ΔW)ᵀ, where ΔW is what edits have added. W itself is never written:
+/// A linear layer of the frozen model, y = x (W + ΔW)ᵀ + b, where ΔW is what edits have added. W itself is never written:
 /// dropping the edit restores the layer bit for bit.
 public final class Linear {
     public let name: String
     public let keySize: Int
     public let valueSize: Int
-    private let weight: WeightMatrix  // [valueSize, keySize]
+    let weight: WeightMatrix
+    private let bias: Matrix?  // [1, valueSize]
     public private(set) var edit: WeightEdit
 
-    init(name: String, weight: WeightMatrix) {
+    init(name: String, weight: WeightMatrix, bias: Matrix? = nil) {
         self.name = name
         self.weight = weight
-        keySize = weight.columns
-        valueSize = weight.rows
-        edit = WeightEdit(keySize: weight.columns, valueSize: weight.rows)
+        self.bias = bias
+        keySize = weight.keySize
+        valueSize = weight.valueSize
+        edit = WeightEdit(keySize: weight.keySize, valueSize: weight.valueSize)
     }
+
+    /// Whether the model's file holds Wᵀ, as GPT-2's does.
+    public var isStoredTransposed: Bool { weight.isTransposed }
 
     /// ΔW += (keysᵀ products)ᵀ; keys [n, keySize], products [n, valueSize].
     public func add(keys: Matrix, products: Matrix) { edit.append(keys: keys, products: products) }
@@ -32,65 +38,49 @@ public final class Linear {
     /// Row `row` of W, without edits.
     public func frozenRow(_ row: Int) -> [Float] {
         [Float](unsafeUninitializedCapacity: keySize) { buffer, count in
-            weight.decodeRow(row, into: buffer.baseAddress!)
+            if let out = buffer.baseAddress { weight.decodeRow(row, into: out) }
             count = keySize
         }
     }
 
-    /// y = x (W + ΔW)ᵀ, or y += it. x [tokens, keySize], y [tokens, valueSize].
+    /// ΔW where it can be added to the weight as that is read: both lie the same way.
+    private var addend: Matrix? { weight.isTransposed ? nil : edit.dense }
+
+    /// y = x (W + ΔW)ᵀ + b, or y += it. x [tokens, keySize], y [tokens, valueSize].
     func forward(_ x: Matrix, into y: Matrix, accumulate: Bool = false) {
-        multiply(x.operand, weight.operand(addend: edit.dense).transposed, into: y, accumulate: accumulate)
-        addFactors(x, into: y)
+        multiply(x.operand, weight.operand(transposed: true, addend: addend), into: y, accumulate: accumulate)
+        addRest(x, into: y)
+    }
+
+    func forward(_ x: Matrix) -> Matrix {
+        let y = Matrix(uninitializedRows: x.rows, columns: valueSize)
+        forward(x, into: y)
+        return y
     }
 
     /// The outputs of layers that read the same x.
     static func forward(_ layers: [Linear], _ x: Matrix) -> [Matrix] {
         let outputs = layers.map { Matrix(uninitializedRows: x.rows, columns: $0.valueSize) }
-        multiply(x.operand, layers.map { $0.weight.operand(addend: $0.edit.dense).transposed }, into: outputs)
-        for (layer, y) in zip(layers, outputs) { layer.addFactors(x, into: y) }
+        multiply(x.operand, layers.map { $0.weight.operand(transposed: true, addend: $0.addend) }, into: outputs)
+        for (layer, y) in zip(layers, outputs) { layer.addRest(x, into: y) }
         return outputs
     }
 
-    /// y += (x keysᵀ) products, for edits held as factors.
-    private func addFactors(_ x: Matrix, into y: Matrix) {
-        guard let factors = edit.factors else { return }
-        multiply(multiply(x.operand, factors.keys.transposed).operand, factors.products.operand, into: y, accumulate: true)
+    /// y += the bias and, for edits held as factors, (x keysᵀ) products.
+    private func addRest(_ x: Matrix, into y: Matrix) {
+        if let bias { parallelFor(y.rows, grain: 16) { amend_add(y.row($0), bias.pointer, y.columns) } }
+        if weight.isTransposed, let dense = edit.dense { multiply(x.operand, dense.transposed, into: y, accumulate: true) }
+        if let factors = edit.factors {
+            multiply(multiply(x.operand, factors.keys.transposed).operand, factors.products.operand, into: y, accumulate: true)
+        }
     }
 
     /// dx = dy (W + ΔW), or dx += it. dy [tokens, valueSize], dx [tokens, keySize].
     func backward(_ dy: Matrix, into dx: Matrix, accumulate: Bool = false) {
-        multiply(dy.operand, weight.operand(addend: edit.dense), into: dx, accumulate: accumulate)
+        multiply(dy.operand, weight.operand(transposed: false, addend: addend), into: dx, accumulate: accumulate)
+        if weight.isTransposed, let dense = edit.dense { multiply(dy.operand, dense.operand, into: dx, accumulate: true) }
         if let factors = edit.factors {
             multiply(multiply(dy.operand, factors.products.transposed).operand, factors.keys.operand, into: dx, accumulate: true)
-        }
-    }
-}
-
-/// A weight as its file stores it: mapped, or decoded into memory. [rows, columns], row-major.
-struct WeightMatrix: @unchecked Sendable {
-    let rows: Int
-    let columns: Int
-    let data: UnsafeRawPointer
-    let element: Operand.Element
-    let owner: AnyObject
-    /// Bytes of private memory; a mapped weight has none.
-    let residentBytes: Int
-
-    func operand(addend: Matrix? = nil) -> Operand {
-        Operand(data: data, element: element, rows: rows, columns: columns, owner: owner, addend: addend)
-    }
-
-    /// One row as float32.
-    func decodeRow(_ row: Int, into out: UnsafeMutablePointer<Float>) {
-        switch element {
-        case .float32:
-            out.update(from: data.assumingMemoryBound(to: Float.self) + row * columns, count: columns)
-        case .bfloat16:
-            let bits = data.assumingMemoryBound(to: UInt16.self) + row * columns
-            for i in 0..<columns { out[i] = Float(bitPattern: UInt32(bits[i]) << 16) }
-        case .float16:
-            let bits = data.assumingMemoryBound(to: UInt16.self) + row * columns
-            for i in 0..<columns { out[i] = Float(Float16(bitPattern: bits[i])) }
         }
     }
 }

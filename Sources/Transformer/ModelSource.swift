@@ -40,21 +40,21 @@ public struct ModelSource: Sendable {
     }
 
     /// Reads the configuration and opens the weights.
-    public func loadModel() throws -> LanguageModel {
+    public func loadModel(weights precision: WeightPrecision = .auto) throws -> LanguageModel {
         switch kind {
         case .gguf(let file):
             let architecture = try file.required("general.architecture", file.string)
-            switch architecture {
-            case "llama": return try LlamaFamily.load(file)
-            default: throw BadInput(file.path, "general.architecture is '\(architecture)'; supported here: llama")
+            guard let family = ModelFamilies.byArchitecture[architecture] else {
+                throw UnsupportedFamily(path: file.path, key: "general.architecture", found: architecture, supported: ModelFamilies.byArchitecture.keys.sorted())
             }
+            return try family.load(file, precision)
         case .huggingFace(let directory):
             let configuration = try ConfigurationFile(path: directory + "/config.json")
-            let family: String = try configuration.required("model_type")
-            switch family {
-            case "llama": return try LlamaFamily.load(configuration, SafetensorsDirectory(directory: directory))
-            default: throw UnsupportedFamily(path: configuration.path, family: family)
+            let type: String = try configuration.required("model_type")
+            guard let family = ModelFamilies.byModelType[type] else {
+                throw UnsupportedFamily(path: configuration.path, key: "model_type", found: type, supported: ModelFamilies.byModelType.keys.sorted())
             }
+            return try family.load(configuration, SafetensorsDirectory(directory: directory), precision)
         }
     }
 
@@ -85,9 +85,12 @@ public struct ModelSource: Sendable {
     }
 }
 
-/// A model family that cannot be computed yet.
+/// A model of a family that cannot be computed.
 public struct UnsupportedFamily: Error, CustomStringConvertible, Sendable {
-    public let path: String
-    public let family: String
-    public var description: String { "\(path): model_type is '\(family)'; supported here: llama" }
+    let path: String
+    let key: String
+    let found: String
+    let supported: [String]
+
+    public var description: String { "\(path): \(key) is '\(found)'; supported: \(supported.joined(separator: ", "))" }
 }

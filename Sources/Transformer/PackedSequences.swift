@@ -107,7 +107,7 @@ public struct PackedSequences: Sendable {
     }
 }
 
-/// The last rows of each segment, on which gradients are kept: its answer tokens, or all of it.
+/// The last rows of each segment: its answer tokens, or all of it.
 struct SuffixRows: Sendable {
     let counts: [Int]  // of each segment
     let offsets: [Int]  // of each segment's first suffix row among the suffix rows
@@ -116,7 +116,6 @@ struct SuffixRows: Sendable {
     let positions: [Int32]
 
     init(_ pack: PackedSequences, everything: Bool) {
-        precondition(!pack.branches, "gradients of a pack whose segments continue each other")
         counts = pack.segments.map { everything ? $0.count : $0.answers }
         var offsets: [Int] = [], total = 0, positions: [Int32] = []
         for (segment, count) in zip(pack.segments, counts) {
@@ -146,8 +145,45 @@ struct SuffixRows: Sendable {
         isEverything ? matrix.copy() : gather(matrix, pack)
     }
 
-    /// The index among suffix rows of packed row `row` of segment `index`.
-    func position(of row: Int, segment: PackedSequences.Segment, index: Int) -> Int {
-        offsets[index] + row - (segment.first + segment.count - counts[index])
+    /// The rows of `matrix`, which are those of `others`, in their places among these rows; zeros where these are more. The same storage where
+    /// they are as many.
+    func scatter(_ matrix: Matrix, from others: SuffixRows) -> Matrix {
+        if total == others.total { return matrix }
+        let result = Matrix(rows: total, columns: matrix.columns)
+        for index in counts.indices {
+            let count = others.counts[index], last = offsets[index] + counts[index]
+            result.rows(last - count..<last).assign(matrix.rows(others.offsets[index]..<others.offsets[index] + count))
+        }
+        return result
+    }
+
+    /// The rows of `matrix` [suffix rows, n] that make the predictions, in their order.
+    func gatherAnswers(_ matrix: Matrix, _ pack: PackedSequences) -> Matrix {
+        let result = Matrix(uninitializedRows: pack.answerCount, columns: matrix.columns)
+        for (prediction, row) in answerPlaces(pack).enumerated() {
+            result.row(prediction).update(from: matrix.row(row), count: matrix.columns)
+        }
+        return result
+    }
+
+    /// Gradients of the predictions placed among suffix rows, zero elsewhere.
+    func scatterAnswers(_ gradients: Matrix, _ pack: PackedSequences) -> Matrix {
+        if total == gradients.rows { return gradients }
+        let result = Matrix(rows: total, columns: gradients.columns)
+        for (prediction, row) in answerPlaces(pack).enumerated() {
+            result.row(row).update(from: gradients.row(prediction), count: gradients.columns)
+        }
+        return result
+    }
+
+    /// For each prediction its row among the suffix rows.
+    private func answerPlaces(_ pack: PackedSequences) -> [Int] {
+        if isEverything { return pack.answerRows }
+        var places = [Int](repeating: -1, count: pack.tokenCount)
+        for (index, segment) in pack.segments.enumerated() {
+            let last = segment.first + segment.count
+            for row in last - counts[index]..<last { places[row] = offsets[index] + row - (last - counts[index]) }
+        }
+        return pack.answerRows.map { places[$0] }
     }
 }

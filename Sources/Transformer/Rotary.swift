@@ -5,29 +5,32 @@ import TensorCore
 /// Cosines and sines of every position and frequency, and the turning of heads by them.
 struct Rotary: Sendable {
     private let headSize: Int
-    private let cosines: Matrix  // [positions, headSize / 2]
-    private let sines: Matrix  // [positions, headSize / 2]
-
-    var positions: Int { cosines.rows }
+    private let dimensions: Int
+    private let turnsNeighbors: Bool
+    private let cosines: Matrix  // [positions, dimensions / 2]
+    private let sines: Matrix  // [positions, dimensions / 2]
 
     init(_ configuration: RotaryConfiguration, headSize: Int, positions: Int) {
-        let frequencies = Self.frequencies(configuration, headSize: headSize)
-        let half = headSize / 2
+        let frequencies = Self.frequencies(configuration)
+        let half = configuration.dimensions / 2
         self.headSize = headSize
-        cosines = Matrix(uninitializedRows: positions, columns: half)
-        sines = Matrix(uninitializedRows: positions, columns: half)
-        for position in 0..<positions {
+        dimensions = configuration.dimensions
+        turnsNeighbors = configuration.turnsNeighbors
+        let cosines = Matrix(uninitializedRows: positions, columns: half), sines = Matrix(uninitializedRows: positions, columns: half)
+        parallelFor(positions, grain: 64) { position in
             for i in 0..<half {
                 let angle = Double(Float(position) * frequencies[i])
                 cosines[position, i] = Float(cos(angle))
                 sines[position, i] = Float(sin(angle))
             }
         }
+        (self.cosines, self.sines) = (cosines, sines)
     }
 
-    /// Radians per position of each pair: base^(−2i / headSize), scaled.
-    private static func frequencies(_ configuration: RotaryConfiguration, headSize: Int) -> [Float] {
-        let plain = (0..<headSize / 2).map { Float(1 / pow(Double(configuration.base), Double(2 * $0) / Double(headSize))) }
+    /// Radians per position of each pair: base^(−2i / dimensions), scaled.
+    private static func frequencies(_ configuration: RotaryConfiguration) -> [Float] {
+        let dimensions = Double(configuration.dimensions)
+        let plain = (0..<configuration.dimensions / 2).map { Float(1 / pow(Double(configuration.base), Double(2 * $0) / dimensions)) }
         switch configuration.scaling {
         case .none: return plain
         case .linear(let factor): return plain.map { $0 / factor }
@@ -46,10 +49,11 @@ struct Rotary: Sendable {
 
     /// Turns every head of `rows` [tokens, heads · headSize] by its token's position; `inverse` turns gradients back.
     func apply(_ rows: Matrix, positions: [Int32], inverse: Bool = false) {
+        let turn = turnsNeighbors ? amend_rotate_pairs : amend_rotate_halves
         parallelFor(rows.rows, grain: 8) { token in
             let position = Int(positions[token])
             for head in 0..<rows.columns / headSize {
-                amend_rotate_halves(rows.row(token) + head * headSize, cosines.row(position), sines.row(position), headSize, inverse ? 1 : 0)
+                turn(rows.row(token) + head * headSize, cosines.row(position), sines.row(position), dimensions, inverse ? 1 : 0)
             }
         }
     }

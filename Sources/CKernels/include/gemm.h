@@ -8,13 +8,16 @@
 // does not promise this (OpenBLAS's kernels do not keep it). On processors without fused multiply-add the plain C variant
 // keeps the same promise for itself, with other bits.
 //
-// b is packed panel by panel as it is used, and may be stored as float32, float16 or bfloat16: a mapped weight file is
+// b is packed panel by panel as it is used, and may be stored in half precision or in ggml's blocks of 32: a mapped weight file is
 // then the only copy of the weights.
 #pragma once
 
-typedef enum { AMEND_F32 = 0, AMEND_F16 = 1, AMEND_BF16 = 2 } amend_element;
+typedef enum {
+    AMEND_F32, AMEND_F16, AMEND_BF16,
+    AMEND_Q4_0, AMEND_Q4_1, AMEND_Q5_0, AMEND_Q5_1, AMEND_Q8_0,  // blocks of 32 elements
+} amend_element;
 
-/// Element (i, j) is data[i * row_stride + j * column_stride]; one of the strides is 1.
+/// Element (i, j) is number i * row_stride + j * column_stride of the data; one of the strides is 1. In blocks the other is a multiple of 32.
 typedef struct {
     const void *data;
     long row_stride, column_stride;
@@ -39,6 +42,9 @@ enum { AMEND_MOST_TARGETS = 4 };
 /// c_t = a b_t, or +=, for up to AMEND_MOST_TARGETS targets: the bits of separate products, with `a` packed once and the work of all
 /// spread over the threads at once.
 void amend_gemm_many(long m, long k, amend_operand a, int count, const amend_target *targets);
+
+/// out = `count` elements from element `first` on, as float32: for the blocks the values of dequantize.h.
+void amend_widen(amend_element element, const void *data, long first, long count, float *out);
 
 /// Floating-point operations (2 m n k) of all products so far.
 double amend_gemm_operations(void);

@@ -22,38 +22,50 @@ void amend_rms_norm_forward(float *out, const float *x, const float *weight, lon
 /// dx += the gradient through amend_rms_norm_forward of dout (accumulated)
 void amend_rms_norm_backward(float *dx, const float *dout, const float *x, const float *weight, long n, float epsilon);
 
-// ---- rotary position embedding of one head: pairs (i, i + n/2) of the first n elements, cosines and sines of n/2 angles
-void amend_rotate_halves(float *x, const float *cosines, const float *sines, long n, int inverse);
+/// out = weight ∘ (x − mean) / sqrt(variance + epsilon) + bias
+void amend_layer_norm_forward(float *out, const float *x, const float *weight, const float *bias, long n, float epsilon);
+/// dx += the gradient through amend_layer_norm_forward of dout (accumulated)
+void amend_layer_norm_backward(float *dx, const float *dout, const float *x, const float *weight, long n, float epsilon);
 
-// ---- gated activation silu(gate) ∘ up, one row
-void amend_silu_gate_forward(float *out, const float *gate, const float *up, long n);
-/// Overwrites dgate and dup.
-void amend_silu_gate_backward(float *dgate, float *dup, const float *dout, const float *gate, const float *up, long n);
+// ---- rotary position embedding of the first n elements of one head, cosines and sines of n/2 angles
+void amend_rotate_halves(float *x, const float *cosines, const float *sines, long n, int inverse);  ///< pairs (i, i + n/2)
+void amend_rotate_pairs(float *x, const float *cosines, const float *sines, long n, int inverse);   ///< pairs (2i, 2i + 1)
+
+// ---- activations, one row
+typedef enum { AMEND_SILU = 0, AMEND_GELU_TANH = 1 } amend_activation;
+
+/// out = f(x) ∘ up, or f(x) where up is NULL
+void amend_activation_forward(amend_activation activation, float *out, const float *x, const float *up, long n);
+/// Overwrites dx and dup; dup and up are both NULL or neither.
+void amend_activation_backward(amend_activation activation, float *dx, float *dup, const float *dout, const float *x, const float *up, long n);
+/// x <- cap · tanh(x / cap)
+void amend_soft_cap(float *x, long n, float cap);
 
 // ---- attention of one head over one packed segment
-/// The tokens of a segment are rows [first, first + count). Token i of it sees the parent's rows [parent, parent + parent_count)
-/// and the segment's own rows up to itself; with window > 0 only the last `window` of these.
+/// The tokens of a segment are rows [first, first + count) of the keys and values. Token i of it sees the parent's rows
+/// [parent, parent + parent_count) and the segment's own rows up to itself; with window > 0 only the last `window` of these. The last `queries`
+/// tokens ask. A score is scale · ⟨q, k⟩, with soft_cap > 0 then capped as amend_soft_cap does.
 typedef struct {
-    long first, count, parent, parent_count, window;
-    float scale;
+    long first, count, parent, parent_count, window, queries;
+    float scale, soft_cap;
 } amend_segment;
 
-/// out, q: rows `q_stride` apart; k, v: rows `kv_stride` apart; all pointers at this head's first column of row 0.
-/// `scores` is scratch of parent_count + count floats.
+/// out and q: the rows of the tokens that ask, `q_stride` apart; k, v: rows `kv_stride` apart from row 0 of the pack; all pointers at this head's
+/// first column. `scores` is scratch of parent_count + count floats.
 void amend_attention_forward(float *out, const float *q, long q_stride, const float *k, const float *v, long kv_stride,
                              amend_segment segment, long head_size, float *scores);
 
-/// Backward of the last `suffix` tokens of a segment without parent: gradients with respect to the queries, keys and values of these
-/// tokens alone (what flows to earlier tokens is dropped). q, dout and dq hold only the suffix rows, at `q_stride`; dk and dv (accumulated) only
-/// the suffix rows, at `dkv_stride`. `scratch`: 2 · count floats.
+/// Backward, for a segment without parent. q, dout and dq hold the rows of the tokens that ask, at `q_stride`; dk and dv (accumulated) the rows of
+/// the last `kept` tokens, at `dkv_stride`: what flows to earlier ones is dropped. `scratch`: 3 · count floats.
 void amend_attention_backward(float *dq, float *dk, float *dv, const float *dout, const float *q, long q_stride, const float *k,
-                              const float *v, long kv_stride, long dkv_stride, amend_segment segment, long suffix, long head_size, float *scratch);
+                              const float *v, long kv_stride, long dkv_stride, amend_segment segment, long kept, long head_size, float *scratch);
 
 // ---- softmax over a vocabulary, one row
 /// log Σ exp(x), the index of the largest (the first of equals) in *largest.
 float amend_log_sum_exp(const float *x, long n, long *largest);
-/// x <- weight · (softmax(x) − onehot(label)), given log Σ exp(x): the gradient of weight · cross entropy.
-void amend_cross_entropy_backward(float *x, long n, float log_sum_exp, long label, float weight);
+/// x <- weight · (softmax(x) − onehot(label)), given log Σ exp(x): the gradient of weight · cross entropy. With soft_cap > 0 the logits x
+/// have been capped, and the gradient is that of the logits before.
+void amend_cross_entropy_backward(float *x, long n, float log_sum_exp, long label, float weight, float soft_cap);
 
 // ---- hypernetwork rows
 /// z = (x − mean) / (deviation + epsilon)

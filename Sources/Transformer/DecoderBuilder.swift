@@ -1,0 +1,149 @@
+import TensorCore
+import WeightFiles
+
+enum LinearRole: CaseIterable { case query, key, value, output, gate, up, down }
+enum NormRole: CaseIterable { case input, query, key, attentionOutput, feedForward, feedForwardOutput }
+
+/// What a file calls the parts of a model, without ".weight" and ".bias".
+struct TensorNames: Sendable {
+    var embedding, head, finalNorm: String
+    var positions = ""
+    var linear: @Sendable (Int, LinearRole) -> String
+    var norm: @Sendable (Int, NormRole) -> String
+    /// Where query, key and value lie in one tensor, one after the other.
+    var fusedProjection: (@Sendable (Int) -> String)?
+}
+
+/// Makes a model of the tensors of a file, whose shapes must be those that the configuration implies.
+struct DecoderBuilder {
+    let configuration: DecoderConfiguration
+    let source: any WeightSource
+    let precision: WeightPrecision
+    let names: TensorNames
+    /// Hugging Face's names of linear modules, whatever the file calls them.
+    let moduleName: @Sendable (Int, LinearRole) -> String
+    /// Whether linear weights lie as [keySize, valueSize] (GPT-2's Conv1D).
+    var isTransposed = false
+    /// What the file leaves out of the norms' weights: 1 in Hugging Face's Gemma files.
+    var normOffset: Float = 0
+    /// Whether the rows of queries and keys come in neighbouring pairs to be turned, where the engine turns halves (llama.cpp's Llama files).
+    var permutesPairs = false
+
+    private var loader: WeightLoader { WeightLoader(precision: precision) }
+
+    func build() throws -> LanguageModel {
+        let c = configuration
+        let embedding = try loader.weight(source.require(names.embedding + ".weight", shape: [c.vocabularySize, c.hiddenSize]))
+        let rotaries = c.rotaries.map { Rotary($0, headSize: c.headSize, positions: min(c.contextLength, LanguageModel.mostPositions)) }
+        return LanguageModel(c, LanguageModel.Parts(
+            embedding: embedding,
+            positionEmbedding: c.hasLearnedPositions
+                ? try loader.weight(source.require(names.positions + ".weight", shape: [c.contextLength, c.hiddenSize])) : nil,
+            layers: try (0..<c.layerCount).map { index in
+                let attention = c.attention[index]
+                return DecoderLayer(try layer(index), c, attention, rotary: rotaries.isEmpty ? nil : rotaries[attention.rotary])
+            },
+            finalNorm: try norm(names.finalNorm, c.hiddenSize),
+            head: c.hasTiedHead ? embedding : try loader.weight(source.require(names.head + ".weight", shape: [c.vocabularySize, c.hiddenSize])),
+            headBias: c.biases.contains(.head) ? try vector(names.head + ".bias", c.vocabularySize) : nil))
+    }
+
+    private func layer(_ index: Int) throws -> DecoderLayer.Parts {
+        let c = configuration
+        func norm(_ role: NormRole, _ size: Int) throws -> Norm { try self.norm(names.norm(index, role), size) }
+        return DecoderLayer.Parts(
+            inputNorm: try norm(.input, c.hiddenSize),
+            query: try linear(index, .query), key: try linear(index, .key), value: try linear(index, .value), output: try linear(index, .output),
+            queryNorm: c.hasHeadNorms ? try norm(.query, c.headSize) : nil,
+            keyNorm: c.hasHeadNorms ? try norm(.key, c.headSize) : nil,
+            attentionOutputNorm: c.hasOutputNorms ? try norm(.attentionOutput, c.hiddenSize) : nil,
+            feedForwardNorm: c.isParallel ? nil : try norm(.feedForward, c.hiddenSize),
+            gate: c.isGated ? try linear(index, .gate) : nil,
+            up: try linear(index, .up), down: try linear(index, .down),
+            feedForwardOutputNorm: c.hasOutputNorms ? try norm(.feedForwardOutput, c.hiddenSize) : nil)
+    }
+
+    private func norm(_ name: String, _ size: Int) throws -> Norm {
+        Norm(weight: try WeightLoader.vector(source.require(name + ".weight", shape: [size]), plus: normOffset),
+             bias: configuration.normKind == .layer ? try vector(name + ".bias", size) : nil, epsilon: configuration.normEpsilon)
+    }
+
+    private func vector(_ name: String, _ size: Int) throws -> Matrix { try WeightLoader.vector(source.require(name, shape: [size])) }
+
+    private func linear(_ layer: Int, _ role: LinearRole) throws -> Linear {
+        let c = configuration, shape = shape(role)
+        let bias: DecoderConfiguration.Bias = switch role {
+        case .query, .key, .value: .queryKeyValue
+        case .output: .attentionOutput
+        case .gate, .up, .down: .feedForward
+        }
+        let isFused = names.fusedProjection != nil && bias == .queryKeyValue
+        let name = isFused ? names.fusedProjection?(layer) ?? "" : names.linear(layer, role)
+        let whole = isFused ? c.querySize + 2 * c.keyValueSize : shape.values
+        let first = switch role {
+        case .key where isFused: c.querySize
+        case .value where isFused: c.querySize + c.keyValueSize
+        default: 0
+        }
+        let part = first..<first + shape.values
+        let tensor = try source.require(name + ".weight", shape: isTransposed ? [shape.keys, whole] : [whole, shape.keys])
+        let heads = switch role {
+        case .query where permutesPairs: c.headCount
+        case .key where permutesPairs: c.keyValueHeadCount
+        default: 0
+        }
+        let weight = try loader.weight(tensor, transposed: isTransposed, part: part, order: heads > 0 ? Self.halves(rows: shape.values, heads: heads) : nil)
+        let vector = c.biases.contains(bias) ? try vector(name + ".bias", whole).elements : nil
+        return Linear(name: moduleName(layer, role), weight: weight, bias: vector.map { Matrix(rows: 1, columns: part.count, Array($0[part])) })
+    }
+
+    /// The row (head, pair, half) of a llama.cpp file that is row (head, half, pair) here.
+    private static func halves(rows: Int, heads: Int) -> (Int) -> Int {
+        let half = rows / heads / 2
+        return { row in
+            let (head, place) = row.quotientAndRemainder(dividingBy: 2 * half)
+            let (side, pair) = place.quotientAndRemainder(dividingBy: half)
+            return head * 2 * half + pair * 2 + side
+        }
+    }
+
+    private func shape(_ role: LinearRole) -> (values: Int, keys: Int) {
+        let c = configuration
+        return switch role {
+        case .query: (c.querySize, c.hiddenSize)
+        case .key, .value: (c.keyValueSize, c.hiddenSize)
+        case .output: (c.hiddenSize, c.querySize)
+        case .gate, .up: (c.intermediateSize, c.hiddenSize)
+        case .down: (c.hiddenSize, c.intermediateSize)
+        }
+    }
+}
+
+extension TensorNames {
+    /// GGUF's names, for every family.
+    static let gguf = TensorNames(
+        embedding: "token_embd", head: "output", finalNorm: "output_norm", positions: "position_embd",
+        linear: { layer, role in
+            let name = switch role {
+            case .query: "attn_q"
+            case .key: "attn_k"
+            case .value: "attn_v"
+            case .output: "attn_output"
+            case .gate: "ffn_gate"
+            case .up: "ffn_up"
+            case .down: "ffn_down"
+            }
+            return "blk.\(layer).\(name)"
+        },
+        norm: { layer, role in
+            let name = switch role {
+            case .input: "attn_norm"
+            case .query: "attn_q_norm"
+            case .key: "attn_k_norm"
+            case .attentionOutput: "post_attention_norm"
+            case .feedForward: "ffn_norm"
+            case .feedForwardOutput: "post_ffw_norm"
+            }
+            return "blk.\(layer).\(name)"
+        })
+}
