@@ -54,7 +54,7 @@ let package = Package(
         .executableTarget(
             name: "amend",
             dependencies: [
-                "TensorCore", "LinearAlgebra", "Communication", "Tokenizers", "Transformer", "Configuration", "Checkpointing",
+                "TensorCore", "LinearAlgebra", "Communication", "Tokenizers", "Transformer", "Configuration", "Checkpointing", "Datasets", "Editors",
                 "Training", "Evaluation", "Reporting", "SelfTest",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),

@@ -1,14 +1,17 @@
 import TensorCore
 
-/// A directory of checkpoints, for reading only: nothing is created, cleaned or locked.
+/// A directory of checkpoints, or one checkpoint, for reading only: nothing is created, cleaned or locked.
 public struct CheckpointReader {
     public let directory: String
     private let report: (String) -> Void
+    /// The checkpoint that `directory` itself is, if it is one.
+    private let only: StepDirectory?
 
     /// `report` gets one line for each checkpoint that is skipped, on rank 0 only.
     public init(directory: String, report: @escaping (String) -> Void) {
         self.directory = directory
         self.report = report
+        only = FileSystem.exists(directory + "/" + Manifest.fileName) ? StepDirectory(path: directory, label: directory) : nil
     }
 
     /// The newest checkpoint that verifies, or nil if there is none (or no directory). Collective: every rank gets the
@@ -21,7 +24,7 @@ public struct CheckpointReader {
             if text.isEmpty { return nil }
             // Every rank parses the bytes that rank 0 has accepted.
             let manifest = try Manifest(json: text, checksumLine: Manifest.checksumLine(of: text), location: directory)
-            let stepDirectory = StepDirectory(parent: directory, step: manifest.step)
+            let stepDirectory = only ?? StepDirectory(parent: directory, step: manifest.step)
             let mine = Outcome {
                 try stepDirectory.verifyChunks(of: manifest, share: exchange.rank, of: exchange.size)
                 return []
@@ -36,6 +39,7 @@ public struct CheckpointReader {
     /// The manifest of the newest step before `below` whose manifest and file lengths are right; empty if there is none.
     private func manifestText(below: Int) throws -> [UInt8] {
         guard FileSystem.exists(directory) else { return [] }
+        if let only { return below == .max ? try only.readManifest().1 : [] }
         for step in try StepDirectory.steps(in: directory).reversed() where step < below {
             let stepDirectory = StepDirectory(parent: directory, step: step)
             do {

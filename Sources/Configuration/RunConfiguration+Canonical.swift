@@ -5,7 +5,7 @@ extension RunConfiguration {
     /// The whole configuration. Two configurations are equal exactly if these texts are.
     public var canonicalText: String {
         CanonicalValue.section([
-            "model": .section(["path": .text(model.path)]),
+            "model": .section(["path": .text(model.path), "weights": .literal(model.weights.rawValue)]),
             "editor": editor.canonical,
             "data": data.canonical(withEvaluation: true),
             "training": training.canonical(withPasses: true),

@@ -28,6 +28,7 @@ extension RunConfiguration.Model {
             throw section.error("path", "expected a \(expected), found nothing; there is no default")
         }
         self.path = path
+        weights = try section.choice("weights") ?? .auto
     }
 }
 

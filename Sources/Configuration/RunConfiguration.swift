@@ -16,6 +16,7 @@ public struct RunConfiguration: Sendable {
     public struct Model: Sendable, Equatable {
         /// A .gguf file, a directory with one, or one with config.json, safetensors and tokenizer.json.
         public let path: String
+        public let weights: Weights
     }
 
     public struct Editor: Sendable, Equatable {
@@ -108,6 +109,8 @@ public struct RunConfiguration: Sendable {
     public enum Method: String, Sendable, CaseIterable { case emsedit, malmen, mend, rledit, ultraedit }
     public enum Mode: String, Sendable, CaseIterable { case sequential, batch }
     public enum DataFormat: String, Sendable, CaseIterable { case counterfact, zsre, fever, rippleedits, mquake }
+    /// How the frozen weights are held: as the file has them, decoded to float32, or rounded to bfloat16.
+    public enum Weights: String, Sendable, CaseIterable { case auto, f32, bf16 }
     /// Whether gradients are clipped each time they accumulate, or once, before the optimizer's step.
     public enum ClipMode: String, Sendable, CaseIterable { case accumulated, update }
     /// Whether the normalizer goes on learning while editing.

@@ -1,7 +1,7 @@
 /// The keys of each section, in the order in which the quickstart configuration gives them.
 enum Schema {
     static let sections = ["model", "editor", "data", "training", "evaluation", "checkpoint", "run"]
-    static let model = ["path"]
+    static let model = ["path", "weights"]
     static let editor = [
         "method", "mode", "steps", "modules", "rank", "blocks", "inner_learning_rate", "meta_learning_rate",
         "regularization", "max_gradient_norm", "locality_weight", "time_decay", "back_depth",

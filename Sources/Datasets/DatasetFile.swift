@@ -7,6 +7,8 @@ public enum DatasetFormat: String, Sendable, CaseIterable {
     case counterfact
     /// zsRE question answering, as MEND (arXiv 2110.11309) or MALMEN (arXiv 2311.04661) publish it.
     case zsre
+    /// A user's own edits: {"prompt", "target"}.
+    case edits
 }
 
 /// Files of edits: a JSON array of records, or JSON Lines, whichever the file turns out to hold.
@@ -49,12 +51,14 @@ public enum DatasetFile {
         switch format {
         case .counterfact: return try CounterFact.record(from: fields, number: number)
         case .zsre: return try ZsRE.record(from: fields, number: number)
+        case .edits: return try PlainEdit.record(from: fields, number: number)
         }
     }
 
     private static func likelyFormat(of fields: RecordFields) -> DatasetFormat? {
         if fields.has("requested_rewrite") || fields.has("target_new") { return .counterfact }
-        return fields.has("src") ? .zsre : nil
+        if fields.has("src") { return .zsre }
+        return fields.has("prompt") && fields.has("target") ? .edits : nil
     }
 
     private static func emptyFile(recordsSeen: Int, format: DatasetFormat) -> String {

@@ -10,7 +10,7 @@ public struct Question: Sendable, Equatable {
 }
 
 /// One edit, with what is needed to train on it and to score it. An answer starts without a space: the sequence a model
-/// sees is prompt + " " + answer. Records that `DatasetFile` loads have no blank text and at least one rephrasing.
+/// sees is prompt + " " + answer. Records that `DatasetFile` loads have no blank text and, but for a user's own edits, at least one rephrasing.
 public struct EditRecord: Sendable, Equatable {
     /// The file's own identifier, or the record's number in the file, counted from 1. Unique only if the file's are.
     public var id: String

@@ -7,6 +7,7 @@ public struct RandomStream: Sendable {
     public enum Purpose: UInt32, Sendable {
         case hypernetworkInitialization = 1
         case sampling = 2
+        case generation = 3
         case tests = 1000
     }
 

@@ -53,7 +53,7 @@ public enum EditingData {
     public static func load(_ split: RunConfiguration.Split, key: String, _ configuration: RunConfiguration) throws -> [EditRecord] {
         guard let format = DatasetFormat(rawValue: split.format.rawValue) else {
             throw ConfigurationError(location: configuration.source, keyPath: key + ".format",
-                                     problem: "'\(split.format.rawValue)' is not built yet; expected \(DatasetFormat.allCases.map(\.rawValue).joined(separator: " or "))")
+                                     problem: "'\(split.format.rawValue)' is not built yet; expected counterfact or zsre")
         }
         return try DatasetFile.load(split.path, format: format)
     }

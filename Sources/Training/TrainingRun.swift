@@ -185,36 +185,3 @@ struct SavedState: Codable {
     let model: String
     let data: String
 }
-
-/// Reads a trained editor back for use.
-public enum TrainedEditor {
-    /// Fills `editor` from the newest valid checkpoint under `directory`; returns the checkpoint's path and the batches trained.
-    public static func load(into editor: Editor, model: LanguageModel, work: Work, configuration: RunConfiguration,
-                            report: @escaping (String) -> Void) throws -> (path: String, batches: Int) {
-        let directory = configuration.checkpoint.directory
-        guard let checkpoint = try CheckpointReader(directory: directory, report: report).newest(exchange: work.communicator) else {
-            throw BadInput(directory, "holds no checkpoint; train first")
-        }
-        try checkEditor(of: checkpoint, configuration)
-        let saved = try checkpoint.document.state.decode(SavedState.self, location: checkpoint.path)
-        guard saved.model == model.fingerprint else {
-            throw BadInput(checkpoint.path, "was trained on another model than \(configuration.model.path)")
-        }
-        let state = EditorState(editor: editor, model: model, work: work)
-        try state.load(checkpoint, momentCounts: saved.momentCounts, includesGradients: false, editorOnly: true)
-        return (checkpoint.path, saved.progress.batches)
-    }
-
-    /// Settings that say what the networks are and which modules they belong to: these cannot differ from those trained with.
-    private static let definingKeys = ["editor.method", "editor.mode", "editor.steps", "editor.modules", "editor.rank", "editor.blocks",
-                                       "editor.inner_learning_rate", "run.seed", "run.shards"]
-
-    private static func checkEditor(of checkpoint: LoadedCheckpoint, _ configuration: RunConfiguration) throws {
-        guard let identity = checkpoint.document.notes["identity"]?.string else { return }
-        let differences = try configuration.trainingDifferences(from: identity).filter { line in definingKeys.contains { line.hasPrefix($0) } }
-        guard differences.isEmpty else {
-            throw ConfigurationError(location: configuration.source, keyPath: "editor",
-                                     problem: "\(checkpoint.path) was trained with other settings (\(differences.joined(separator: "; ")))")
-        }
-    }
-}

@@ -47,6 +47,9 @@ public final class LanguageModel {
     /// The modules that can be edited, bottom first.
     public var editableModules: [Linear] { layers.flatMap(\.feedForwardModules) }
 
+    /// Patterns that name the editable modules of one kind in all layers, with one of them.
+    public var editableModuleGroups: [(pattern: String, first: Linear)] { ModulePattern.groups(editableModules) }
+
     /// Throws `BadInput` at `location` unless the model can read the sequence `tokens`.
     public func check(_ tokens: [Int32], of location: String) throws {
         guard tokens.count <= longestSequence else {

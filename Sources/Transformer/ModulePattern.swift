@@ -47,8 +47,11 @@ enum ModulePattern {
     }
 
     /// "model.layers.0-29.mlp.down_proj, …": one line however many layers there are.
-    private static func summary(_ modules: [Linear]) -> String {
-        var ranges: [(shape: String, first: Int, last: Int)] = []
+    private static func summary(_ modules: [Linear]) -> String { groups(modules).map(\.pattern).joined(separator: ", ") }
+
+    /// Patterns that name `modules`, each with the first module that it names.
+    static func groups(_ modules: [Linear]) -> [(pattern: String, first: Linear)] {
+        var ranges: [(shape: String, first: Int, last: Int, module: Linear)] = []
         for module in modules {
             let parts = module.name.split(separator: ".")
             guard let index = parts.firstIndex(where: { Int($0) != nil }), let number = Int(parts[index]) else { continue }
@@ -56,10 +59,10 @@ enum ModulePattern {
             if let known = ranges.firstIndex(where: { $0.shape == shape }) {
                 ranges[known].last = max(ranges[known].last, number)
             } else {
-                ranges.append((shape, number, number))
+                ranges.append((shape, number, number, module))
             }
         }
-        return ranges.map { $0.shape.replacing("*", with: "\($0.first)-\($0.last)") }.joined(separator: ", ")
+        return ranges.map { ($0.shape.replacing("*", with: "\($0.first)-\($0.last)"), $0.module) }
     }
 }
 

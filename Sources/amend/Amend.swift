@@ -15,7 +15,7 @@ struct Amend: ParsableCommand {
             Run `train` and `evaluate` under mpirun or srun, or alone. Exit status: 0 done, 1 failed, 2 wrong usage or configuration, \
             3 bad input file, 75 stopped early on request after saving.
             """,
-        subcommands: [Train.self, Evaluate.self, Inspect.self, SelfTestCommand.self, Doctor.self])
+        subcommands: [Train.self, Evaluate.self, Generate.self, Inspect.self, SelfTestCommand.self, Doctor.self])
 
     static func main() {
         Startup.prepare()

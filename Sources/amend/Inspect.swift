@@ -53,21 +53,30 @@ struct Inspect: ParsableCommand {
 
     private func inspectModel() throws {
         Threads.start(max(1, ProcessInfo.processInfo.activeProcessorCount))
-        let model = try ModelSource(path).loadModel(), c = model.configuration
+        let start = ContinuousClock.now
+        let model = try ModelSource(path).loadModel(), c = model.configuration, memory = model.weightMemory
+        let seconds = (ContinuousClock.now - start) / .seconds(1)
         if json {
             return try JSONOutput.write([
-                "family": .string(c.family), "hiddenSize": .integer(c.hiddenSize), "intermediateSize": .integer(c.intermediateSize),
-                "layers": .integer(c.layerCount), "heads": .integer(c.headCount), "keyValueHeads": .integer(c.keyValueHeadCount),
-                "headSize": .integer(c.headSize), "vocabulary": .integer(c.vocabularySize), "contextLength": .integer(c.contextLength),
+                "family": .string(c.family), "parameters": .integer(model.parameterCount), "hiddenSize": .integer(c.hiddenSize),
+                "intermediateSize": .integer(c.intermediateSize), "layers": .integer(c.layerCount), "heads": .integer(c.headCount),
+                "keyValueHeads": .integer(c.keyValueHeadCount), "headSize": .integer(c.headSize), "vocabulary": .integer(c.vocabularySize),
+                "contextLength": .integer(c.contextLength), "tiedHead": .bool(c.hasTiedHead),
+                "weights": .array(model.weightTypes.map { ["type": .string($0.type), "parameters": .integer($0.parameters)] }),
+                "mappedBytes": .integer(memory.mapped), "privateBytes": .integer(memory.owned), "loadSeconds": .number(seconds),
                 "editableModules": .array(model.editableModules.map { ["name": .string($0.name), "keySize": .integer($0.keySize), "valueSize": .integer($0.valueSize)] }),
             ])
         }
+        let types = model.weightTypes.map { "\($0.type) (\(Quantity.percent(Double($0.parameters) / Double(model.parameterCount))) %)" }.joined(separator: ", ")
         print("""
             \(c.family): \(c.layerCount) layers, hidden \(c.hiddenSize), intermediate \(c.intermediateSize), \(c.headCount) heads of \(c.headSize) \
             (\(c.keyValueHeadCount) for keys and values), vocabulary \(c.vocabularySize), context \(c.contextLength), \(c.hasTiedHead ? "tied" : "separate") head
+            \(Quantity.significant(Double(model.parameterCount) / 1e6, digits: 4)) million parameters as \(types); \
+            \(Quantity.bytes(memory.mapped)) mapped from the file, \(Quantity.bytes(memory.owned)) in private memory; loaded in \
+            \(Quantity.duration(seconds: seconds))
             """)
-        var table = TextTable(["editable module", "keys", "values"])
-        for module in model.editableModules { table.add([module.name, "\(module.keySize)", "\(module.valueSize)"]) }
+        var table = TextTable(["editable modules", "keys", "values"])
+        for group in model.editableModuleGroups { table.add([group.pattern, "\(group.first.keySize)", "\(group.first.valueSize)"]) }
         print(table.text)
     }
 }

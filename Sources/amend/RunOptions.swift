@@ -42,7 +42,7 @@ struct RunContext {
         self.configuration = configuration
         self.communicator = communicator
         let source = try ModelSource(configuration.model.path)
-        model = try source.loadModel()
+        model = try source.loadModel(weights: WeightPrecision(rawValue: configuration.model.weights.rawValue) ?? .auto)
         try model.selectModules(configuration.editor.modules)
         tokenizer = try source.loadTokenizer()
         let isRoot = communicator.isRoot

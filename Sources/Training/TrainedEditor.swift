@@ -1,0 +1,60 @@
+import Checkpointing
+import Communication
+import Configuration
+import Editors
+import TensorCore
+import Transformer
+
+/// Reads a trained editor back for use.
+public enum TrainedEditor {
+    /// Fills `editor` from the newest valid checkpoint under `directory`; returns the checkpoint's path and the batches trained.
+    public static func load(into editor: Editor, model: LanguageModel, work: Work, configuration: RunConfiguration,
+                            report: @escaping (String) -> Void) throws -> (path: String, batches: Int) {
+        let directory = configuration.checkpoint.directory
+        guard let checkpoint = try CheckpointReader(directory: directory, report: report).newest(exchange: work.communicator) else {
+            throw BadInput(directory, "holds no checkpoint; train first")
+        }
+        return try load(checkpoint, into: editor, model: model, work: work, configuration: configuration)
+    }
+
+    /// The newest valid checkpoint under `directory`, or the one that `directory` is, and the configuration of the run that wrote it, with
+    /// `overrides`.
+    public static func open(_ directory: String, overrides: [String], exchange: Communicator,
+                            report: @escaping (String) -> Void) throws -> (checkpoint: LoadedCheckpoint, configuration: RunConfiguration) {
+        guard let checkpoint = try CheckpointReader(directory: directory, report: report).newest(exchange: exchange) else {
+            throw BadInput(directory, "holds no checkpoint")
+        }
+        let configuration: RunConfiguration
+        do {
+            configuration = try RunConfiguration(text: checkpoint.configuration, source: checkpoint.path, overrides: overrides)
+        } catch let error as ConfigurationError {
+            throw BadInput(checkpoint.path, "its configuration cannot be used: \(error)")
+        }
+        return (checkpoint, configuration)
+    }
+
+    public static func load(_ checkpoint: LoadedCheckpoint, into editor: Editor, model: LanguageModel, work: Work,
+                            configuration: RunConfiguration) throws -> (path: String, batches: Int) {
+        try checkEditor(of: checkpoint, configuration)
+        let saved = try checkpoint.document.state.decode(SavedState.self, location: checkpoint.path)
+        guard saved.model == model.fingerprint else {
+            throw BadInput(checkpoint.path, "was trained on another model than \(configuration.model.path)")
+        }
+        let state = EditorState(editor: editor, model: model, work: work)
+        try state.load(checkpoint, momentCounts: saved.momentCounts, includesGradients: false, editorOnly: true)
+        return (checkpoint.path, saved.progress.batches)
+    }
+
+    /// Settings that say what the networks are and which modules they belong to: these cannot differ from those trained with.
+    private static let definingKeys = ["editor.method", "editor.mode", "editor.steps", "editor.modules", "editor.rank", "editor.blocks",
+                                       "editor.inner_learning_rate", "run.seed", "run.shards"]
+
+    private static func checkEditor(of checkpoint: LoadedCheckpoint, _ configuration: RunConfiguration) throws {
+        guard let identity = checkpoint.document.notes["identity"]?.string else { return }
+        let differences = try configuration.trainingDifferences(from: identity).filter { line in definingKeys.contains { line.hasPrefix($0) } }
+        guard differences.isEmpty else {
+            throw ConfigurationError(location: configuration.source, keyPath: "editor",
+                                     problem: "\(checkpoint.path) was trained with other settings (\(differences.joined(separator: "; ")))")
+        }
+    }
+}
