@@ -54,6 +54,8 @@ for name in ("alone", "ranks"):
         result = read(f"{name}-{command}.json")
         run = {"command": command, "ranks": result["ranks"], "seconds": result["seconds"],
                "secondsPerEdit": result["secondsPerEdit"], "residentBytes": result["residentBytes"]}
+        if command == "evaluate":  # what other tools call editing and scoring leaves out the unedited model
+            run["editAndScoreSecondsPerEdit"] = (result["editingSeconds"] + result["scoringAfterSeconds"]) / result["edits"]
         if result.get("operations"):
             run["gflops"] = result["operations"] / result["seconds"] / 1e9
             run["shareOfSgemm"] = run["gflops"] / machine["sgemmGflops"]
@@ -72,6 +74,10 @@ for run in runs:
     rate = f"{run['gflops']:9.1f}{run['shareOfSgemm']:10.0%}" if "gflops" in run else f"{'-':>9}{'-':>10}"
     print(f"{run['command']:10}{run['ranks']:6}{run['seconds']:10.2f}{run['secondsPerEdit']:9.4f}"
           f"{run['residentBytes'] / 1e6:12.0f}{rate}")
+for run in runs:
+    if "editAndScoreSecondsPerEdit" in run:
+        print(f"evaluate on {run['ranks']} rank{'s' if run['ranks'] > 1 else ''}: {run['editAndScoreSecondsPerEdit']:.4f} s per edit to edit and score "
+              f"the edited model, the rest for the unedited one")
 print("\nBoth runs trained the same bits." if report["digestsEqual"] else "\nThe two runs trained DIFFERENT bits.")
 for problem in machine["problems"]: print(f"doctor: {problem}")
 PYTHON

@@ -15,9 +15,11 @@ public struct EvaluationSummary: Sendable {
     public let before: ScoreReport
     public let after: ScoreReport
     public let checkpoint: String
-    /// Editing and scoring, before and after; without loading.
+    /// Everything but loading: scoring the unedited model, editing, scoring the edited one.
     public let seconds: Double
+    public let scoringBeforeSeconds: Double
     public let editingSeconds: Double
+    public let scoringAfterSeconds: Double
     public let operations: Double
 }
 
@@ -61,7 +63,7 @@ public final class EvaluationRun {
         let start = ContinuousClock.now, operations = matrixOperations
         let scoring = ScoringProtocol.of(configuration.data.evaluation?.format.rawValue ?? "")
         let scorer = try Scorer(records, model: model, tokenizer: tokenizer, work: work, scoring: scoring)
-        let before = try scorer.score(0..<records.count)
+        let before = try scorer.score(0..<records.count), beforeSeconds = (ContinuousClock.now - start) / .seconds(1)
         var editing = Duration.zero
         var parts: [ScoreTally] = []
         let size = configuration.evaluation.editsPerBatch, count = configuration.evaluation.batches
@@ -78,8 +80,10 @@ public final class EvaluationRun {
             progress(index + 1, count)
         }
         let after = try parts.isEmpty ? scorer.score(0..<records.count) : parts.dropFirst().reduce(parts[0], +)
+        let seconds = (ContinuousClock.now - start) / .seconds(1), editingSeconds = editing / .seconds(1)
         return EvaluationSummary(
             scoring: scoring, edits: records.count, before: before.report(scoring), after: after.report(scoring), checkpoint: checkpoint,
-            seconds: (ContinuousClock.now - start) / .seconds(1), editingSeconds: editing / .seconds(1), operations: matrixOperations - operations)
+            seconds: seconds, scoringBeforeSeconds: beforeSeconds, editingSeconds: editingSeconds,
+            scoringAfterSeconds: seconds - beforeSeconds - editingSeconds, operations: matrixOperations - operations)
     }
 }

@@ -47,21 +47,25 @@ public final class EditEngine {
     /// One step of multi-step backpropagation: captures keys and value gradients of `edits` on the model as it is, and applies
     /// the edit that the step's networks make of them. `place` names the batch in errors.
     func step(_ step: Int, _ edits: ShardedPack, keepsActivations: Bool, place: String) throws -> EditStep {
-        let rows = try capture(edits, place: place)
+        let rows = try work.phases.measure(.capture) { try capture(edits, place: place) }
         let networks = editor.networks(step: step)
-        if observes { observe(rows, edits.microBatchAnswerCounts, networks) }
+        if observes { work.phases.measure(.normalizer) { observe(rows, edits.microBatchAnswerCounts, networks) } }
         var solutions = [RidgeSolution?](repeating: nil, count: model.edited.count)
         var passes: [EditStep.GroupPass] = []
         for (group, network) in zip(editor.groups, networks) {
-            let (pass, differences) = try valueDifferences(group, network, rows, keepsActivations: keepsActivations)
+            let (pass, differences) = try work.phases.measure(.hypernetwork) {
+                try valueDifferences(group, network, rows, keepsActivations: keepsActivations)
+            }
             passes.append(pass)
-            for (index, module) in group.modules.enumerated() {
-                let keys = rows[module].keys
-                do {
-                    solutions[module] = try RidgeSolution(
-                        keys: keys, differences: differences.rows(index * keys.rows..<(index + 1) * keys.rows), lambda: network.lambda(index))
-                } catch {
-                    throw NumericalFailure("\(place), step \(step + 1), \(model.edited[module].name): \(error)")
+            try work.phases.measure(.solve) {
+                for (index, module) in group.modules.enumerated() {
+                    let keys = rows[module].keys
+                    do {
+                        solutions[module] = try RidgeSolution(
+                            keys: keys, differences: differences.rows(index * keys.rows..<(index + 1) * keys.rows), lambda: network.lambda(index))
+                    } catch {
+                        throw NumericalFailure("\(place), step \(step + 1), \(model.edited[module].name): \(error)")
+                    }
                 }
             }
         }
@@ -69,10 +73,12 @@ public final class EditEngine {
         for (module, solution) in zip(model.edited, complete) where !solution.solution.isFinite {
             throw NumericalFailure("\(place), step \(step + 1), \(module.name): the edit is not finite")
         }
-        for (module, solution) in zip(model.edited, complete) {
-            switch solution.form {
-            case .dual: module.add(keys: solution.keys, products: solution.solution)
-            case .primal: module.add(shift: solution.solution)
+        work.phases.measure(.apply) {
+            for (module, solution) in zip(model.edited, complete) {
+                switch solution.form {
+                case .dual: module.add(keys: solution.keys, products: solution.solution)
+                case .primal: module.add(shift: solution.solution)
+                }
             }
         }
         return EditStep(solutions: complete, passes: passes)

@@ -10,6 +10,7 @@ public struct Work {
     public let communicator: Communicator
     public let partition: ShardPartition
     public let reduction: Reduction
+    public let phases = PhaseClock()
 
     public init(communicator: Communicator, shards: Int, reduction: Reduction = .ordered) {
         precondition(shards >= communicator.size, "\(shards) shards for \(communicator.size) ranks")
@@ -36,13 +37,19 @@ public struct Work {
     func gatherRows(_ own: Matrix, counts: [Int]) throws -> Matrix {
         precondition(own.rows == counts[communicator.rank], "\(own.rows) rows where \(counts[communicator.rank]) were expected")
         if communicator.size == 1 { return own }
-        let all = Matrix(uninitializedRows: counts.reduce(0, +), columns: own.columns)
-        try communicator.allGather(own.pointer, counts: counts.map { $0 * own.columns }, into: all.pointer)
-        return all
+        return try phases.measure(.exchange) {
+            let all = Matrix(uninitializedRows: counts.reduce(0, +), columns: own.columns)
+            try communicator.allGather(own.pointer, counts: counts.map { $0 * own.columns }, into: all.pointer)
+            return all
+        }
     }
 
     /// The sum over shards of one matrix each (nil where a shard has nothing).
     func sum(_ parts: [Matrix?], present: [Bool], rows: Int, columns: Int) throws -> Matrix {
+        try phases.measure(.exchange) { try summed(parts, present: present, rows: rows, columns: columns) }
+    }
+
+    private func summed(_ parts: [Matrix?], present: [Bool], rows: Int, columns: Int) throws -> Matrix {
         let result = Matrix(uninitializedRows: rows, columns: columns)
         if reduction == .fast || !present.contains(true) {
             result.fill(0)

@@ -13,13 +13,15 @@ extension EditEngine {
     /// their networks. `afterStep` runs after each step's gradient has been added (clipping may happen there).
     func accumulateMetaGradient(_ steps: [EditStep], rephrasings: ShardedPack, regularization: Float, place: String,
                                 afterStep: () throws -> Void) throws -> Double {
-        let (loss, projections) = try project(steps, rephrasings, place: place)
+        let (loss, projections) = try work.phases.measure(.metaGradient) { try project(steps, rephrasings, place: place) }
         for (step, projection) in zip(steps, projections) {
-            for (module, h) in projection.enumerated() {
-                h.add(step.solutions[module].projectedNormGradient(model.edited[module].edit, coefficient: regularization))
+            work.phases.measure(.metaGradient) {
+                for (module, h) in projection.enumerated() {
+                    h.add(step.solutions[module].projectedNormGradient(model.edited[module].edit, coefficient: regularization))
+                }
             }
-            try accumulate(step, projection)
-            try afterStep()
+            try work.phases.measure(.hypernetworkBackward) { try accumulate(step, projection) }
+            try work.phases.measure(.update) { try afterStep() }
         }
         return loss
     }

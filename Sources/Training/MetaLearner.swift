@@ -112,17 +112,19 @@ public final class MetaLearner {
                 inspectGradients()
                 report.gradientNorms.append(try optimizer.clip(place: place))
             })
-            try beforeWriting()
-            try optimizer.step()
+            try engine.work.phases.measure(.checkpoint) { try beforeWriting() }
+            try engine.work.phases.measure(.update) { try optimizer.step() }
             updates += 1
         }
         return report
     }
 
     private func update(place: String) throws {
-        try beforeWriting()
-        if options.clip == .update { _ = try optimizer.clip(place: place) }
-        try optimizer.step()
+        try engine.work.phases.measure(.checkpoint) { try beforeWriting() }
+        try engine.work.phases.measure(.update) {
+            if options.clip == .update { _ = try optimizer.clip(place: place) }
+            try optimizer.step()
+        }
         updates += 1
         batchesSinceUpdate = 0
     }

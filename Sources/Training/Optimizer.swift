@@ -46,11 +46,13 @@ final class Optimizer {
     /// Brings every rank's owned rows of every parameter to all ranks.
     private func shareValues() throws {
         guard work.communicator.size > 1 else { return }
-        for parameter in editor.parameters {
-            let counts = (0..<work.communicator.size).map {
-                parameter.rows(ofPieces: work.partition.range(of: $0)).count * parameter.value.columns
+        try work.phases.measure(.exchange) {
+            for parameter in editor.parameters {
+                let counts = (0..<work.communicator.size).map {
+                    parameter.rows(ofPieces: work.partition.range(of: $0)).count * parameter.value.columns
+                }
+                try work.communicator.allGather(parameter.value.row(parameter.ownedRows.lowerBound), counts: counts, into: parameter.value.pointer)
             }
-            try work.communicator.allGather(parameter.value.row(parameter.ownedRows.lowerBound), counts: counts, into: parameter.value.pointer)
         }
     }
 

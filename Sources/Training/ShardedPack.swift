@@ -19,7 +19,7 @@ final class ShardedPack {
         let own = work.ownShare(of: microBatches.count)
         let pack = PackedSequences(microBatches: Array(microBatches[own]))
         self.pack = pack
-        prefix = model.prefix(of: pack)
+        prefix = work.phases.measure(.prefix) { model.prefix(of: pack) }
         let answers = microBatches.map { $0.reduce(0) { $0 + $1.answer.count } }
         microBatchAnswerCounts = answers
         isPresent = (0..<work.shards).map { !work.share(of: microBatches.count, shard: $0).isEmpty }

@@ -25,6 +25,8 @@ public struct TrainingSummary: Sendable {
     public let secondsPerEdit: Double
     /// Floating-point operations of this rank's matrix products, in that time.
     public let operations: Double
+    /// Of this rank, in that time.
+    public let phases: [(phase: PhaseClock.Phase, share: PhaseClock.Share)]
     /// Stopped early on request, with everything saved.
     public let isStopped: Bool
 }
@@ -84,14 +86,16 @@ public final class TrainingRun {
         while progress.batches < data.batchCount, !isStopped {
             try trainBatch(metrics)
             isStopped = try work.communicator.anyTrue(stopRequested()) && progress.batches < data.batchCount
-            if isStopped || progress.batches == data.batchCount || progress.batches % configuration.checkpoint.every == 0 { try beginSave() }
+            if isStopped || progress.batches == data.batchCount || progress.batches % configuration.checkpoint.every == 0 {
+                try work.phases.measure(.checkpoint) { try beginSave() }
+            }
         }
-        try finishSave()
+        try work.phases.measure(.checkpoint) { try finishSave() }
         let seconds = (ContinuousClock.now - start) / .seconds(1), edits = progress.edits - editsBefore
         return TrainingSummary(
             checkpoint: lastSave?.path ?? "", digest: lastSave?.digest ?? "", batches: progress.batches, edits: progress.edits, updates: learner.updates,
             loss: progress.batches > 0 ? progress.lossSum / Double(progress.batches) : .nan, seconds: seconds,
-            secondsPerEdit: edits > 0 ? seconds / Double(edits) : 0, operations: matrixOperations - operations, isStopped: isStopped)
+            secondsPerEdit: edits > 0 ? seconds / Double(edits) : 0, operations: matrixOperations - operations, phases: work.phases.totals, isStopped: isStopped)
     }
 
     private func trainBatch(_ metrics: MetricsLog?) throws {

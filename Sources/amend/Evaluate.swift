@@ -27,13 +27,13 @@ struct Evaluate: ParsableCommand {
         let line = communicator.isRoot ? ProgressLine("editing", total: configuration.evaluation.batches, unit: "batches") : nil
         let summary = try run.run { done, _ in line?.update(done: done) }
         line?.finish()
-        let resident = try context.largestResidentBytes(), operations = try communicator.sum(summary.operations)
-        if communicator.isRoot { try report(summary, ranks: communicator.size, operations: operations, residentBytes: resident) }
+        let memory = try context.memory(), operations = try communicator.sum(summary.operations)
+        if communicator.isRoot { try report(summary, ranks: communicator.size, operations: operations, memory: memory) }
         return 0
     }
 
-    private func report(_ summary: EvaluationSummary, ranks: Int, operations: Double, residentBytes: Int) throws {
-        let perEdit = summary.seconds / Double(max(1, summary.edits))
+    private func report(_ summary: EvaluationSummary, ranks: Int, operations: Double, memory: RunMemory) throws {
+        func perEdit(_ seconds: Double) -> Double { seconds / Double(max(1, summary.edits)) }
         if options.json {
             let after = summary.after.scores
             return try JSONOutput.write([
@@ -41,11 +41,14 @@ struct Evaluate: ParsableCommand {
                 "efficacy": .number(after.efficacy), "generalization": .number(after.generalization), "specificity": .number(after.specificity),
                 "before": Self.json(summary.before.scores),
                 "tokenAccuracy": ["before": Self.json(summary.before.tokenAccuracy), "after": Self.json(summary.after.tokenAccuracy)],
-                "seconds": .number(summary.seconds), "secondsPerEdit": .number(perEdit), "editingSeconds": .number(summary.editingSeconds),
-                "ranks": .integer(ranks), "operations": .number(operations), "residentBytes": .integer(residentBytes),
+                "seconds": .number(summary.seconds), "secondsPerEdit": .number(perEdit(summary.seconds)), "scoringBeforeSeconds": .number(summary.scoringBeforeSeconds),
+                "editingSeconds": .number(summary.editingSeconds), "scoringAfterSeconds": .number(summary.scoringAfterSeconds),
+                "ranks": .integer(ranks), "operations": .number(operations), "residentBytes": .integer(memory.resident),
+                "privateBytes": .integer(memory.owned), "mappedBytes": .integer(memory.mapped),
                 "checkpoint": .string(summary.checkpoint),
             ])
         }
+        func text(_ seconds: Double) -> String { Quantity.significant(perEdit(seconds), digits: 2) }
         var table = TextTable(["", "efficacy", "generalization", "specificity"])
         for (name, scores) in [
             ("before", summary.before.scores), ("after", summary.after.scores), ("token accuracy before", summary.before.tokenAccuracy),
@@ -56,8 +59,8 @@ struct Evaluate: ParsableCommand {
         print(table.text)
         print("""
             \(summary.edits) edits, protocol \(summary.scoring.rawValue), percent; \(Quantity.duration(seconds: summary.seconds)), \
-            \(Quantity.significant(perEdit, digits: 3)) s per edit (editing alone \
-            \(Quantity.significant(summary.editingSeconds / Double(max(1, summary.edits)), digits: 3))), at most \(Quantity.bytes(residentBytes)) resident
+            per edit \(text(summary.scoringBeforeSeconds)) s to score the unedited model, \(text(summary.editingSeconds)) to edit, \
+            \(text(summary.scoringAfterSeconds)) to score the edited one; \(memory.text)
             """)
     }
 

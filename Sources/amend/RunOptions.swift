@@ -71,10 +71,21 @@ struct RunContext {
             + "\(communicator.size) rank\(communicator.size == 1 ? "" : "s") × \(Threads.count) thread\(Threads.count == 1 ? "" : "s"), \(kernelVariant) kernels"
     }
 
-    /// The most resident memory that any rank has had, in bytes. Collective.
-    func largestResidentBytes() throws -> Int {
-        var usage = rusage()
-        getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
-        return Int(try communicator.maximum(Double(usage.ru_maxrss))) * 1024
+    /// Collective.
+    func memory() throws -> RunMemory {
+        RunMemory(resident: Int(try communicator.maximum(Double(ProcessMemory.peakResidentBytes))),
+                  owned: Int(try communicator.sum(Double(ProcessMemory.privateBytes))), mapped: model.weightMemory.mapped)
     }
+}
+
+/// What a run took of the memory.
+struct RunMemory {
+    /// The most that was resident in any rank, with what it touched of mapped files.
+    let resident: Int
+    /// Private memory, of all ranks together.
+    let owned: Int
+    /// Weights in mapped files, which the ranks of a machine share.
+    let mapped: Int
+
+    var text: String { "\(Quantity.bytes(owned)) of private memory in all, \(Quantity.bytes(mapped)) of weights mapped" }
 }

@@ -33,25 +33,29 @@ struct Train: ParsableCommand {
         let run = try TrainingRun(configuration, model: context.model, tokenizer: context.tokenizer, communicator: communicator, output: output)
         let summary = try run.run { StopSignal.isRequested }
         line?.finish()
-        let resident = try context.largestResidentBytes(), operations = try communicator.sum(summary.operations)
-        if communicator.isRoot { try report(summary, ranks: communicator.size, operations: operations, residentBytes: resident) }
+        let memory = try context.memory(), operations = try communicator.sum(summary.operations)
+        if communicator.isRoot { try report(summary, ranks: communicator.size, operations: operations, memory: memory) }
         return summary.isStopped ? ExitStatus.stopped : 0
     }
 
-    private func report(_ summary: TrainingSummary, ranks: Int, operations: Double, residentBytes: Int) throws {
+    private func report(_ summary: TrainingSummary, ranks: Int, operations: Double, memory: RunMemory) throws {
         if options.json {
             return try JSONOutput.write([
                 "checkpoint": .string(summary.checkpoint), "digest": .string(summary.digest), "batches": .integer(summary.batches),
                 "edits": .integer(summary.edits), "updates": .integer(summary.updates), "loss": .number(summary.loss),
                 "seconds": .number(summary.seconds), "secondsPerEdit": .number(summary.secondsPerEdit), "ranks": .integer(ranks),
-                "stopped": .bool(summary.isStopped), "operations": .number(operations), "residentBytes": .integer(residentBytes),
+                "stopped": .bool(summary.isStopped), "operations": .number(operations), "residentBytes": .integer(memory.resident),
+                "privateBytes": .integer(memory.owned), "mappedBytes": .integer(memory.mapped),
+                "phases": .array(summary.phases.map {
+                    ["phase": .string($0.phase.rawValue), "seconds": .number($0.share.seconds), "operations": .number($0.share.operations)]
+                }),
             ])
         }
         print("""
             \(summary.isStopped ? "stopped after" : "trained") \(summary.batches) batches, \(summary.edits) edits, \(summary.updates) updates; mean loss \
             \(Quantity.significant(summary.loss, digits: 5))
             \(Quantity.duration(seconds: summary.seconds)), \(Quantity.significant(summary.secondsPerEdit, digits: 3)) s per edit, \
-            \(ranks) rank\(ranks == 1 ? "" : "s"), at most \(Quantity.bytes(residentBytes)) resident
+            \(ranks) rank\(ranks == 1 ? "" : "s"), \(memory.text)
             \(summary.checkpoint)
             digest \(summary.digest)
             """)

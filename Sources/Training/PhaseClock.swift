@@ -1,0 +1,61 @@
+import LinearAlgebra
+
+/// Where the time of a run goes: the seconds and matrix operations of this rank in each phase. A phase inside another is not counted in the
+/// outer one, so that phases add up.
+public final class PhaseClock {
+    public enum Phase: String, CaseIterable, Sendable {
+        /// The frozen layers below the first edited one, for every prompt.
+        case prefix
+        /// Forward and backward on the edits, for keys and value gradients.
+        case capture
+        case normalizer
+        case hypernetwork
+        case solve
+        /// Adding a solved edit to the model.
+        case apply
+        /// Forward and backward on the rephrasings, and the projection of what they say about the edit.
+        case metaGradient
+        case hypernetworkBackward
+        /// Clipping and Adam.
+        case update
+        /// Between ranks.
+        case exchange
+        /// Waiting for, and starting, the writing of checkpoints.
+        case checkpoint
+    }
+
+    public struct Share: Sendable {
+        public var seconds = 0.0
+        public var operations = 0.0
+    }
+
+    private var shares: [Phase: Share] = [:]
+    private var running: [Phase] = []
+    private var mark = ContinuousClock.now
+    private var operationsMark = 0.0
+
+    public init() {}
+
+    /// Of the phases that have run, in the order of `Phase`.
+    public var totals: [(phase: Phase, share: Share)] { Phase.allCases.compactMap { phase in shares[phase].map { (phase, $0) } } }
+
+    func measure<Result>(_ phase: Phase, _ body: () throws -> Result) rethrows -> Result {
+        charge()
+        running.append(phase)
+        defer {
+            charge()
+            running.removeLast()
+        }
+        return try body()
+    }
+
+    /// Puts the time since the last mark down to the innermost phase.
+    private func charge() {
+        let now = ContinuousClock.now, operations = matrixOperations
+        if let phase = running.last {
+            shares[phase, default: Share()].seconds += (now - mark) / .seconds(1)
+            shares[phase, default: Share()].operations += operations - operationsMark
+        }
+        (mark, operationsMark) = (now, operations)
+    }
+}
