@@ -80,4 +80,5 @@ def main():
     path.write_text(json.dumps(reference, ensure_ascii=False, indent=None) + "\n", encoding="utf-8")
 
 
-main()
+if __name__ == "__main__":
+    main()
