@@ -4,7 +4,7 @@ import TensorCore
 /// Reads one JSON text (RFC 8259). A syntax error is reported with its line.
 struct JSONReader {
     private static let deepestNesting = 64
-    private static let largestFileBytes = 1 << 28  // the largest published tokenizers have some 35 MB
+    private static let largestFileBytes = 1 << 26  // the largest published tokenizers have some 35 MB
 
     private let file: String
     private let bytes: [UInt8]

@@ -37,7 +37,7 @@ struct JSONNode {
     let path: String
 
     func fail(_ problem: String) -> BadInput {
-        BadInput(path.isEmpty ? file : "\(file), \(path)", problem)
+        BadInput(path.isEmpty ? file : "\(file), \(path.onOneLine)", problem.onOneLine)
     }
 
     private func mismatch(_ expected: String) -> BadInput {
@@ -79,6 +79,13 @@ struct JSONNode {
     func exactString() throws -> ExactString {
         guard case .string(let string) = value else { throw mismatch("a string") }
         return string
+    }
+
+    /// The text of a token.
+    func tokenText() throws -> ExactString {
+        let text = try exactString()
+        if let problem = TokenTable.problem(with: text) { throw fail(problem) }
+        return text
     }
 
     func string() throws -> String {
