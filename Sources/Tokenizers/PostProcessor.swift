@@ -35,8 +35,9 @@ struct Template: Sendable {
     private init(_ node: JSONNode) throws {
         var before: [Int32]?
         var ids: [Int32] = []
-        let items = try node.required("single").elements()
-        guard items.count <= Self.mostIDs else { throw node.fail("has \(items.count) items; expected at most \(Self.mostIDs)") }
+        let single = try node.required("single")
+        let items = try single.elements()
+        guard items.count <= Self.mostIDs else { throw single.fail("has \(items.count) items; expected at most \(Self.mostIDs)") }
         for item in items {
             if let special = try item.optional("SpecialToken") {
                 ids += try Self.ids(of: special.required("id"), in: node)

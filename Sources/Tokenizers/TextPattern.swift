@@ -152,8 +152,8 @@ struct BacktrackingBudget {
     static func probe(exhausting expression: String, _ isWithinBudget: (String) -> Bool) -> String? {
         let own = Set(expression.unicodeScalars).sorted { $0.value < $1.value }.prefix(48)
         for character in own + Array(" aA1!\n\u{E9}\u{7684}".unicodeScalars) {
-            for end in ["", "\u{1}", "a "] {
-                let probe = String(repeating: String(character), count: 160) + end
+            for (count, end) in [(60, ""), (160, ""), (160, "\u{1}"), (160, "a ")] {
+                let probe = String(repeating: String(character), count: count) + end
                 if !isWithinBudget(probe) { return String(character) + "…" }
             }
         }
