@@ -25,6 +25,14 @@ struct AddedVocabulary: Sendable {
     private let asGiven: TokenTrie
     private let normalized: TokenTrie
 
+    private static let mostBytes = 1 << 22  // Gemma 3 has some 80,000
+
+    /// What is wrong with added tokens that would take too much memory to look for.
+    static func problem(with added: [AddedToken]) -> String? {
+        let bytes = added.reduce(0) { $0 + $1.content.utf8.count }
+        return bytes <= mostBytes ? nil : "\(bytes) bytes of added tokens; expected at most \(mostBytes)"
+    }
+
     /// - Parameter normalize: how text is normalized, so that normalized tokens are looked for in the same form.
     init(_ added: [AddedToken], normalize: (ExactString) -> ExactString) {
         tokens = Dictionary(added.map { ($0.id, $0) }, uniquingKeysWith: { $1 })

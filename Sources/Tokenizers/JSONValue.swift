@@ -11,6 +11,15 @@ enum JSONValue: Sendable {
     case array([JSONValue])
     case object([JSONMember])
 
+    /// Of this value and all in it.
+    var objectCount: Int {
+        switch self {
+        case .null, .boolean, .number, .string: 0
+        case .array(let values): values.reduce(0) { $0 + $1.objectCount }
+        case .object(let members): members.reduce(1) { $0 + $1.value.objectCount }
+        }
+    }
+
     /// As an error message names it.
     var kind: String {
         switch self {

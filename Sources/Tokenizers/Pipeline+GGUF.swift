@@ -21,7 +21,7 @@ extension Pipeline {
         }
         let model = BytePairModel(pieces: pieces, merges: .listed(merges.byPair), ignoresMerges: words.ignoresMerges)
         self.init(
-            vocabulary, model: model, added: AddedVocabulary(vocabulary.addedTokens) { $0 }, normalizer: words.normalizer,
+            vocabulary, model: model, added: AddedVocabulary(try vocabulary.addedTokens()) { $0 }, normalizer: words.normalizer,
             preTokenizer: words.preTokenizer, decoder: .byteLevel, addsBeginningOfText: words.addsBeginningOfText)
     }
 
@@ -36,7 +36,7 @@ extension Pipeline {
         let marking = Normalizer.replace(TextPattern(literal: ExactString(" ")), with: wordStartMarker)
         let unmarking = TokenDecoder.replace(TextPattern(literal: wordStartMarker), with: ExactString(" "))
         let prefixes = vocabulary.addSpacePrefix ?? true
-        var added = vocabulary.addedTokens
+        var added = try vocabulary.addedTokens()
         // SentencePiece puts the marker before the text and then looks for user-defined tokens.
         for index in added.indices where prefixes && !added[index].isSpecial { added[index].isNormalized = true }
         self.init(
@@ -166,8 +166,8 @@ extension GGUFVocabulary {
     }
 
     /// The tokens that are found in text before words are cut.
-    fileprivate var addedTokens: [AddedToken] {
-        tokens.indices.compactMap { index in
+    fileprivate func addedTokens() throws -> [AddedToken] {
+        let added: [AddedToken] = tokens.indices.compactMap { index in
             let id = Int32(index)
             return switch type(of: id) {
             case .unknown, .control: AddedToken(id: id, content: text(of: id), isSpecial: true)
@@ -175,5 +175,7 @@ extension GGUFVocabulary {
             case .normal, .unused, .byte: nil
             }
         }
+        if let problem = AddedVocabulary.problem(with: added) { throw fail("tokens", problem) }
+        return added
     }
 }

@@ -5,16 +5,16 @@ extension Pipeline {
         let root = try JSONReader.read(contentsOf: path)
         let model = try BytePairModel(root.required("model"))
         let added = try Self.addedTokens(root, model: model)
-        let normalizer = try Self.component("normalizer", of: root, Normalizer.init, cost: \.cost)
+        let normalizer = try Self.component("normalizer", of: root, Normalizer.init)
         let templates = try root.optional("post_processor").map(Template.list) ?? []
         let special = SpecialTokens(added, templates)
         self.init(
             added: AddedVocabulary(added) { normalizer?.apply($0, marksStart: true) ?? $0 },
             normalizer: normalizer,
-            preTokenizer: try Self.component("pre_tokenizer", of: root, PreTokenizer.init, cost: \.cost),
+            preTokenizer: try Self.component("pre_tokenizer", of: root, PreTokenizer.init),
             model: model,
             templates: templates,
-            decoder: try Self.component("decoder", of: root, TokenDecoder.init, cost: \.cost),
+            decoder: try Self.component("decoder", of: root, TokenDecoder.init),
             beginningOfText: special.beginningOfText,
             endOfText: special.endOfText)
         for id in templates.flatMap({ $0.before + $0.after }) where text(of: id) == nil {
@@ -22,12 +22,20 @@ extension Pipeline {
         }
     }
 
-    private static func component<Component>(
-        _ name: String, of root: JSONNode, _ read: (JSONNode) throws -> Component, cost: (Component) -> ComponentCost
+    private static let mostComponentObjects = 64  // published ones have some ten
+
+    private static func component<Component: Growing>(
+        _ name: String, of root: JSONNode, _ read: (JSONNode) throws -> Component
     ) throws -> Component? {
         guard let node = try root.optional(name) else { return nil }
+        let objects = node.value.objectCount
+        guard objects <= mostComponentObjects else {
+            throw node.fail("has \(objects) objects; expected at most \(mostComponentObjects)")
+        }
         let component = try read(node)
-        if let problem = cost(component).problem { throw node.fail(problem) }
+        guard component.growth <= Component.largestGrowth else {
+            throw node.fail("can make a text \(component.growth) times as long; expected at most \(Component.largestGrowth) times")
+        }
         return component
     }
 
@@ -35,7 +43,8 @@ extension Pipeline {
     private static func addedTokens(_ root: JSONNode, model: BytePairModel) throws -> [AddedToken] {
         var ids: [ExactString: Int32] = [:]
         var texts: [Int32: ExactString] = [:]
-        return try root.optional("added_tokens")?.elements().map { node in
+        let nodes = try root.optional("added_tokens")
+        let added: [AddedToken] = try nodes?.elements().map { node in
             let token = try AddedToken(node)
             if let other = ids[token.content] ?? model.pieces.id(of: token.content), other != token.id {
                 throw node.fail("gives '\(token.content.string)' the id \(token.id), elsewhere it is \(other)")
@@ -47,6 +56,8 @@ extension Pipeline {
             texts[token.id] = token.content
             return token
         } ?? []
+        if let problem = AddedVocabulary.problem(with: added) { throw nodes?.fail(problem) ?? root.fail(problem) }
+        return added
     }
 }
 

@@ -43,7 +43,8 @@ struct TextPattern: Sendable {
             do { try self.init(expression: pattern) } catch {
                 throw expression.fail("is not a regular expression: '\(pattern)'")
             }
-            if let probe = BacktrackingBudget.probe(exhausting: pattern, { self.matches(in: ExactString($0), budget: .forProbes).isComplete }) {
+            let probe = BacktrackingBudget.probe(exhausting: pattern) { matches(in: ExactString($0), budget: .forProbes).isComplete }
+            if let probe {
                 throw expression.fail("'\(pattern)' takes too many steps, on \(probe.debugDescription) for one")
             }
         } else {
@@ -137,7 +138,7 @@ struct BacktrackingBudget {
     /// Beyond one for each UTF-16 code unit.
     let extraReports: Int
 
-    static let forProbes = BacktrackingBudget(extraReports: 8)
+    static let forProbes = BacktrackingBudget(extraReports: 3)
 
     private init(extraReports: Int) {
         self.extraReports = extraReports

@@ -40,25 +40,26 @@ import Tokenizers
 
     /// Each way in which a pipeline can put a word-start marker before a text, alone and one after the other.
     @Test(arguments: [
-        (#"{"type": "Prepend", "prepend": "▁"}"#, "null"),
-        (#"{"type": "Sequence", "normalizers": [{"type": "Prepend", "prepend": "▁"}, {"type": "Replace", "pattern": {"String": " "}, "content": "▁"}]}"#, "null"),
-        (#"{"type": "Sequence", "normalizers": [{"type": "Replace", "pattern": {"String": " "}, "content": "▁"}, {"type": "Prepend", "prepend": "▁"}]}"#, "null"),
-        (#"{"type": "Sequence", "normalizers": [{"type": "Strip"}, {"type": "Prepend", "prepend": "▁"}]}"#, "null"),
-        (#"{"type": "Prepend", "prepend": " "}"#, #"{"type": "Metaspace", "prepend_scheme": "always"}"#),
-        (#"{"type": "Prepend", "prepend": "▁"}"#, #"{"type": "Metaspace", "prepend_scheme": "first", "split": false}"#),
-        ("null", #"{"type": "Metaspace", "prepend_scheme": "always"}"#),
-        ("null", #"{"type": "Metaspace", "prepend_scheme": "first"}"#),
-        ("null", #"{"type": "Metaspace", "prepend_scheme": "never"}"#),
+        ([prepend("▁")], "null"), ([prepend("▁"), marking], "null"), ([marking, prepend("▁")], "null"),
+        ([#"{"type": "Strip"}"#, prepend("▁")], "null"), ([prepend(" ")], metaspace("always")), ([prepend("▁")], metaspace("first")),
+        ([], metaspace("always")), ([], metaspace("first")), ([], metaspace("never")),
     ])
-    func hasOneMarker(normalizer: String, preTokenizer: String) throws {
+    func hasOneMarker(normalizers: [String], preTokenizer: String) throws {
         let tokenizer = try loadTokenizer("""
-            {"normalizer": \(normalizer), "pre_tokenizer": \(preTokenizer), "added_tokens": [{"id": 9, "content": "<x>", "special": true}],
+            {"normalizer": {"type": "Sequence", "normalizers": [\(normalizers.joined(separator: ","))]}, "pre_tokenizer": \(preTokenizer),
+             "added_tokens": [{"id": 9, "content": "<x>", "special": true}],
              "model": {"type": "BPE", "vocab": {"▁": 0, "a": 1, "b": 2, " ": 3}, "merges": []}}
             """)
-        let ids = tokenizer.encodeContinuation("ab").map { $0 == 3 ? 0 : $0 }  // a space is as good as a marker
-        #expect(ids == [0, 1, 2])
-        #expect(tokenizer.encodeContinuation("a<x>").map { $0 == 3 ? 0 : $0 } == [0, 1, 9])
+        let ids = tokenizer.encodeContinuation("ab")
+        #expect(ids == [0, 1, 2] || ids == [3, 1, 2], "\(ids)")  // a space is as good as a marker
+        #expect(tokenizer.encodeContinuation("a<x>") == [ids[0], 1, 9])
     }
+
+    private static let marking = #"{"type": "Replace", "pattern": {"String": " "}, "content": "▁"}"#
+
+    private static func prepend(_ text: String) -> String { #"{"type": "Prepend", "prepend": "\#(text)"}"# }
+
+    private static func metaspace(_ scheme: String) -> String { #"{"type": "Metaspace", "prepend_scheme": "\#(scheme)"}"# }
 
     @Test(arguments: [true, false])
     func spacePrefixIsNotDoubled(addSpacePrefix: Bool) throws {

@@ -14,7 +14,9 @@ import Tokenizers
     }
 
     @Test func damagedMetadataAreReadOrRefused() throws {
-        var originals = try ["components/tekken", "gpt2"].map { try Fixture($0).decode("tokenizer.json", as: PlainVocabulary.self).gguf(pre: "gpt-2") }
+        var originals = try ["components/tekken", "gpt2"].map {
+            try Fixture($0).decode("tokenizer.json", as: PlainVocabulary.self).gguf(pre: "gpt-2")
+        }
         for name in ["sentencepiece", "gguf-gemma"] {
             let vocabulary = try Fixture(name).decode("vocabulary.json", as: ScoredVocabulary.self)
             originals += [vocabulary.gguf(), vocabulary.gguf(addSpacePrefix: false)]

@@ -81,13 +81,14 @@ struct TokenizerFuzzer {
 
     private static let texts = [
         "", " ", "Hello, world's end.\n\n 12345  x", "  <a> é<b>-<b>_ Foo\r\n12 <ab><a> food", "日本語 👩‍👩‍👧 ﬁ e\u{301} \u{0}\u{1}",
-        "▁▁a▁ [x]<turn>", String(repeating: "a", count: 300), String(repeating: " ", count: 300) + "b", String(repeating: "ab ", count: 200),
+        "▁▁a▁ [x]<turn>", String(repeating: "a", count: 300), String(repeating: " ", count: 300) + "b",
+        String(repeating: "ab ", count: 200),
     ]
 
     private func exercise(_ tokenizer: Tokenizer) {
         for text in Self.texts {
             let ids = tokenizer.encode(text, addSpecialTokens: true) + tokenizer.encodeContinuation(text)
-            precondition(ids.allSatisfy { $0 >= 0 && Int($0) < tokenizer.vocabularySize }, "ids \(ids) beyond \(tokenizer.vocabularySize)")
+            precondition(ids.allSatisfy { $0 >= 0 && Int($0) < tokenizer.vocabularySize }, "\(ids) of \(tokenizer.vocabularySize)")
             _ = tokenizer.decode(ids, skipSpecialTokens: false)
             _ = tokenizer.decode([-1, 0, .max] + ids, skipSpecialTokens: true)
         }
@@ -145,21 +146,22 @@ extension TokenizerFuzzer {
     private static let fragments = [",", "{", "}", "[", "]", "\"", ":", "null", "\\u0000", "\\ud800", "1e999", "-1", " ", "\u{2581}", "\u{FEFF}"]
 
     private static let values = [
-        "null", "true", "false", "0", "1", "-1", "0.5", "1e308", "2147483647", "2147483648", "4294967296", "\"\"", "\" \"", "\"a\"", "\"▁\"",
-        "\"\\n\"", "[]", "{}", "[[]]", "[0]", "[\"a\",\"b\"]", "[\"\",\"a\"]", "[\"a\",\"\"]", "\"a b\"", "\"a  b\"", "{\"String\":\"\"}",
-        "{\"String\":\" \"}", "{\"Regex\":\"(a+)+b\"}", "{\"Regex\":\"(a|a)*b\"}", "{\"Regex\":\"(?:a?){40}a{40}\"}", "{\"Regex\":\"\"}",
-        "{\"Regex\":\"()*\"}", "{\"Regex\":\"(\\\\s*\\\\S*)*$\"}", "{\"Regex\":\"a*a*a*a*a*b\"}", "{\"Regex\":\"(?<=a{1,99})b\"}",
-        "{\"Regex\":\"\\\\1(a)\"}", "{\"Regex\":\"(.*)(.*)(.*)\\\\3\\\\2\\\\1$\"}", "{\"Regex\":\".{0,1000000}b\"}", "{\"Regex\":\"((a{1,99}){1,99}){1,99}b\"}",
-        "{\"type\":\"NFKC\"}", "{\"type\":\"Lowercase\"}", "{\"type\":\"Prepend\",\"prepend\":\"▁\"}", "{\"type\":\"Strip\"}",
-        "{\"type\":\"Replace\",\"pattern\":{\"String\":\"a\"},\"content\":\"aaaaaaaa\"}",
-        "{\"type\":\"Replace\",\"pattern\":{\"Regex\":\"a*\"},\"content\":\"aa\"}",
-        "{\"type\":\"Metaspace\",\"replacement\":\"▁\",\"prepend_scheme\":\"first\",\"split\":true}",
-        "{\"type\":\"ByteLevel\",\"add_prefix_space\":true,\"use_regex\":true}", "{\"type\":\"Digits\",\"individual_digits\":true}",
-        "{\"type\":\"Whitespace\"}", "{\"type\":\"Punctuation\",\"behavior\":\"MergedWithNext\"}", "{\"type\":\"ByteFallback\"}", "{\"type\":\"Fuse\"}",
-        "{\"type\":\"Strip\",\"content\":\" \",\"start\":2147483647,\"stop\":2147483647}",
-        "{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"NFD\"},{\"type\":\"Lowercase\"}]}",
-        "{\"id\":1,\"content\":\"a\",\"special\":false,\"lstrip\":true,\"rstrip\":true,\"single_word\":true,\"normalized\":true}",
-        "{\"id\":999999,\"content\":\" \",\"special\":true,\"lstrip\":true,\"rstrip\":true}",
+        "null", "true", "false", "0", "1", "-1", "0.5", "1e308", "2147483647", "2147483648", "4294967296", #""""#, #"" ""#,
+        #""a""#, #""▁""#, "\"\\n\"", "[]", "{}", "[[]]", "[0]", #"["a","b"]"#, #"["","a"]"#, #"["a",""]"#, #""a b""#, #""a  b""#,
+        #"{"String":""}"#, #"{"String":" "}"#, #"{"Regex":"(a+)+b"}"#, #"{"Regex":"(a|a)*b"}"#, #"{"Regex":"(?:a?){40}a{40}"}"#,
+        #"{"Regex":""}"#, #"{"Regex":"()*"}"#, #"{"Regex":"(\\s*\\S*)*$"}"#, #"{"Regex":"a*a*a*a*a*b"}"#,
+        #"{"Regex":"(?<=a{1,99})b"}"#, #"{"Regex":"\\1(a)"}"#, #"{"Regex":"(.*)(.*)(.*)\\3\\2\\1$"}"#,
+        #"{"Regex":".{0,1000000}b"}"#, #"{"Regex":"((a{1,99}){1,99}){1,99}b"}"#, #"{"type":"NFKC"}"#, #"{"type":"Lowercase"}"#,
+        #"{"type":"Prepend","prepend":"▁"}"#, #"{"type":"Strip"}"#,
+        #"{"type":"Replace","pattern":{"String":"a"},"content":"aaaaaaaa"}"#,
+        #"{"type":"Replace","pattern":{"Regex":"a*"},"content":"aa"}"#,
+        #"{"type":"Metaspace","replacement":"▁","prepend_scheme":"first","split":true}"#,
+        #"{"type":"ByteLevel","add_prefix_space":true,"use_regex":true}"#, #"{"type":"Digits","individual_digits":true}"#,
+        #"{"type":"Whitespace"}"#, #"{"type":"Punctuation","behavior":"MergedWithNext"}"#, #"{"type":"ByteFallback"}"#,
+        #"{"type":"Fuse"}"#, #"{"type":"Strip","content":" ","start":2147483647,"stop":2147483647}"#,
+        #"{"type":"Sequence","normalizers":[{"type":"NFD"},{"type":"Lowercase"}]}"#,
+        #"{"id":1,"content":"a","special":false,"lstrip":true,"rstrip":true,"single_word":true,"normalized":true}"#,
+        #"{"id":999999,"content":" ","special":true,"lstrip":true,"rstrip":true}"#,
         "\"" + String(repeating: "a", count: 5000) + "\"", String(repeating: "[", count: 70) + String(repeating: "]", count: 70),
     ]
 
@@ -173,7 +175,9 @@ extension TokenizerFuzzer {
             position += 1
             switch bytes[start] {
             case UInt8(ascii: "\""):
-                while position < bytes.count, bytes[position] != UInt8(ascii: "\"") { position += bytes[position] == UInt8(ascii: "\\") ? 2 : 1 }
+                while position < bytes.count, bytes[position] != UInt8(ascii: "\"") {
+                    position += bytes[position] == UInt8(ascii: "\\") ? 2 : 1
+                }
                 position = min(position + 1, bytes.count)
                 let isName = position < bytes.count && bytes[position] == UInt8(ascii: ":")
                 if !isName { spans.append(start..<position) }
@@ -203,16 +207,20 @@ extension TokenizerFuzzer {
         case 5:
             let (one, other) = (random.pick(vocabulary.tokens + ["a"]), random.pick(vocabulary.tokens + ["b"]))
             vocabulary.merges.insert("\(one) \(other)", at: random.below(vocabulary.merges.count + 1))
-            if random.below(2) == 0, !vocabulary.tokens.isEmpty { vocabulary.tokens[random.below(vocabulary.tokens.count)] = one + other }
-        case 6: vocabulary.tokenTypes = vocabulary.tokenTypes.map { damaged($0) { $0.pick([1, 2, 3, 4, 5, 6, 0, 7, -1, .max, .min]) } }
-        case 7: vocabulary.scores = vocabulary.scores.map { damaged($0) { $0.pick([0, -0, 1, -1000, .nan, .infinity, -.infinity, .greatestFiniteMagnitude, .leastNonzeroMagnitude]) } }
+            if random.below(2) == 0, !vocabulary.tokens.isEmpty {
+                vocabulary.tokens[random.below(vocabulary.tokens.count)] = one + other
+            }
+        case 6: vocabulary.tokenTypes = vocabulary.tokenTypes.map { damaged($0) { $0.pick(Self.tokenTypes) } }
+        case 7: vocabulary.scores = vocabulary.scores.map { damaged($0) { $0.pick(Self.scores) } }
         case 8: vocabulary.tokenTypes = random.below(3) == 0 ? nil : vocabulary.tokens.indices.map { _ in Int32(1 + random.below(6)) }
         case 9: vocabulary.scores = random.below(3) == 0 ? nil : vocabulary.tokens.indices.map { _ in Float(random.below(9)) - 4 }
         case 10: vocabulary.beginningOfText = randomID(vocabulary)
         case 11: vocabulary.endOfText = randomID(vocabulary)
         case 12: vocabulary.unknown = randomID(vocabulary)
         case 13: vocabulary.addSpacePrefix = random.pick([nil, true, false])
-        case 14: (vocabulary.addBeginningOfText, vocabulary.addEndOfText) = (random.pick([nil, true, false]), random.pick([nil, true, false]))
+        case 14:
+            vocabulary.addBeginningOfText = random.pick([nil, true, false])
+            vocabulary.addEndOfText = random.pick([nil, true, false])
         default: vocabulary.tokens.swapAt(0, random.below(max(1, vocabulary.tokens.count)))
         }
     }
@@ -226,6 +234,8 @@ extension TokenizerFuzzer {
         String(repeating: "a", count: 4096), String(repeating: "a", count: 4097), String(repeating: " ", count: 1000),
     ]
 
+    private static let tokenTypes: [Int32] = [1, 2, 3, 4, 5, 6, 0, 7, -1, .max, .min]
+    private static let scores: [Float] = [0, -0.0, 1, -1000, .nan, .infinity, -.infinity, .greatestFiniteMagnitude, .leastNonzeroMagnitude]
     private static let merges = ["", " ", "  ", "a", "a b", "a  b", " a", "a ", "a b c", "Ġ Ġ", "\n a", "é é", "zz zz"]
 
     private mutating func damage<Item>(_ list: inout [Item], _ new: (inout RandomBits) -> Item) {
