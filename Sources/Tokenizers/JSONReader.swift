@@ -59,7 +59,7 @@ struct JSONReader {
             guard reader.peek == UInt8(ascii: "\"") else { throw reader.fail("expected a member name") }
             let name = try reader.string()
             reader.skipWhitespace()
-            guard reader.take(UInt8(ascii: ":")) else { throw reader.fail("expected ':' after '\(name.string)'") }
+            guard reader.take(UInt8(ascii: ":")) else { throw reader.fail("expected ':' after '\(name.string.onOneLine)'") }
             members.append(JSONMember(name: name, value: try reader.value(depth: depth)))
         }
         return members

