@@ -25,6 +25,14 @@ struct AddedVocabulary: Sendable {
     private let asGiven: TokenTrie
     private let normalized: TokenTrie
 
+    private static let mostBytes = 1 << 22  // Gemma 3 has some 80,000
+
+    /// What is wrong with added tokens that would take too much memory to look for.
+    static func problem(with added: [AddedToken]) -> String? {
+        let bytes = added.reduce(0) { $0 + $1.content.utf8.count }
+        return bytes <= mostBytes ? nil : "\(bytes) bytes of added tokens; expected at most \(mostBytes)"
+    }
+
     /// - Parameter normalize: how text is normalized, so that normalized tokens are looked for in the same form.
     init(_ added: [AddedToken], normalize: (ExactString) -> ExactString) {
         tokens = Dictionary(added.map { ($0.id, $0) }, uniquingKeysWith: { $1 })
@@ -48,8 +56,8 @@ struct AddedVocabulary: Sendable {
             position = match.range.upperBound
             guard let token = tokens[match.id], !token.isSingleWord || text.isWord(match.range) else { continue }
             var (lower, upper) = (match.range.lowerBound, match.range.upperBound)
-            if token.stripsLeft { lower = max(end, text.startOfWhitespace(before: lower)) }
-            if token.stripsRight { upper = text.endOfWhitespace(after: upper) }
+            if token.stripsLeft { lower = max(end, text.startOfWhitespace(before: lower, limit: end)) }
+            if token.stripsRight { upper = text.endOfWhitespace(after: max(upper, end)) }
             if end < lower { segments.append(.text(end..<lower)) }
             segments.append(.token(token.id))
             end = max(end, upper)
@@ -61,32 +69,37 @@ struct AddedVocabulary: Sendable {
 
 /// Finds the first and there the longest of many texts.
 private struct TokenTrie: Sendable {
-    private struct Node: Sendable {
-        var children: [UInt8: Int] = [:]
-        var id: Int32?
+    private var children: [Edge: Int] = [:]
+    private var ids: [Int32?] = [nil]  // by node; the root is node 0
+    private var startsToken = Array(repeating: false, count: 256)
+
+    private struct Edge: Hashable {
+        let node: Int
+        let byte: UInt8
     }
 
-    private var nodes = [Node()]
-
     init(_ entries: [(content: ExactString, id: Int32)]) {
-        for entry in entries where !entry.content.isEmpty {
+        for entry in entries {
+            guard let first = entry.content.utf8.first else { continue }
+            startsToken[Int(first)] = true
             var node = 0
             for byte in entry.content.utf8 {
-                if let child = nodes[node].children[byte] {
+                let edge = Edge(node: node, byte: byte)
+                if let child = children[edge] {
                     node = child
                 } else {
-                    nodes.append(Node())
-                    nodes[node].children[byte] = nodes.count - 1
-                    node = nodes.count - 1
+                    node = ids.count
+                    children[edge] = node
+                    ids.append(nil)
                 }
             }
-            nodes[node].id = entry.id
+            ids[node] = entry.id
         }
     }
 
     func firstMatch(in text: [UInt8], from position: Int) -> (id: Int32, range: Range<Int>)? {
-        guard nodes.count > 1 else { return nil }
-        for start in position..<max(position, text.count) {
+        guard ids.count > 1 else { return nil }
+        for start in position..<max(position, text.count) where startsToken[Int(text[start])] {
             if let match = longestMatch(in: text, at: start) { return match }
         }
         return nil
@@ -96,9 +109,9 @@ private struct TokenTrie: Sendable {
         var longest: (id: Int32, range: Range<Int>)?
         var node = 0
         for index in start..<text.count {
-            guard let child = nodes[node].children[text[index]] else { break }
+            guard let child = children[Edge(node: node, byte: text[index])] else { break }
             node = child
-            if let id = nodes[node].id { longest = (id, start..<index + 1) }
+            if let id = ids[node] { longest = (id, start..<index + 1) }
         }
         return longest
     }
@@ -107,19 +120,29 @@ private struct TokenTrie: Sendable {
 extension ExactString {
     /// Whether no word character stands directly before or after the range.
     fileprivate func isWord(_ range: Range<Int>) -> Bool {
-        let before = self[0..<range.lowerBound].scalars.last
-        let after = self[range.upperBound..<utf8.count].scalars.first
-        return before?.isWordCharacter != true && after?.isWordCharacter != true
+        scalar(before: range.lowerBound)?.isWordCharacter != true && scalar(after: range.upperBound)?.isWordCharacter != true
     }
 
-    fileprivate func startOfWhitespace(before end: Int) -> Int {
-        let scalars = self[0..<end].scalars
-        return end - scalars.reversed().prefix { $0.properties.isWhitespace }.reduce(0) { $0 + UTF8.width($1) }
+    /// - Parameter limit: how far back to look.
+    fileprivate func startOfWhitespace(before end: Int, limit: Int) -> Int {
+        var start = end
+        while start > limit, let scalar = scalar(before: start), scalar.properties.isWhitespace { start -= UTF8.width(scalar) }
+        return start
     }
 
     fileprivate func endOfWhitespace(after start: Int) -> Int {
-        let scalars = self[start..<utf8.count].scalars
-        return start + scalars.prefix { $0.properties.isWhitespace }.reduce(0) { $0 + UTF8.width($1) }
+        var end = start
+        while let scalar = scalar(after: end), scalar.properties.isWhitespace { end += UTF8.width(scalar) }
+        return end
+    }
+
+    private func scalar(before end: Int) -> Unicode.Scalar? {
+        guard let start = utf8[..<end].lastIndex(where: { !UTF8.isContinuation($0) }) else { return nil }
+        return scalar(after: start)
+    }
+
+    private func scalar(after start: Int) -> Unicode.Scalar? {
+        String(decoding: utf8[start..<min(start + 4, utf8.count)], as: UTF8.self).unicodeScalars.first
     }
 }
 

@@ -1,6 +1,6 @@
 /// Byte-pair encoding of one word: starts from its characters and merges neighbours, best merge first.
 struct BytePairModel: Sendable {
-    let pieces: [ExactString: Int32]
+    let pieces: TokenTable
     let merges: MergeRule
     var unknown: Int32?
     /// Neighbouring unknown characters become one unknown token.
@@ -11,15 +11,15 @@ struct BytePairModel: Sendable {
     var ignoresMerges = false
 
     /// The ids of "<0x00>" … "<0xFF>" in a vocabulary, nil for those that are not in it.
-    static func byteTokens(in pieces: [ExactString: Int32]) -> [Int32?] {
+    static func byteTokens(in pieces: TokenTable) -> [Int32?] {
         (0..<256).map { byte in
             let digits = String(byte, radix: 16, uppercase: true)
-            return pieces[ExactString("<0x\(byte < 16 ? "0" : "")\(digits)>")]
+            return pieces.id(of: ExactString("<0x\(byte < 16 ? "0" : "")\(digits)>"))
         }
     }
 
     func encode(_ word: ExactString) -> [Int32] {
-        if ignoresMerges, let id = pieces[word] { return [id] }
+        if ignoresMerges, let id = pieces.id(of: word) { return [id] }
         return merges.merged(symbols(of: word))
     }
 
@@ -29,7 +29,7 @@ struct BytePairModel: Sendable {
         symbols.reserveCapacity(word.utf8.count)
         var pendingUnknown: Int32?
         for range in word.scalarRanges {
-            if let id = pieces[word[range]] {
+            if let id = pieces.id(of: word.utf8[range]) {
                 if let unknown = pendingUnknown.take() { symbols.append(unknown) }
                 symbols.append(id)
             } else if let bytes = fallback(word.utf8[range]) {

@@ -20,12 +20,12 @@ public struct GGUFVocabulary: Sendable {
     public var endOfText: Int32?
     /// `unknown_token_id`
     public var unknown: Int32?
-    /// `add_bos_token`. If nil, true for "llama" and for the words of Llama 3, else false.
+    /// `add_bos_token`. If nil, true for "llama" and for the words of Llama 3 and Tekken, else false.
     public var addBeginningOfText: Bool?
     /// `add_eos_token`. False if nil.
     public var addEndOfText: Bool?
-    /// `add_space_prefix`: whether "llama" puts "▁" before a text, and before what follows an added token in it (not, as
-    /// SentencePiece does, before an added token at the start). True if nil.
+    /// `add_space_prefix`: whether "llama" puts "▁" before a text, as SentencePiece does, and before what follows a control
+    /// token in it. True if nil.
     public var addSpacePrefix: Bool?
 
     public init(

@@ -4,7 +4,7 @@ import TensorCore
 /// Reads one JSON text (RFC 8259). A syntax error is reported with its line.
 struct JSONReader {
     private static let deepestNesting = 64
-    private static let largestFileBytes = 1 << 28  // the largest published tokenizers have some 35 MB
+    private static let largestFileBytes = 1 << 26  // the largest published tokenizers have some 35 MB
 
     private let file: String
     private let bytes: [UInt8]
@@ -59,7 +59,7 @@ struct JSONReader {
             guard reader.peek == UInt8(ascii: "\"") else { throw reader.fail("expected a member name") }
             let name = try reader.string()
             reader.skipWhitespace()
-            guard reader.take(UInt8(ascii: ":")) else { throw reader.fail("expected ':' after '\(name.string)'") }
+            guard reader.take(UInt8(ascii: ":")) else { throw reader.fail("expected ':' after '\(name.string.onOneLine)'") }
             members.append(JSONMember(name: name, value: try reader.value(depth: depth)))
         }
         return members

@@ -11,6 +11,15 @@ enum JSONValue: Sendable {
     case array([JSONValue])
     case object([JSONMember])
 
+    /// Of this value and all in it.
+    var objectCount: Int {
+        switch self {
+        case .null, .boolean, .number, .string: 0
+        case .array(let values): values.reduce(0) { $0 + $1.objectCount }
+        case .object(let members): members.reduce(1) { $0 + $1.value.objectCount }
+        }
+    }
+
     /// As an error message names it.
     var kind: String {
         switch self {
@@ -37,7 +46,7 @@ struct JSONNode {
     let path: String
 
     func fail(_ problem: String) -> BadInput {
-        BadInput(path.isEmpty ? file : "\(file), \(path)", problem)
+        BadInput(path.isEmpty ? file : "\(file), \(path.onOneLine)", problem.onOneLine)
     }
 
     private func mismatch(_ expected: String) -> BadInput {
@@ -79,6 +88,13 @@ struct JSONNode {
     func exactString() throws -> ExactString {
         guard case .string(let string) = value else { throw mismatch("a string") }
         return string
+    }
+
+    /// The text of a token.
+    func tokenText() throws -> ExactString {
+        let text = try exactString()
+        if let problem = TokenTable.problem(with: text) { throw fail(problem) }
+        return text
     }
 
     func string() throws -> String {

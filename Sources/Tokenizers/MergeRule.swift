@@ -1,6 +1,6 @@
 /// A merge of two neighbouring tokens into one. The merge of the lowest rank goes first, the leftmost of equal ones.
 struct Merge: Sendable {
-    let rank: Int32
+    let rank: Int
     let result: Int32
 }
 
@@ -8,7 +8,7 @@ struct Merge: Sendable {
 enum MergeRule: Sendable {
     /// A list of pairs, as tokenizer.json has it.
     case listed([TokenPair: Merge])
-    /// SentencePiece's: any two pieces whose concatenation is a piece, the better the higher that one's score.
+    /// SentencePiece's: any two pieces whose concatenation is a piece, best score first.
     case scored(ScoredPieces)
 
     func merge(_ left: Int32, _ right: Int32) -> Merge? {
@@ -25,26 +25,16 @@ struct TokenPair: Hashable, Sendable {
 }
 
 struct ScoredPieces: Sendable {
-    private let texts: [Int32: ExactString]
-    private let merges: [ExactString: Merge]
+    let pieces: TokenTable
+    /// By id; the lowest merges first.
+    let priorities: [Int]
 
-    /// - Parameter pieces: those that may merge or result from a merge; one of equal scores ranks like the other.
-    init(_ pieces: [(text: ExactString, id: Int32, score: Float)]) {
-        texts = Dictionary(pieces.map { ($0.id, $0.text) }, uniquingKeysWith: { $1 })
-        var merges: [ExactString: Merge] = [:]
-        var rank: Int32 = 0
-        var previous: Float?
-        for piece in pieces.sorted(by: { $0.score > $1.score }) {
-            if let previous, piece.score < previous { rank += 1 }
-            previous = piece.score
-            merges[piece.text] = Merge(rank: rank, result: piece.id)
-        }
-        self.merges = merges
-    }
-
+    /// Of several ways to make a piece, that with the longest left part comes first, as in the lists of merges that
+    /// Hugging Face's converter writes.
     func merge(_ left: Int32, _ right: Int32) -> Merge? {
-        guard let leftText = texts[left], let rightText = texts[right] else { return nil }
-        return merges[leftText + rightText]
+        guard let joined = pieces.id(joining: left, right) else { return nil }
+        let span = TokenTable.longestTokenBytes
+        return Merge(rank: priorities[Int(joined.id)] * span + (span - joined.leftBytes), result: joined.id)
     }
 }
 

@@ -21,14 +21,15 @@ indirect enum Normalizer: Sendable {
         case "Strip":
             self = .strip(
                 left: try node.boolean("strip_left", default: true), right: try node.boolean("strip_right", default: true))
-        case "Prepend": self = .prepend(try node.required("prepend").exactString())
+        case "Prepend": self = .prepend(try node.required("prepend").tokenText())
         case "Replace":
             self = .replace(try TextPattern(node.required("pattern")), with: try node.required("content").exactString())
         case let other: throw type.fail("unknown normalizer '\(other)'")
         }
     }
 
-    /// - Parameter marksStart: false where the text already says that a word starts: "▁" is then not prepended.
+    /// - Parameter marksStart: false where the text starts with a space of its own: nothing is then prepended to a text
+    ///   that still does.
     func apply(_ text: ExactString, marksStart: Bool) -> ExactString {
         switch self {
         case .sequence(let normalizers): normalizers.reduce(text) { $1.apply($0, marksStart: marksStart) }
@@ -38,9 +39,13 @@ indirect enum Normalizer: Sendable {
         case .nfkd: NormalForm.compatibilityDecomposed(text)
         case .lowercase: ExactString(text.scalars.map(\.properties.lowercaseMapping).joined())
         case .strip(let left, let right): Self.strip(text, left: left, right: right)
-        case .prepend(let prefix): text.isEmpty || (prefix == wordStartMarker && !marksStart) ? text : prefix + text
+        case .prepend(let prefix): text.isEmpty || (!marksStart && Self.startsWord(text)) ? text : prefix + text
         case .replace(let pattern, let replacement): pattern.replacingMatches(in: text, with: replacement)
         }
+    }
+
+    private static func startsWord(_ text: ExactString) -> Bool {
+        text.hasPrefix(ExactString(" ")) || text.hasPrefix(wordStartMarker)
     }
 
     private static func strip(_ text: ExactString, left: Bool, right: Bool) -> ExactString {

@@ -15,37 +15,32 @@ extension Pipeline {
     private init(byteLevel vocabulary: GGUFVocabulary) throws {
         let words = try ByteLevelWords(vocabulary)
         let pieces = try vocabulary.pieces()
-        var merges = MergeList(pieces: pieces)
+        var merges = MergeList(pieces: pieces, capacity: vocabulary.merges.count)
         for (index, line) in vocabulary.merges.enumerated() {
-            if let problem = merges.append(MergeList.parts(of: ExactString(line))) {
-                throw vocabulary.fail("merges[\(index)]", problem)
-            }
+            if let problem = merges.append(line: ExactString(line)) { throw vocabulary.fail("merges[\(index)]", problem) }
         }
         let model = BytePairModel(pieces: pieces, merges: .listed(merges.byPair), ignoresMerges: words.ignoresMerges)
         self.init(
-            vocabulary, model: model, normalizer: words.normalizer, preTokenizer: words.preTokenizer,
-            decoder: .byteLevel, addsBeginningOfText: words.addsBeginningOfText)
+            vocabulary, model: model, added: AddedVocabulary(try vocabulary.addedTokens()) { $0 }, normalizer: words.normalizer,
+            preTokenizer: words.preTokenizer, decoder: .byteLevel, addsBeginningOfText: words.addsBeginningOfText)
     }
 
     private init(sentencePiece vocabulary: GGUFVocabulary) throws {
-        guard let scores = vocabulary.scores else { throw vocabulary.fail("scores", "missing, a llama tokenizer needs them") }
-        if let index = scores.firstIndex(where: { !$0.isFinite }) {
-            throw vocabulary.fail("scores[\(index)]", "expected a finite number, found \(scores[index])")
-        }
         let pieces = try vocabulary.pieces()
-        let mergeable = pieces.filter { vocabulary.type(of: $0.value).isMergeable }
         let model = BytePairModel(
-            pieces: mergeable,
-            merges: .scored(ScoredPieces(mergeable.map { ($0.key, $0.value, scores[Int($0.value)]) })),
+            pieces: pieces,
+            merges: .scored(ScoredPieces(pieces: pieces, priorities: try vocabulary.mergePriorities())),
             unknown: vocabulary.unknown ?? vocabulary.firstUnknown, fusesUnknown: true,
             byteTokens: BytePairModel.byteTokens(in: pieces))
 
-        let spaces = (pattern: TextPattern(literal: ExactString(" ")), marker: wordStartMarker)
-        let marking = Normalizer.replace(spaces.pattern, with: spaces.marker)
-        let unmarking = TokenDecoder.replace(TextPattern(literal: spaces.marker), with: ExactString(" "))
+        let marking = Normalizer.replace(TextPattern(literal: ExactString(" ")), with: wordStartMarker)
+        let unmarking = TokenDecoder.replace(TextPattern(literal: wordStartMarker), with: ExactString(" "))
         let prefixes = vocabulary.addSpacePrefix ?? true
+        var added = try vocabulary.addedTokens()
+        // SentencePiece puts the marker before the text and then looks for user-defined tokens.
+        for index in added.indices where prefixes && !added[index].isSpecial { added[index].isNormalized = true }
         self.init(
-            vocabulary, model: model,
+            vocabulary, model: model, added: AddedVocabulary(added) { marking.apply($0, marksStart: false) },
             normalizer: prefixes ? .sequence([.prepend(wordStartMarker), marking]) : marking,
             preTokenizer: nil,
             decoder: .sequence([unmarking, .byteFallback, .fuse] + (prefixes ? [.strip(" ", start: 1, stop: 0)] : [])),
@@ -53,14 +48,13 @@ extension Pipeline {
     }
 
     private init(
-        _ vocabulary: GGUFVocabulary, model: BytePairModel, normalizer: Normalizer?, preTokenizer: PreTokenizer?,
-        decoder: TokenDecoder, addsBeginningOfText: Bool
+        _ vocabulary: GGUFVocabulary, model: BytePairModel, added: AddedVocabulary, normalizer: Normalizer?,
+        preTokenizer: PreTokenizer?, decoder: TokenDecoder, addsBeginningOfText: Bool
     ) {
         let first = vocabulary.addBeginningOfText ?? addsBeginningOfText ? vocabulary.beginningOfText : nil
         let last = vocabulary.addEndOfText ?? false ? vocabulary.endOfText : nil
         self.init(
-            texts: Dictionary(uniqueKeysWithValues: zip(Int32(0)..., vocabulary.tokens.map(ExactString.init))),
-            added: vocabulary.addedTokens, normalizer: normalizer, preTokenizer: preTokenizer, model: model,
+            added: added, normalizer: normalizer, preTokenizer: preTokenizer, model: model,
             templates: [Template(before: first.map { [$0] } ?? [], after: last.map { [$0] } ?? [])], decoder: decoder,
             beginningOfText: vocabulary.beginningOfText, endOfText: vocabulary.endOfText)
     }
@@ -75,7 +69,7 @@ private struct ByteLevelWords {
 
     init(_ vocabulary: GGUFVocabulary) throws {
         switch vocabulary.pre {
-        case nil, "gpt-2": preTokenizer = try Self.split(WordPattern.gpt2)
+        case nil, "gpt-2", "default": preTokenizer = try Self.split(WordPattern.gpt2)
         case "smollm": preTokenizer = .sequence([.digits(.isolated), try Self.split(WordPattern.gpt2)])
         case "llama-bpe", "llama3", "llama-v3":
             preTokenizer = try Self.split(WordPattern.llama3)
@@ -84,9 +78,14 @@ private struct ByteLevelWords {
         case "qwen2":
             preTokenizer = try Self.split(WordPattern.qwen2)
             normalizer = .nfc
+        case "tekken":
+            preTokenizer = try Self.split(WordPattern.tekken)
+            ignoresMerges = true
+            addsBeginningOfText = true
         case let other?:
             throw vocabulary.fail(
-                "pre", "unknown way to cut words '\(other)', known: gpt-2, smollm, llama-bpe, llama3, llama-v3, qwen2")
+                "pre",
+                "unknown way to cut words '\(other)', known: default, gpt-2, smollm, llama-bpe, llama3, llama-v3, qwen2, tekken")
         }
     }
 
@@ -97,14 +96,11 @@ private struct ByteLevelWords {
 
 private enum TokenType: Int32 {
     case normal = 1, unknown, control, userDefined, unused, byte
-
-    /// Whether SentencePiece may merge it and into it.
-    var isMergeable: Bool { self == .normal || self == .userDefined }
 }
 
 extension GGUFVocabulary {
     fileprivate func fail(_ key: String, _ problem: String) -> BadInput {
-        BadInput("\(source), tokenizer.ggml.\(key)", problem)
+        BadInput("\(source), tokenizer.ggml.\(key)", problem.onOneLine)
     }
 
     fileprivate func validate() throws {
@@ -132,27 +128,54 @@ extension GGUFVocabulary {
         tokens.indices.lazy.map { Int32($0) }.first { type(of: $0) == .unknown }
     }
 
-    /// Ids by text. Tokens without text, which some files use to fill up, are left out.
-    fileprivate func pieces() throws -> [ExactString: Int32] {
-        var pieces: [ExactString: Int32] = [:]
-        for (index, token) in tokens.enumerated() where !token.isEmpty {
-            if let other = pieces.updateValue(Int32(index), forKey: ExactString(token)) {
-                throw fail("tokens[\(index)]", "'\(token)' is already the text of \(other)")
-            }
+    /// Tokens without text, which some files use to fill up, are left out.
+    fileprivate func pieces() throws -> TokenTable {
+        var texts: [(text: ExactString, id: Int32)] = []
+        texts.reserveCapacity(tokens.count)
+        for index in tokens.indices where !tokens[index].isEmpty {
+            let text = text(of: Int32(index))
+            if let problem = TokenTable.problem(with: text) { throw fail("tokens[\(index)]", problem) }
+            texts.append((text, Int32(index)))
         }
-        return pieces
+        do { return try TokenTable(texts) } catch TokenTable.Clash.text(let text, let ids) {
+            throw fail("tokens[\(ids.1)]", "'\(text.string)' is already the text of \(ids.0)")
+        }
+    }
+
+    /// As the vocabulary that the file was made from spells it: of an added token that is nothing but spaces llama.cpp's
+    /// converter writes spaces where the SentencePiece vocabulary has "▁".
+    private func text(of id: Int32) -> ExactString {
+        let token = ExactString(tokens[Int(id)])
+        guard model == "llama", type(of: id) == .userDefined, token.utf8.allSatisfy({ $0 == UInt8(ascii: " ") }) else { return token }
+        return ExactString(utf8: token.utf8.flatMap { _ in wordStartMarker.utf8 })
+    }
+
+    /// The order in which pieces result from merges: by falling score, but user-defined ones, for which llama.cpp's
+    /// converter writes a score of −1000, before all others by id, as in the vocabularies that have them.
+    fileprivate func mergePriorities() throws -> [Int] {
+        guard let scores else { throw fail("scores", "missing, a llama tokenizer needs them") }
+        return try scores.indices.map { index in
+            guard scores[index].isFinite else {
+                throw fail("scores[\(index)]", "expected a finite number, found \(scores[index])")
+            }
+            if type(of: Int32(index)) == .userDefined { return index }
+            let bits = (scores[index] + 0).bitPattern  // −0 becomes 0
+            let ascending = bits >> 31 == 0 ? bits | 1 << 31 : ~bits  // orders as the scores do
+            return (1 << 32) + Int(UInt32.max - ascending)
+        }
     }
 
     /// The tokens that are found in text before words are cut.
-    fileprivate var addedTokens: [AddedToken] {
-        tokens.indices.compactMap { index in
+    fileprivate func addedTokens() throws -> [AddedToken] {
+        let added: [AddedToken] = tokens.indices.compactMap { index in
             let id = Int32(index)
-            let content = ExactString(tokens[index])
             return switch type(of: id) {
-            case .unknown, .control: AddedToken(id: id, content: content, isSpecial: true)
-            case .userDefined: AddedToken(id: id, content: content, isSpecial: false)
+            case .unknown, .control: AddedToken(id: id, content: text(of: id), isSpecial: true)
+            case .userDefined: AddedToken(id: id, content: text(of: id), isSpecial: false)
             case .normal, .unused, .byte: nil
             }
         }
+        if let problem = AddedVocabulary.problem(with: added) { throw fail("tokens", problem) }
+        return added
     }
 }

@@ -4,49 +4,67 @@ extension Pipeline {
     init(contentsOf path: String) throws {
         let root = try JSONReader.read(contentsOf: path)
         let model = try BytePairModel(root.required("model"))
-        var texts = Dictionary(model.pieces.map { ($0.value, $0.key) }, uniquingKeysWith: { first, _ in first })
-        let added = try Self.addedTokens(root, model: model, texts: &texts)
+        let added = try Self.addedTokens(root, model: model)
+        let normalizer = try Self.component("normalizer", of: root, Normalizer.init)
         let templates = try root.optional("post_processor").map(Template.list) ?? []
         let special = SpecialTokens(added, templates)
         self.init(
-            texts: texts,
-            added: added,
-            normalizer: try root.optional("normalizer").map(Normalizer.init),
-            preTokenizer: try root.optional("pre_tokenizer").map(PreTokenizer.init),
+            added: AddedVocabulary(added) { normalizer?.apply($0, marksStart: true) ?? $0 },
+            normalizer: normalizer,
+            preTokenizer: try Self.component("pre_tokenizer", of: root, PreTokenizer.init),
             model: model,
             templates: templates,
-            decoder: try root.optional("decoder").map(TokenDecoder.init),
+            decoder: try Self.component("decoder", of: root, TokenDecoder.init),
             beginningOfText: special.beginningOfText,
             endOfText: special.endOfText)
-        for id in templates.flatMap({ $0.before + $0.after }) where texts[id] == nil {
+        for id in templates.flatMap({ $0.before + $0.after }) where text(of: id) == nil {
             throw try root.required("post_processor").fail("adds the id \(id), which is not in the vocabulary")
         }
     }
 
-    /// Enters them into `texts`; an id must not have two texts, nor a text two ids.
-    private static func addedTokens(
-        _ root: JSONNode, model: BytePairModel, texts: inout [Int32: ExactString]
-    ) throws -> [AddedToken] {
-        var ids = model.pieces
-        return try root.optional("added_tokens")?.elements().map { node in
+    private static let mostComponentObjects = 64  // published ones have some ten
+
+    private static func component<Component: Growing>(
+        _ name: String, of root: JSONNode, _ read: (JSONNode) throws -> Component
+    ) throws -> Component? {
+        guard let node = try root.optional(name) else { return nil }
+        let objects = node.value.objectCount
+        guard objects <= mostComponentObjects else {
+            throw node.fail("has \(objects) objects; expected at most \(mostComponentObjects)")
+        }
+        let component = try read(node)
+        guard component.growth <= Component.largestGrowth else {
+            throw node.fail("can make a text \(component.growth) times as long; expected at most \(Component.largestGrowth) times")
+        }
+        return component
+    }
+
+    /// An id must not have two texts, nor a text two ids.
+    private static func addedTokens(_ root: JSONNode, model: BytePairModel) throws -> [AddedToken] {
+        var ids: [ExactString: Int32] = [:]
+        var texts: [Int32: ExactString] = [:]
+        let nodes = try root.optional("added_tokens")
+        let added: [AddedToken] = try nodes?.elements().map { node in
             let token = try AddedToken(node)
-            if let other = ids[token.content], other != token.id {
+            if let other = ids[token.content] ?? model.pieces.id(of: token.content), other != token.id {
                 throw node.fail("gives '\(token.content.string)' the id \(token.id), elsewhere it is \(other)")
             }
-            if let other = texts[token.id], other != token.content {
+            if let other = texts[token.id] ?? model.pieces.text(of: token.id), other != token.content {
                 throw node.fail("gives the id \(token.id) to '\(token.content.string)', elsewhere it is '\(other.string)'")
             }
             ids[token.content] = token.id
             texts[token.id] = token.content
             return token
         } ?? []
+        if let problem = AddedVocabulary.problem(with: added) { throw nodes?.fail(problem) ?? root.fail(problem) }
+        return added
     }
 }
 
 extension AddedToken {
     init(_ node: JSONNode) throws {
         id = try node.required("id").index()
-        content = try node.required("content").exactString()
+        content = try node.required("content").tokenText()
         isSpecial = try node.boolean("special", default: false)
         isNormalized = try node.boolean("normalized", default: !isSpecial)
         isSingleWord = try node.boolean("single_word", default: false)
@@ -61,7 +79,7 @@ extension BytePairModel {
         pieces = try Self.vocabulary(node.required("vocab"))
         merges = .listed(try Self.merges(node.required("merges"), pieces: pieces))
         unknown = try node.optional("unk_token").map { token in
-            guard let id = pieces[try token.exactString()] else {
+            guard let id = pieces.id(of: try token.exactString()) else {
                 throw token.fail("'\(try token.string())' is not in the vocabulary")
             }
             return id
@@ -85,17 +103,19 @@ extension BytePairModel {
         }
     }
 
-    private static func vocabulary(_ node: JSONNode) throws -> [ExactString: Int32] {
-        var pieces: [ExactString: Int32] = [:]
-        var owners: [Int32: ExactString] = [:]
-        for member in try node.members() {
-            let id = try index(member, in: node)
-            guard pieces.updateValue(id, forKey: member.name) == nil else { throw node.fail("has '\(member.name.string)' twice") }
-            if let other = owners.updateValue(member.name, forKey: id) {
-                throw node.fail("gives the id \(id) to '\(other.string)' and to '\(member.name.string)'")
-            }
+    private static func vocabulary(_ node: JSONNode) throws -> TokenTable {
+        do {
+            return try TokenTable(node.members().map { (try text($0, in: node), try index($0, in: node)) })
+        } catch TokenTable.Clash.text(let text, _) {
+            throw node.fail("has '\(text.string)' twice")
+        } catch TokenTable.Clash.id(let id, let texts) {
+            throw node.fail("gives the id \(id) to '\(texts.0.string)' and to '\(texts.1.string)'")
         }
-        return pieces
+    }
+
+    private static func text(_ member: JSONMember, in node: JSONNode) throws -> ExactString {
+        if let problem = TokenTable.problem(with: member.name) { throw node.fail(problem) }
+        return member.name
     }
 
     private static func index(_ member: JSONMember, in node: JSONNode) throws -> Int32 {
@@ -103,13 +123,14 @@ extension BytePairModel {
         return try JSONNode(value: member.value, file: node.file, path: "\(node.path)['\(member.name.string)']").index()
     }
 
-    private static func merges(_ node: JSONNode, pieces: [ExactString: Int32]) throws -> [TokenPair: Merge] {
-        var merges = MergeList(pieces: pieces)
-        for (index, value) in try node.values().enumerated() {
+    private static func merges(_ node: JSONNode, pieces: TokenTable) throws -> [TokenPair: Merge] {
+        let values = try node.values()
+        var merges = MergeList(pieces: pieces, capacity: values.count)
+        for (index, value) in values.enumerated() {
             let problem =
                 switch value {
-                case .string(let line): merges.append(MergeList.parts(of: line))
-                case .array(let parts): merges.append(try parts.map { try mergePart($0, in: node, at: index) })
+                case .string(let line): merges.append(line: line)
+                case .array(let parts): merges.append(try parts.map { try mergePart($0, in: node, at: index).utf8[...] })
                 default: "expected a pair of tokens, found \(value.kind)"
                 }
             if let problem { throw node.element(value, at: index).fail(problem) }
@@ -120,35 +141,6 @@ extension BytePairModel {
     private static func mergePart(_ value: JSONValue, in node: JSONNode, at index: Int) throws -> ExactString {
         if case .string(let text) = value { return text }
         throw node.element(value, at: index).fail("expected two strings, found \(value.kind)")
-    }
-}
-
-/// Merges in the order of their rank, as they are read from a file.
-struct MergeList {
-    let pieces: [ExactString: Int32]
-    private(set) var byPair: [TokenPair: Merge] = [:]
-    private var count: Int32 = 0
-
-    init(pieces: [ExactString: Int32]) {
-        self.pieces = pieces
-    }
-
-    /// Of the spelling "left right".
-    static func parts(of line: ExactString) -> [ExactString] {
-        line.utf8.split(separator: UInt8(ascii: " "), omittingEmptySubsequences: false).map { ExactString(utf8: $0) }
-    }
-
-    /// Adds the next merge, or says what is wrong with it.
-    mutating func append(_ parts: [ExactString]) -> String? {
-        guard parts.count == 2 else { return "expected a pair of tokens, found \(parts.count)" }
-        var ids: [Int32] = []
-        for piece in [parts[0], parts[1], parts[0] + parts[1]] {
-            guard let id = pieces[piece] else { return "'\(piece.string)' is not in the vocabulary" }
-            ids.append(id)
-        }
-        byPair[TokenPair(left: ids[0], right: ids[1])] = Merge(rank: count, result: ids[2])
-        count += 1
-        return nil
     }
 }
 

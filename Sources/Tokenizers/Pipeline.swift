@@ -9,22 +9,12 @@ struct Pipeline: Sendable {
     let beginningOfText: Int32?
     let endOfText: Int32?
 
-    /// The text of every token.
-    let texts: [Int32: ExactString]
+    func text(of id: Int32) -> ExactString? {
+        model.pieces.text(of: id) ?? added.tokens[id]?.content
+    }
 
-    init(
-        texts: [Int32: ExactString], added: [AddedToken], normalizer: Normalizer?, preTokenizer: PreTokenizer?,
-        model: BytePairModel, templates: [Template], decoder: TokenDecoder?, beginningOfText: Int32?, endOfText: Int32?
-    ) {
-        self.texts = texts
-        self.added = AddedVocabulary(added) { normalizer?.apply($0, marksStart: true) ?? $0 }
-        self.normalizer = normalizer
-        self.preTokenizer = preTokenizer
-        self.model = model
-        self.templates = templates
-        self.decoder = decoder
-        self.beginningOfText = beginningOfText
-        self.endOfText = endOfText
+    var highestID: Int32? {
+        [model.pieces.highestID, added.tokens.keys.max()].compactMap(\.self).max()
     }
 
     /// What becomes of a text before byte pairs are merged: added tokens, and words in between.
@@ -59,7 +49,7 @@ struct Pipeline: Sendable {
     }
 
     func decode(_ ids: [Int32], skipSpecialTokens: Bool) -> String {
-        let tokens = ids.filter { !skipSpecialTokens || added.tokens[$0]?.isSpecial != true }.compactMap { texts[$0] }
+        let tokens = ids.filter { !skipSpecialTokens || added.tokens[$0]?.isSpecial != true }.compactMap(text)
         guard let decoder else { return tokens.map(\.string).joined(separator: " ") }
         return ExactString(utf8: decoder.apply(tokens).flatMap(\.utf8)).string
     }

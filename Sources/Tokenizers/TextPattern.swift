@@ -10,7 +10,14 @@ struct TextPattern: Sendable {
         case expression(NSRegularExpression)
     }
 
+    private static let longestExpressionBytes = 4096
+
     private let kind: Kind
+
+    /// How long a literal is; nil for an expression.
+    var literalBytes: Int? {
+        if case .literal(let bytes) = kind { bytes.count } else { nil }
+    }
 
     /// - Parameter literal: not empty.
     init(literal: ExactString) {
@@ -29,10 +36,16 @@ struct TextPattern: Sendable {
             guard try !literal.exactString().isEmpty else { throw literal.fail("is empty") }
             self.init(literal: try literal.exactString())
         } else if let expression = try node.optional("Regex") {
-            do {
-                try self.init(expression: try expression.string())
-            } catch {
-                throw expression.fail("is not a regular expression: '\(try expression.string())'")
+            let pattern = try expression.string()
+            guard pattern.utf8.count <= Self.longestExpressionBytes else {
+                throw expression.fail("has \(pattern.utf8.count) bytes; expected at most \(Self.longestExpressionBytes)")
+            }
+            do { try self.init(expression: pattern) } catch {
+                throw expression.fail("is not a regular expression: '\(pattern)'")
+            }
+            let probe = BacktrackingBudget.probe(exhausting: pattern) { matches(in: ExactString($0), budget: .forProbes).isComplete }
+            if let probe {
+                throw expression.fail("'\(pattern)' takes too many steps, on \(probe.debugDescription) for one")
             }
         } else {
             throw node.fail("expected a 'String' or a 'Regex'")
@@ -41,12 +54,16 @@ struct TextPattern: Sendable {
 
     /// The byte ranges of the matches, in order, without overlap.
     ///
-    /// ICU gives up on an expression that needs more than 8 MB to backtrack (for the published expressions: a run of
-    /// several hundred thousand spaces); what follows then counts as without matches.
+    /// An expression that needs more than 8 MB to backtrack (for the published expressions: a run of several hundred
+    /// thousand spaces), or more steps than its budget, is given up; what follows then counts as without matches.
     func matches(in text: ExactString) -> [Range<Int>] {
+        matches(in: text, budget: BacktrackingBudget(textBytes: text.utf8.count)).ranges
+    }
+
+    private func matches(in text: ExactString, budget: BacktrackingBudget) -> (ranges: [Range<Int>], isComplete: Bool) {
         switch kind {
-        case .literal(let literal): Self.matches(of: literal, in: text.utf8)
-        case .expression(let expression): Self.matches(of: expression, in: text.string)
+        case .literal(let literal): (Self.matches(of: literal, in: text.utf8), true)
+        case .expression(let expression): Self.matches(of: expression, in: text.string, budget: budget)
         }
     }
 
@@ -77,17 +94,22 @@ struct TextPattern: Sendable {
         return ranges
     }
 
-    private static func matches(of expression: NSRegularExpression, in text: String) -> [Range<Int>] {
+    private static func matches(
+        of expression: NSRegularExpression, in text: String, budget: BacktrackingBudget
+    ) -> (ranges: [Range<Int>], isComplete: Bool) {
         var units: [NSRange] = []  // in UTF-16 code units
         let whole = NSRange(location: 0, length: text.utf16.count)
-        expression.enumerateMatches(in: text, options: [], range: whole) { match, _, _ in
-            if let match { units.append(match.range) }
+        var reportsLeft = whole.length + budget.extraReports
+        expression.enumerateMatches(in: text, options: [.reportProgress], range: whole) { match, _, stop in
+            if let match { units.append(match.range) } else { reportsLeft -= 1 }
+            if reportsLeft < 0 { stop.pointee = true }
         }
         var offsets = ByteOffsets(text)
-        return units.map { unit in
+        let ranges = units.map { unit in
             let lower = offsets.advance(to: unit.location)
             return lower..<offsets.advance(to: unit.location + unit.length)
         }
+        return (ranges, reportsLeft >= 0)
     }
 }
 
@@ -107,5 +129,35 @@ private struct ByteOffsets {
             bytes += UTF8.width(scalar)
         }
         return bytes
+    }
+}
+
+/// How many steps an expression may take. ICU reports its progress at every place where no match starts, and every
+/// 10,000 steps; the published expressions need fewer than ten for each character.
+struct BacktrackingBudget {
+    /// Beyond one for each UTF-16 code unit.
+    let extraReports: Int
+
+    static let forProbes = BacktrackingBudget(extraReports: 3)
+
+    private init(extraReports: Int) {
+        self.extraReports = extraReports
+    }
+
+    init(textBytes: Int) {
+        extraReports = 100 + textBytes / 10
+    }
+
+    /// A text on which the expression does not keep to its budget, of those made of repeated characters of the expression
+    /// itself and some usual ones. Expressions that backtrack without end do so on such texts.
+    static func probe(exhausting expression: String, _ isWithinBudget: (String) -> Bool) -> String? {
+        let own = Set(expression.unicodeScalars).sorted { $0.value < $1.value }.prefix(48)
+        for character in own + Array(" aA1!\n\u{E9}\u{7684}".unicodeScalars) {
+            for (count, end) in [(60, ""), (160, ""), (160, "\u{1}"), (160, "a ")] {
+                let probe = String(repeating: String(character), count: count) + end
+                if !isWithinBudget(probe) { return String(character) + "…" }
+            }
+        }
+        return nil
     }
 }

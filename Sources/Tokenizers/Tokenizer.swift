@@ -7,7 +7,7 @@ public final class Tokenizer: Sendable {
 
     init(_ pipeline: Pipeline) {
         self.pipeline = pipeline
-        vocabularySize = (pipeline.texts.keys.max().map(Int.init) ?? -1) + 1
+        vocabularySize = (pipeline.highestID.map(Int.init) ?? -1) + 1
     }
 
     /// Reads a Hugging Face tokenizer.json.

@@ -57,6 +57,22 @@ struct PlainVocabulary: Decodable {
     }
 }
 
+/// What a GGUF file holds of a SentencePiece model.
+struct ScoredVocabulary: Decodable {
+    let tokens: [String]
+    let token_type: [Int32]
+    let scores: [Float]
+    let bos_token_id: Int32
+    let eos_token_id: Int32
+    let unknown_token_id: Int32
+
+    func gguf(addSpacePrefix: Bool? = nil) -> GGUFVocabulary {
+        GGUFVocabulary(
+            source: "model.gguf", model: "llama", tokens: tokens, tokenTypes: token_type, scores: scores,
+            beginningOfText: bos_token_id, endOfText: eos_token_id, unknown: unknown_token_id, addSpacePrefix: addSpacePrefix)
+    }
+}
+
 /// Writes a file for as long as `body` runs.
 func withTemporaryFile<Result>(_ contents: Data, _ body: (String) throws -> Result) throws -> Result {
     let url = FileManager.default.temporaryDirectory.appendingPathComponent("tokenizer-\(UUID()).json")

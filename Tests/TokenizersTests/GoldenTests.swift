@@ -18,10 +18,11 @@ import Tokenizers
     }
 
     @Test func allComponentFixturesAreThere() {
-        #expect(Fixture.components.count == 22)
+        #expect(Fixture.components.count == 23)
     }
 
-    @Test(arguments: [("gpt2", nil), ("gpt2", "gpt-2"), ("smollm2", "smollm"), ("llama3", "llama-bpe"), ("qwen2", "qwen2")] as [(String, String?)])
+    @Test(arguments: [("gpt2", nil), ("gpt2", "gpt-2"), ("gpt2", "default"), ("smollm2", "smollm"), ("llama3", "llama-bpe"), ("qwen2", "qwen2"),
+        ("components/tekken", "tekken")] as [(String, String?)])
     func metadataGiveTheSameIds(name: String, pre: String?) throws {
         let vocabulary = try Fixture(name).decode("tokenizer.json", as: PlainVocabulary.self).gguf(pre: pre)
         let tokenizer = try Tokenizer(gguf: vocabulary)
@@ -37,22 +38,10 @@ import Tokenizers
 
 /// The ids that SentencePiece gives with the same pieces and scores.
 @Suite struct SentencePieceTests {
-    struct Vocabulary: Decodable {
-        let tokens: [String]
-        let token_type: [Int32]
-        let scores: [Float]
-        let bos_token_id: Int32
-        let eos_token_id: Int32
-        let unknown_token_id: Int32
-    }
-
     let fixture = Fixture("sentencepiece")
 
     func vocabulary() throws -> GGUFVocabulary {
-        let values = try fixture.decode("vocabulary.json", as: Vocabulary.self)
-        return GGUFVocabulary(
-            source: "model.gguf", model: "llama", tokens: values.tokens, tokenTypes: values.token_type, scores: values.scores,
-            beginningOfText: values.bos_token_id, endOfText: values.eos_token_id, unknown: values.unknown_token_id)
+        try fixture.decode("vocabulary.json", as: ScoredVocabulary.self).gguf()
     }
 
     @Test func agreesWithReference() throws {
@@ -82,5 +71,22 @@ import Tokenizers
         let bytes = ["<0xC3>", "<0xA9>"].compactMap { values.tokens.firstIndex(of: $0).map(Int32.init) }
         #expect(tokenizer.decode(bytes, skipSpecialTokens: true) == "é")
         #expect(tokenizer.decode(Array(bytes.prefix(1)), skipSpecialTokens: true) == "\u{FFFD}")
+    }
+}
+
+/// A GGUF file of Gemma: no space prefix, user-defined tokens of spaces, scores that llama.cpp's converter replaced.
+@Suite struct GemmaMetadataTests {
+    let fixture = Fixture("gguf-gemma")
+
+    @Test func agreesWithReference() throws {
+        let tokenizer = try Tokenizer(gguf: fixture.decode("vocabulary.json", as: ScoredVocabulary.self).gguf(addSpacePrefix: false))
+        let cases = try fixture.cases()
+        #expect(cases.count >= 60)
+        for item in cases {
+            #expect(tokenizer.encode(item.text, addSpecialTokens: true) == item.ids, "\(item.text.debugDescription)")
+            #expect(tokenizer.encode(item.text, addSpecialTokens: false) == item.ids_without_special, "\(item.text.debugDescription)")
+            let decoded = tokenizer.decode(item.ids_without_special ?? [], skipSpecialTokens: false)
+            #expect(sameBytes(decoded, item.decoded ?? ""), "\(item.text.debugDescription), got \(decoded.debugDescription)")
+        }
     }
 }
