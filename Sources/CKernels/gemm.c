@@ -8,8 +8,9 @@
 
 // Terms of k summed in registers before they are added to c: a panel of b and one of a stay in the first-level cache.
 enum { BLOCK = 256 };
-// Panels of b packed together, at most: enough to read each of its rows by whole cache lines.
-enum { GROUP = 4, MOST_TARGETS = AMEND_MOST_TARGETS };
+// Panels of b packed together, at most. Where b lies by rows: enough to read long pieces of each, and a seldom, while they fit in the
+// second-level cache. Where it is transposed as it is packed: few, for threads to share.
+enum { GROUP = 16, GROUP_OF_TRANSPOSED = 4, MOST_TARGETS = AMEND_MOST_TARGETS };
 // Rows of a packed at a time, and of these multiplied with one panel of b after another while they stay in the second-level
 // cache. Multiples of every variant's ROWS.
 enum { ROWS_AT_A_TIME = 960, ROWS_IN_CACHE = 240 };
@@ -109,6 +110,18 @@ void amend_gemm(long m, long n, long k, amend_operand a, amend_operand b, float 
     amend_gemm_many(m, k, a, 1, &target);
 }
 
+static long group_of(long panels, int count, const amend_target *targets) {
+    long threads = amend_pool_threads(), group = GROUP_OF_TRANSPOSED;
+    for (int t = 0; t < count; t++)
+        if (targets[t].b.column_stride == 1 && targets[t].b.row_stride != 1) {
+            long strips = (panels + GROUP - 1) / GROUP;
+            strips = (strips + threads - 1) / threads * threads;
+            return (panels + strips - 1) / strips;
+        }
+    while (group > 1 && panels / group < 8 * threads) group /= 2;
+    return group;
+}
+
 void amend_gemm_many(long m, long k, amend_operand a, int count, const amend_target *targets) {
     const variant_t *v = variant();
     long n = 0, panels = 0, first_strips[MOST_TARGETS + 1] = {0};
@@ -121,8 +134,7 @@ void amend_gemm_many(long m, long k, amend_operand a, int count, const amend_tar
     if (m <= 0 || n <= 0 || k <= 0) return;
     operations += 2.0 * (double)m * (double)n * (double)k;
     product_t product = {.k = k, .block = block_of(k), .a = a, .count = count, .targets = targets, .first_strips = first_strips};
-    product.group = GROUP;
-    while (product.group > 1 && panels / product.group < 8 * amend_pool_threads()) product.group /= 2;
+    product.group = group_of(panels, count, targets);
     for (int t = 0; t < count; t++)
         first_strips[t + 1] = first_strips[t] + (targets[t].n + product.group * v->width - 1) / (product.group * v->width);
     long strips = first_strips[count];

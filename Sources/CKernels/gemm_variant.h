@@ -114,7 +114,7 @@ static void NAME(copy)(const float *source, long stride, long count, long depth,
     }
 }
 
-static void NAME(widen_plain)(amend_element element, const void *source, long first, long count, float *out) {
+static inline __attribute__((always_inline)) void NAME(widen_plain)(amend_element element, const void *source, long first, long count, float *out) {
     if (element == AMEND_BF16) {
         const uint16_t *bits = (const uint16_t *)source + first;
         for (long i = 0; i < count; i++) ((uint32_t *)out)[i] = (uint32_t)bits[i] << 16;
@@ -227,23 +227,52 @@ static void NAME(pack)(const amend_operand *x, long outer_stride, long inner_str
     }
 }
 
-// [depth][columns] of row-major b -> panels of [depth][WIDTH], reading each row's columns at once: rows lie pages apart.
-static void NAME(copy_group)(const amend_operand *b, long column, long columns, long first, long depth, float *out) {
+// [depth][columns] of row-major b -> panels of [depth][WIDTH], reading each row's columns at once: rows lie pages apart. Inlined for each
+// element, so that one row costs little more than its loads and stores.
+static inline __attribute__((always_inline)) void NAME(copy_rows)(amend_element element, long unit_bytes, const amend_operand *b, long column,
+                                                                  long columns, long first, long depth, float *out) {
     enum { WIDTH = VECTORS * LANES };
-    float widened[GROUP * WIDTH];
-    int plain = b->element == AMEND_F32 && !b->addend;
+    float widened[GROUP * WIDTH] __attribute__((aligned(64)));
+    const int is_block = element >= AMEND_Q4_0;
+    const long whole = columns / WIDTH * WIDTH, unit = is_block ? 32 : 1;
+    const long row_bytes = b->row_stride / unit * unit_bytes, bytes = (columns + unit - 1) / unit * unit_bytes;
     for (long p = 0; p < depth; p++) {
-        long place = (first + p) * b->row_stride + column;
-        const float *source = plain ? (const float *)b->data + place : widened;
-        if (!plain) NAME(widen)(b->element, b->data, place, b->addend, columns, widened);
-        if (plain && p + 8 < depth)
-            for (long j = 0; j < columns; j += 16) __builtin_prefetch(source + 8 * b->row_stride + j);
-        for (long j = 0; j < columns; j += WIDTH) {
-            float *row = out + j * depth + p * WIDTH;
-            long count = columns - j < WIDTH ? columns - j : WIDTH;
-            for (long i = 0; i < count; i++) row[i] = source[j + i];
-            for (long i = count; i < WIDTH; i++) row[i] = 0;
+        const long place = (first + p) * b->row_stride + column;
+        const float *source = widened;
+        const char *ahead = (const char *)b->data + place / unit * unit_bytes + 8 * row_bytes;
+        if (p + 8 < depth)
+            for (long i = 0; i < bytes; i += 64) __builtin_prefetch(ahead + i);
+        if (element == AMEND_F32) source = (const float *)b->data + place;
+        else if (is_block) NAME(widen_blocks)(element, unit_bytes, b->data, place, columns, widened);
+        else NAME(widen_plain)(element, b->data, place, columns, widened);
+        float *row = out + p * WIDTH;
+        if (b->addend) {
+            const float *addend = b->addend + place;
+            for (long j = 0; j < whole; j += WIDTH, row += WIDTH * depth)
+#pragma clang loop unroll(full)
+                for (int v = 0; v < VECTORS; v++)
+                    *(NAME(vector) *)(row + v * LANES) = *(const NAME(loose) *)(source + j + v * LANES) + *(const NAME(loose) *)(addend + j + v * LANES);
+        } else {
+            for (long j = 0; j < whole; j += WIDTH, row += WIDTH * depth)
+#pragma clang loop unroll(full)
+                for (int v = 0; v < VECTORS; v++) *(NAME(vector) *)(row + v * LANES) = *(const NAME(loose) *)(source + j + v * LANES);
         }
+        if (whole == columns) continue;
+        for (long i = whole; i < columns; i++) row[i - whole] = b->addend ? source[i] + b->addend[place + i] : source[i];
+        for (long i = columns - whole; i < WIDTH; i++) row[i] = 0;
+    }
+}
+
+static void NAME(copy_group)(const amend_operand *b, long column, long columns, long first, long depth, float *out) {
+    switch (b->element) {
+        case AMEND_F32: NAME(copy_rows)(AMEND_F32, 4, b, column, columns, first, depth, out); break;
+        case AMEND_F16: NAME(copy_rows)(AMEND_F16, 2, b, column, columns, first, depth, out); break;
+        case AMEND_BF16: NAME(copy_rows)(AMEND_BF16, 2, b, column, columns, first, depth, out); break;
+        case AMEND_Q4_0: NAME(copy_rows)(AMEND_Q4_0, 18, b, column, columns, first, depth, out); break;
+        case AMEND_Q4_1: NAME(copy_rows)(AMEND_Q4_1, 20, b, column, columns, first, depth, out); break;
+        case AMEND_Q5_0: NAME(copy_rows)(AMEND_Q5_0, 22, b, column, columns, first, depth, out); break;
+        case AMEND_Q5_1: NAME(copy_rows)(AMEND_Q5_1, 24, b, column, columns, first, depth, out); break;
+        case AMEND_Q8_0: NAME(copy_rows)(AMEND_Q8_0, 34, b, column, columns, first, depth, out); break;
     }
 }
 
