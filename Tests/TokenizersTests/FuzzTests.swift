@@ -2,10 +2,13 @@ import Foundation
 import Testing
 import Tokenizers
 
-/// Short runs by default; `AMEND_FUZZ_SECONDS=600 swift test --filter FuzzTests` for long ones, AMEND_FUZZ_SEED for others.
+/// Short runs by default; `AMEND_FUZZ_SECONDS=600 swift test --filter FuzzTests` for long ones, AMEND_FUZZ_SEED for
+/// others, AMEND_FUZZ_FIRST for the number of the first input.
 @Suite(.serialized) struct FuzzTests {
     private var fuzzer: TokenizerFuzzer {
-        TokenizerFuzzer(seed: ProcessInfo.processInfo.environment["AMEND_FUZZ_SEED"].flatMap(UInt64.init) ?? 1)
+        let environment = ProcessInfo.processInfo.environment
+        return TokenizerFuzzer(
+            seed: environment["AMEND_FUZZ_SEED"].flatMap(UInt64.init) ?? 1, first: environment["AMEND_FUZZ_FIRST"].flatMap(Int.init) ?? 0)
     }
 
     @Test func damagedFilesAreReadOrRefused() throws {
