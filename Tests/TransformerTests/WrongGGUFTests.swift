@@ -65,7 +65,8 @@ import Transformer
         }
         var offset = 0
         for (name, shape) in tensors {
-            header.append(string(name) + bytes(UInt32(shape.count)) + shape.reversed().flatMap { bytes(UInt64($0)) } + bytes(UInt32(0)) + bytes(UInt64(offset)))
+            let extents = shape.reversed().flatMap { bytes(UInt64($0)) }
+            header.append(string(name) + bytes(UInt32(shape.count)) + extents + bytes(UInt32(0)) + bytes(UInt64(offset)))
             offset += (4 * shape.reduce(1, *) + 31) / 32 * 32
         }
         var file = Array("GGUF".utf8) + bytes(UInt32(3)) + bytes(UInt64(tensors.count)) + bytes(UInt64(header.count - tensors.count)) + header.joined()

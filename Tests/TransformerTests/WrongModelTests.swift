@@ -113,7 +113,8 @@ import Transformer
 
     /// Tensors that the configuration implies and that the file does not have, or not so.
     @Test(arguments: [
-        ("llama", #"{"attention_bias": true}"#, ["self_attn.q_proj.bias' is missing"]), ("llama", #"{"mlp_bias": true}"#, ["mlp.gate_proj.bias' is missing"]),
+        ("llama", #"{"attention_bias": true}"#, ["self_attn.q_proj.bias' is missing"]),
+        ("llama", #"{"mlp_bias": true}"#, ["mlp.gate_proj.bias' is missing"]),
         ("llama3", #"{"tie_word_embeddings": false}"#, ["'lm_head.weight' is missing"]),
         ("llama", #"{"num_hidden_layers": 5}"#, ["'model.layers.4.input_layernorm.weight' is missing"]),
         ("llama", #"{"vocab_size": 98}"#, ["'model.embed_tokens.weight' is [97, 32]; expected [98, 32]"]),
@@ -146,7 +147,9 @@ import Transformer
     @Test func filesThatAreNoConfiguration() throws {
         let copy = try ModelCopy("llama")
         try copy.write()
-        for (text, fragment) in [("{", "is not valid JSON"), ("[1]", "expected a JSON object"), ("{}", "'model_type' is missing"), (#"{"model_type": 3}"#, "string")] {
+        for (text, fragment) in [
+            ("{", "is not valid JSON"), ("[1]", "expected a JSON object"), ("{}", "'model_type' is missing"), (#"{"model_type": 3}"#, "string"),
+        ] {
             try Data(text.utf8).write(to: URL(fileURLWithPath: copy.path + "/config.json"))
             try expectRefusal(by: copy.path + "/config.json", [fragment]) { try ModelSource(copy.path).loadModel() }
         }

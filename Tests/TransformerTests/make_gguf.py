@@ -20,7 +20,10 @@ LAYER_NAMES = {
     "post_attention_layernorm": "ffn_norm", "mlp.gate_proj": "ffn_gate", "mlp.up_proj": "ffn_up", "mlp.down_proj": "ffn_down",
 }
 GEMMA_NAMES = {"post_attention_layernorm": "post_attention_norm", "pre_feedforward_layernorm": "ffn_norm", "post_feedforward_layernorm": "post_ffw_norm"}
-GPT2_NAMES = {"ln_1": "attn_norm", "ln_2": "ffn_norm", "attn.c_attn": "attn_qkv", "attn.c_proj": "attn_output", "mlp.c_fc": "ffn_up", "mlp.c_proj": "ffn_down"}
+GPT2_NAMES = {
+    "ln_1": "attn_norm", "ln_2": "ffn_norm", "attn.c_attn": "attn_qkv", "attn.c_proj": "attn_output", "mlp.c_fc": "ffn_up",
+    "mlp.c_proj": "ffn_down",
+}
 OUTER_NAMES = {
     "model.embed_tokens": "token_embd", "model.norm": "output_norm", "lm_head": "output",
     "transformer.wte": "token_embd", "transformer.wpe": "position_embd", "transformer.ln_f": "output_norm",
@@ -103,7 +106,8 @@ def rope_divisors(config):
         elif wavelength > rope["original_max_position_embeddings"] / rope["low_freq_factor"]:
             divisors.append(rope["factor"])
         else:
-            smooth = (rope["original_max_position_embeddings"] / wavelength - rope["low_freq_factor"]) / (rope["high_freq_factor"] - rope["low_freq_factor"])
+            low, high = rope["low_freq_factor"], rope["high_freq_factor"]
+            smooth = (rope["original_max_position_embeddings"] / wavelength - low) / (high - low)
             divisors.append(1 / ((1 - smooth) / rope["factor"] + smooth))
     return np.array(divisors, dtype=np.float32)
 
@@ -123,7 +127,10 @@ def golden(family, architecture):
 
 
 # Of the weights in blocks, each type once at least; the attention of a Llama file from llama.cpp often has others than the rest.
-KINDS = {"token_embd": Type.Q8_0, "attn_q": Type.Q8_0, "attn_k": Type.Q5_1, "attn_v": Type.Q5_0, "attn_output": Type.Q4_0, "ffn": Type.Q4_1, "output.": Type.F16}
+KINDS = {
+    "token_embd": Type.Q8_0, "attn_q": Type.Q8_0, "attn_k": Type.Q5_1, "attn_v": Type.Q5_0, "attn_output": Type.Q4_0, "ffn": Type.Q4_1,
+    "output.": Type.F16,
+}
 
 
 def blocks():
