@@ -34,14 +34,14 @@ struct DecoderBuilder {
     func build() throws -> LanguageModel {
         let c = configuration
         let embedding = try loader.weight(source.require(names.embedding + ".weight", shape: [c.vocabularySize, c.hiddenSize]))
+        let layers = try (0..<c.layerCount).map(layer)  // first: the tables of rotaries are as large as a head, which these tensors bound
         let rotaries = c.rotaries.map { Rotary($0, headSize: c.headSize, positions: min(c.contextLength, LanguageModel.mostPositions)) }
         return LanguageModel(c, LanguageModel.Parts(
             embedding: embedding,
             positionEmbedding: c.hasLearnedPositions
                 ? try loader.weight(source.require(names.positions + ".weight", shape: [c.contextLength, c.hiddenSize])) : nil,
-            layers: try (0..<c.layerCount).map { index in
-                let attention = c.attention[index]
-                return DecoderLayer(try layer(index), c, attention, rotary: rotaries.isEmpty ? nil : rotaries[attention.rotary])
+            layers: zip(layers, c.attention).map { layer, attention in
+                DecoderLayer(layer, c, attention, rotary: rotaries.isEmpty ? nil : rotaries[attention.rotary])
             },
             finalNorm: try norm(names.finalNorm, c.hiddenSize),
             head: c.hasTiedHead ? embedding : try loader.weight(source.require(names.head + ".weight", shape: [c.vocabularySize, c.hiddenSize])),

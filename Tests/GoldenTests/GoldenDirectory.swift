@@ -5,8 +5,11 @@ import SelfTest
 ///
 /// Only the editors' cases are fixtures of this target. Models and tokenizers are those that their own targets test with.
 final class GoldenDirectory {
-    static let models = ["llama", "llama3"]
-    static let editors = ["llama-emsedit-batch-2", "llama-emsedit-sequential-2", "llama-emsedit-sequential-3"]
+    static let models = ["gpt2", "gptj", "llama", "llama3", "mistral", "qwen2", "gemma2", "gemma3"]
+    static let editors = [
+        "llama-emsedit-batch-2", "llama-emsedit-sequential-2", "llama-emsedit-sequential-3", "gpt2-emsedit-batch-2", "gpt2-emsedit-sequential-2",
+        "gptj-emsedit-sequential-2", "gemma2-emsedit-sequential-2",
+    ]
     static let tokenizers = ["gemma", "gpt2", "llama3", "mistral", "qwen2", "smollm2"]
 
     let url = FileManager.default.temporaryDirectory.appendingPathComponent("goldens-\(UUID().uuidString)")

@@ -24,13 +24,6 @@ struct ProductShape: Codable, Sendable {
         }
     }
 
-    @Test(arguments: kernelVariants) func storedWeights(variant: String) async {
-        await #expect(processExitsWith: .success) { [variant] in
-            useKernels(variant)
-            for shape in ProductShape.awkward where shape.m < 100 { checkStoredWeights(shape) }
-        }
-    }
-
     @Test(arguments: kernelVariants) func nothingTimesNothing(variant: String) async {
         await #expect(processExitsWith: .success) { [variant] in
             useKernels(variant)
@@ -77,61 +70,7 @@ private func checkTranspositions(_ shape: ProductShape) {
     expectClose(sum, added, "accumulated, \(shape)")
 }
 
-/// Weights in half precision, and weights with an edit on top: what is multiplied is the widened weight plus the edit, rounded to float32.
-private func checkStoredWeights(_ shape: ProductShape) {
-    let a = normals(shape.m, shape.k, lane: 1), addend = normals(shape.n, shape.k, lane: 4)
-    for element in [Operand.Element.float32, .float16, .bfloat16] {
-        let weight = StoredWeight(element, rows: shape.n, columns: shape.k)
-        let sum = weight.decoded.copy()
-        sum.add(addend)
-        for (values, addend) in [(weight.decoded, nil), (sum, addend)] {
-            let operand = weight.operand(addend), name = "\(element), \(addend == nil ? "plain" : "with an addend"), \(shape)"
-            // Forward multiplies by the transposed weight and backward by the weight itself.
-            expectClose(multiply(a.operand, operand.transposed), product(a, transposed(values)), name)
-            expectSame(multiply(a.operand, operand.transposed), multiply(a.operand, values.transposed), "\(name) against float32")
-            let back = normals(shape.m, shape.n, lane: 5)
-            expectClose(multiply(back.operand, operand), product(back, values), "\(name), backward")
-        }
-    }
-}
-
 private func expectClose(_ found: Matrix, _ expected: [Double], _ what: String) {
     let error = relativeError(found, expected)
     #expect(error <= 1e-6, "\(what): relative error \(error)")
-}
-
-/// A weight [rows, columns] as a file may store it, and its value.
-private struct StoredWeight {
-    let decoded: Matrix
-    private let element: Operand.Element
-    private let storage: Bytes
-
-    private final class Bytes {
-        let pointer: UnsafeMutableRawPointer
-        init(count: Int) { pointer = .allocate(byteCount: count, alignment: 64) }
-        deinit { pointer.deallocate() }
-    }
-
-    init(_ element: Operand.Element, rows: Int, columns: Int) {
-        self.element = element
-        decoded = normals(rows, columns, lane: 6)
-        storage = Bytes(count: 4 * rows * columns)
-        for index in 0..<rows * columns {
-            let value = decoded.pointer[index]
-            switch element {
-            case .float32: storage.pointer.storeBytes(of: value, toByteOffset: 4 * index, as: Float.self)
-            case .float16:
-                storage.pointer.storeBytes(of: Float16(value), toByteOffset: 2 * index, as: Float16.self)
-                decoded.pointer[index] = Float(Float16(value))
-            case .bfloat16:
-                let upper = UInt16(value.bitPattern >> 16)
-                storage.pointer.storeBytes(of: upper, toByteOffset: 2 * index, as: UInt16.self)
-                decoded.pointer[index] = Float(bitPattern: UInt32(upper) << 16)
-            }
-        }
-    }
-
-    func operand(_ addend: Matrix?) -> Operand {
-        Operand(data: storage.pointer, element: element, rows: decoded.rows, columns: decoded.columns, owner: storage, addend: addend)
-    }
 }

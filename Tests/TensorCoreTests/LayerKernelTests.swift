@@ -3,7 +3,7 @@ import Foundation
 import TensorCore
 import Testing
 
-/// RMS norm, rotary embedding and gated activation against plain Double versions.
+/// Norms and rotary embeddings against plain Double versions.
 @Suite struct LayerKernelTests {
     @Test(arguments: kernelVariants) func rmsNorm(variant: String) async {
         await #expect(processExitsWith: .success) { [variant] in
@@ -12,35 +12,20 @@ import Testing
         }
     }
 
+    @Test(arguments: kernelVariants) func layerNorm(variant: String) async {
+        await #expect(processExitsWith: .success) { [variant] in
+            useKernels(variant)
+            for n in widths { checkLayerNorm(n) }
+        }
+    }
+
     @Test(arguments: kernelVariants) func rotary(variant: String) async {
         await #expect(processExitsWith: .success) { [variant] in
             useKernels(variant)
-            for n in widths where n.isMultiple(of: 2) { checkRotary(n) }
-        }
-    }
-
-    @Test(arguments: kernelVariants) func siluGate(variant: String) async {
-        await #expect(processExitsWith: .success) { [variant] in
-            useKernels(variant)
-            for n in widths { checkSiluGate(n) }
-        }
-    }
-
-    /// Where e^x would leave the range of float32.
-    @Test(arguments: kernelVariants) func siluGateOfExtremes(variant: String) async {
-        await #expect(processExitsWith: .success) { [variant] in
-            useKernels(variant)
-            let gate: [Float] = [0, -0.0, 87, -87, 88.5, -88.5, 100, -100, 1e4, -1e4, 3e38, -3e38, .infinity, .nan]
-            let up = [Float](repeating: 1, count: gate.count)
-            var out = up, dGate = up, dUp = up
-            amend_silu_gate_forward(&out, gate, up, gate.count)
-            amend_silu_gate_backward(&dGate, &dUp, up, gate, up, gate.count)
-            for (index, g) in gate.prefix(10).enumerated() {
-                let expected = silu(Double(g))
-                #expect(abs(Double(out[index]) - expected) <= 1e-6 * max(abs(expected), 1e-20), "silu(\(g)) is \(out[index])")
-                #expect(abs(dGate[index] - (g > 0 ? 1 : g == 0 ? 0.5 : 0)) < 1e-6, "silu'(\(g)) is \(dGate[index])")
+            for n in widths where n.isMultiple(of: 2) {
+                checkRotary("halves", amend_rotate_halves, n) { ($0, $0 + n / 2) }
+                checkRotary("pairs", amend_rotate_pairs, n) { (2 * $0, 2 * $0 + 1) }
             }
-            #expect(out[10] == 3e38 && out[11].isFinite && out[12] == .infinity && out[13].isNaN && dGate[13].isNaN && dUp[13].isNaN)
         }
     }
 }
@@ -62,30 +47,39 @@ private func checkRMSNorm(_ n: Int) {
     expectClose(dx, zip(before.doubles, expected).map(+), "rms norm backward of \(n)")
 }
 
-private func checkRotary(_ n: Int) {
-    let half = n / 2
-    let x = normals(n, lane: 1), angles = normals(half, lane: 2, scale: 3).doubles
-    let sines = angles.map { sin($0) }, cosines = angles.map { cos($0) }
-    var turned = x
-    amend_rotate_halves(&turned, cosines.map(Float.init), sines.map(Float.init), n, 0)
-    let expected = (0..<n).map { i -> Double in
-        let pair = i % half, a = Double(x[pair]), b = Double(x[pair + half])
-        return i < half ? a * cosines[pair] - b * sines[pair] : b * cosines[pair] + a * sines[pair]
-    }
-    expectClose(turned, expected, within: 1e-6, "rotation of \(n)")
-    amend_rotate_halves(&turned, cosines.map(Float.init), sines.map(Float.init), n, 1)
-    expectClose(turned, x.doubles, within: 1e-6, "rotation of \(n) and back")
+private func layerNorm(_ x: [Double], _ weight: [Double], _ bias: [Double]) -> [Double] {
+    let mean = x.reduce(0, +) / Double(x.count), centred = x.map { $0 - mean }
+    let size = (dot(centred, centred) / Double(x.count) + Double(epsilon)).squareRoot()
+    return zip(zip(centred, weight), bias).map { $0.0 / size * $0.1 + $1 }
 }
 
-private func silu(_ x: Double) -> Double { x / (1 + exp(-x)) }
+private func checkLayerNorm(_ n: Int) {
+    let x = normals(n, lane: 1, scale: 0.2).map { $0 + 0.5 }  // the mean matters
+    let weight = normals(n, lane: 2), bias = normals(n, lane: 5), gradient = normals(n, lane: 3), before = normals(n, lane: 4)
+    var out = x, dx = before
+    amend_layer_norm_forward(&out, x, weight, bias, n, epsilon)
+    amend_layer_norm_backward(&dx, gradient, x, weight, n, epsilon)
+    expectClose(out, layerNorm(x.doubles, weight.doubles, bias.doubles), "layer norm of \(n)")
+    let expected = centralDifferences(at: x.doubles) { dot(gradient.doubles, layerNorm($0, weight.doubles, bias.doubles)) }
+    expectClose(dx, zip(before.doubles, expected).map(+), "layer norm backward of \(n)")
+}
 
-private func checkSiluGate(_ n: Int) {
-    let gate = normals(n, lane: 1, scale: 4), up = normals(n, lane: 2), gradient = normals(n, lane: 3)
-    var out = gate, dGate = [Float](repeating: .nan, count: n), dUp = dGate
-    amend_silu_gate_forward(&out, gate, up, n)
-    amend_silu_gate_backward(&dGate, &dUp, gradient, gate, up, n)
-    func forward(_ gate: [Double], _ up: [Double]) -> [Double] { zip(gate, up).map { silu($0) * $1 } }
-    expectClose(out, forward(gate.doubles, up.doubles), within: 1e-6, "silu gate of \(n)")
-    expectClose(dGate, centralDifferences(at: gate.doubles) { dot(gradient.doubles, forward($0, up.doubles)) }, "silu gate backward, gate of \(n)")
-    expectClose(dUp, centralDifferences(at: up.doubles) { dot(gradient.doubles, forward(gate.doubles, $0)) }, "silu gate backward, up of \(n)")
+/// Turns the first `n` elements of a longer head, `pair(i)` by angle i.
+private func checkRotary(
+    _ name: String, _ rotate: (UnsafeMutablePointer<Float>?, UnsafePointer<Float>?, UnsafePointer<Float>?, Int, Int32) -> Void, _ n: Int,
+    pair: (Int) -> (Int, Int)
+) {
+    let x = normals(n + 3, lane: 1), angles = normals(n / 2, lane: 2, scale: 3).doubles
+    let sines = angles.map { sin($0) }, cosines = angles.map { cos($0) }
+    var turned = x, expected = x.doubles
+    for i in 0..<n / 2 {
+        let (first, second) = pair(i), a = Double(x[first]), b = Double(x[second])
+        expected[first] = a * cosines[i] - b * sines[i]
+        expected[second] = b * cosines[i] + a * sines[i]
+    }
+    rotate(&turned, cosines.map(Float.init), sines.map(Float.init), n, 0)
+    expectClose(Array(turned[..<n]), Array(expected[..<n]), within: 1e-6, "rotation of \(n) in \(name)")
+    rotate(&turned, cosines.map(Float.init), sines.map(Float.init), n, 1)
+    expectClose(turned, x.doubles, within: 1e-6, "rotation of \(n) in \(name) and back")
+    #expect(turned[n...] == x[n...], "what lies beyond \(n) elements stays")
 }

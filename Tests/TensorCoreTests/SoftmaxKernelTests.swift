@@ -45,9 +45,29 @@ import Testing
                 for label in Set([0, n / 2, n - 1]) {
                     let x = normals(n, lane: 1, scale: 2), weight: Float = 0.3
                     var gradient = x, largest = 0
-                    amend_cross_entropy_backward(&gradient, n, amend_log_sum_exp(x, n, &largest), label, weight)
+                    amend_cross_entropy_backward(&gradient, n, amend_log_sum_exp(x, n, &largest), label, weight, 0)
                     let expected = centralDifferences(at: x.doubles) { Double(weight) * (logarithm($0) - $0[label]) }
                     expectClose(gradient, expected, "cross entropy of \(n), label \(label)")
+                }
+            }
+        }
+    }
+
+    /// The gradient with respect to logits before they were capped.
+    @Test(arguments: kernelVariants) func cappedCrossEntropy(variant: String) async {
+        await #expect(processExitsWith: .success) { [variant] in
+            useKernels(variant)
+            for (n, cap) in widths.filter({ $0 > 1 }).flatMap({ n in [Float(3), 30].map { (n, $0) } }) {
+                for label in Set([0, n / 2, n - 1]) {
+                    let x = normals(n, lane: 1, scale: 2), weight: Float = 0.3
+                    var gradient = x, largest = 0
+                    amend_soft_cap(&gradient, n, cap)
+                    amend_cross_entropy_backward(&gradient, n, amend_log_sum_exp(gradient, n, &largest), label, weight, cap)
+                    let expected = centralDifferences(at: x.doubles) { x in
+                        let capped = x.map { Double(cap) * tanh($0 / Double(cap)) }
+                        return Double(weight) * (logarithm(capped) - capped[label])
+                    }
+                    expectClose(gradient, expected, "cross entropy of \(n) logits capped at \(cap), label \(label)")
                 }
             }
         }

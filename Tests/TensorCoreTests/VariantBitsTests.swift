@@ -33,16 +33,33 @@ private func everyKernel(_ n: Int) -> [[Float]] {
         amend_rms_norm_forward(&a, x, y, n, 1e-5)
         amend_rms_norm_backward(&b, z, x, y, n, 1e-5)
     }
-    run { a, _, _ in amend_rotate_halves(&a, y, z, n, 0) }
-    run { a, b, c in
-        amend_silu_gate_forward(&a, x, y, n)
-        amend_silu_gate_backward(&b, &c, z, x, y, n)
+    run { a, b, _ in
+        amend_layer_norm_forward(&a, x, y, z, n, 1e-5)
+        amend_layer_norm_backward(&b, z, x, y, n, 1e-5)
     }
-    run { a, _, _ in
-        var largest = 0
-        let total = amend_log_sum_exp(x, n, &largest)
-        amend_cross_entropy_backward(&a, n, total, largest, 0.3)
-        a.append(total)
+    run { a, b, _ in
+        amend_rotate_halves(&a, y, z, n, 0)
+        amend_rotate_pairs(&b, x, z, n, 1)
+    }
+    for activation in [AMEND_SILU, AMEND_GELU_TANH] {
+        run { a, b, c in
+            amend_activation_forward(activation, &a, x, y, n)
+            amend_activation_backward(activation, &b, &c, z, x, y, n)
+        }
+        run { a, b, _ in
+            amend_activation_forward(activation, &a, x, nil, n)
+            amend_activation_backward(activation, &b, nil, z, x, nil, n)
+        }
+    }
+    run { a, _, _ in amend_soft_cap(&a, n, 2) }
+    for cap in [0, 4] as [Float] {
+        run { a, _, _ in
+            var largest = 0
+            if cap > 0 { amend_soft_cap(&a, n, cap) }
+            let total = amend_log_sum_exp(a, n, &largest)
+            amend_cross_entropy_backward(&a, n, total, largest, 0.3, cap)
+            a.append(total)
+        }
     }
     run { a, _, _ in amend_standardize(&a, x, y, z, 4, n) }
     run { a, b, c in
@@ -56,13 +73,16 @@ private func everyKernel(_ n: Int) -> [[Float]] {
         amend_adam(&a, &b, &m, z, n, 0.1, 0.9, 0.999, 1e-8, 0.1, 0.001)
         c = m
     }
-    run { a, b, c in
-        let rows = min(n, 4), size = n / rows
-        let segment = amend_segment(first: 0, count: rows, parent: 0, parent_count: 0, window: 0, scale: 0.7)
-        var scratch = [Float](repeating: 0, count: 2 * rows), mixed = x
-        amend_attention_forward(&mixed, x, size, y, z, size, segment, size, &scratch)
-        amend_attention_backward(&a, &b, &c, z, x, size, y, z, size, size, segment, rows, size, &scratch)
-        a += mixed
+    for (queries, cap) in [(4, 0), (2, 0), (4, 1.5), (2, 1.5)] as [(Int, Float)] {
+        run { a, b, c in
+            let rows = min(n, 4), size = n / rows
+            let segment = amend_segment(first: 0, count: rows, parent: 0, parent_count: 0, window: 0, queries: min(rows, queries),
+                                        scale: 0.7, soft_cap: cap)
+            var scratch = [Float](repeating: 0, count: 3 * rows), mixed = x
+            amend_attention_forward(&mixed, x, size, y, z, size, segment, size, &scratch)
+            amend_attention_backward(&a, &b, &c, z, x, size, y, z, size, size, segment, rows, size, &scratch)
+            a += mixed
+        }
     }
     return outputs
 }

@@ -6,8 +6,8 @@ import Transformer
 @Suite struct EditTests {
     private let pack = PackedSequences(microBatches: [randomSequences(4)])
 
-    @Test func restoringGivesTheSameBits() throws {
-        let model = try Golden("llama").loadModel(), before = model.logits(of: pack)
+    @Test(arguments: Golden.families) func restoringGivesTheSameBits(family: String) throws {
+        let model = try Golden(family).loadModel(), before = model.logits(of: pack)
         edit(model)
         let thin = model.logits(of: pack)
         #expect(differ(thin, before))
@@ -19,8 +19,8 @@ import Transformer
     }
 
     /// What lies below the edits is computed once.
-    @Test func prefixesOutliveEdits() throws {
-        let model = try Golden("llama").loadModel(), prefix = model.prefix(of: pack)
+    @Test(arguments: Golden.families) func prefixesOutliveEdits(family: String) throws {
+        let model = try Golden(family).loadModel(), prefix = model.prefix(of: pack)
         edit(model)
         expectSame(model.logits(pack, prefix).elements, model.logits(of: pack), "an old prefix")
     }
@@ -65,8 +65,8 @@ import Transformer
     }
 
     /// A kept edit is a value: what is added to the module later does not reach it.
-    @Test func keptEditsCanBePutBack() throws {
-        let model = try Golden("llama").loadModel()
+    @Test(arguments: Golden.families) func keptEditsCanBePutBack(family: String) throws {
+        let model = try Golden(family).loadModel()
         for rows in [3, 30] {
             model.restore()
             edit(model, rows: rows)

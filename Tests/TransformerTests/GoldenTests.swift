@@ -21,9 +21,9 @@ import Transformer
     }
 
     /// The same numbers however much of the model lies below the edits, and in whatever order these are named.
-    @Test func rowsDoNotDependOnTheOtherModules() throws {
-        let golden = try Golden("llama"), pack = PackedSequences(microBatches: [try golden.sequences()])
-        let all = try golden.loadModel(editing: ["model.layers.0-3.mlp.down_proj"] + Golden.modules.prefix(2))
+    @Test(arguments: Golden.families) func rowsDoNotDependOnTheOtherModules(family: String) throws {
+        let golden = try Golden(family), pack = PackedSequences(microBatches: [try golden.sequences()])
+        let all = try golden.loadModel(editing: Golden.feedForward(family, "0-3").suffix(1) + Golden.feedForward(family, "1-2").dropLast())
         let expected = all.rows(of: pack, on: .answerTokens)
         for index in all.edited.indices {
             let alone = try golden.loadModel(editing: [all.edited[index].name])
@@ -33,8 +33,8 @@ import Transformer
         }
     }
 
-    @Test func scoresAreThoseOfTheLogits() throws {
-        let model = try Golden("llama3").loadModel()
+    @Test(arguments: Golden.families) func scoresAreThoseOfTheLogits(family: String) throws {
+        let model = try Golden(family).loadModel()
         edit(model)
         let pack = PackedSequences(microBatches: [randomSequences(20), randomSequences(3, seed: 50)])  // more predictions than are held at a time
         #expect(pack.answerCount > 50)

@@ -22,8 +22,8 @@ import Transformer
         }
     }
 
-    @Test func microBatchesAreSummedApart() throws {
-        let model = try Golden("llama").loadModel(), first = randomSequences(3), second = randomSequences(4, seed: 40)
+    @Test(arguments: Golden.families) func microBatchesAreSummedApart(family: String) throws {
+        let model = try Golden(family).loadModel(), first = randomSequences(3), second = randomSequences(4, seed: 40)
         let both = PackedSequences(microBatches: [first, second])
         #expect(both.microBatchTokens.count == 2 && both.microBatchTokens[1].upperBound == both.tokenCount)
         #expect(both.microBatchAnswers[0].upperBound == both.microBatchAnswers[1].lowerBound && both.microBatchAnswers[1].upperBound == both.answerCount)
@@ -37,15 +37,19 @@ import Transformer
 
     @Test func threadsChangeNoBit() async {
         await #expect(processExitsWith: .success) {
-            let model = try Golden("llama").loadModel()
-            edit(model)
             let pack = PackedSequences(microBatches: [randomSequences(4), randomSequences(4, seed: 20)])
-            let runs = [1, 2, 3].map { threads in
+            let runs = try [1, 2, 3].map { threads in
                 Threads.start(threads)
-                return model.logProbabilities(of: pack) + model.rows(of: pack, on: .allTokens).flatMap { $0.keys.elements + $0.gradients.elements }
+                return try Golden.families.map { family in
+                    let model = try Golden(family).loadModel()
+                    edit(model)
+                    return model.logProbabilities(of: pack) + model.rows(of: pack, on: .allTokens).flatMap { $0.keys.elements + $0.gradients.elements }
+                }
             }
-            expectSame(runs[1], runs[0], "two threads against one")
-            expectSame(runs[2], runs[0], "three threads against one")
+            for (index, family) in Golden.families.enumerated() {
+                expectSame(runs[1][index], runs[0][index], "\(family), two threads against one")
+                expectSame(runs[2][index], runs[0][index], "\(family), three threads against one")
+            }
         }
     }
 

@@ -8,24 +8,36 @@ import WeightFiles
 
 /// A tiny random model and what Hugging Face's implementation computes with it on a padded micro-batch: written by the oracle.
 struct Golden {
-    static let families = ["llama", "llama3"]  // llama3: scaled rotary frequencies and a tied head
+    static let families = ["gpt2", "gptj", "llama", "llama3", "mistral", "qwen2", "gemma2", "gemma3"]  // llama3: scaled frequencies, a tied head
+
+    /// The modules of a layer's feed-forward part, the last of which ends it; with a range of layers, their patterns.
+    static func feedForward(_ family: String, _ layers: String) -> [String] {
+        switch family {
+        case "gpt2": ["c_fc", "c_proj"].map { "transformer.h.\(layers).mlp.\($0)" }
+        case "gptj": ["fc_in", "fc_out"].map { "transformer.h.\(layers).mlp.\($0)" }
+        default: ["gate_proj", "up_proj", "down_proj"].map { "model.layers.\(layers).mlp.\($0)" }
+        }
+    }
 
     /// The modules whose rows are recorded.
-    static let modules = [
-        "model.layers.1.mlp.gate_proj", "model.layers.2.mlp.up_proj", "model.layers.2.mlp.down_proj", "model.layers.3.mlp.down_proj",
-    ]
+    static func modules(_ family: String) -> [String] {
+        Array(feedForward(family, "1").prefix(1) + feedForward(family, "2").dropFirst() + feedForward(family, "3").suffix(1))
+    }
 
+    let family: String
     let directory: String
     private let file: SafetensorsFile
 
     init(_ family: String) throws {
+        self.family = family
         directory = try #require(Bundle.module.url(forResource: "Fixtures/\(family)", withExtension: nil)).path
         file = try SafetensorsFile(path: directory + "/golden.safetensors")
     }
 
-    func loadModel(editing patterns: [String] = modules) throws -> LanguageModel {
+    /// Edits the recorded modules, unless others are named.
+    func loadModel(editing patterns: [String]? = nil) throws -> LanguageModel {
         let model = try ModelSource(directory).loadModel()
-        try model.selectModules(patterns)
+        try model.selectModules(patterns ?? Self.modules(family))
         return model
     }
 

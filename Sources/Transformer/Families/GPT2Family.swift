@@ -31,7 +31,7 @@ enum GPT2Family: ModelFamily {
         let isScaled: Bool = try file.optional("scale_attn_weights") ?? true
         let isScaledByLayer: Bool = try file.optional("scale_attn_by_inverse_layer_idx") ?? false
         let configuration = arranged(DecoderConfiguration(
-            family: "gpt2", hiddenSize: hiddenSize, intermediateSize: try file.optional("n_inner") ?? 4 * hiddenSize,
+            family: "gpt2", hiddenSize: hiddenSize, intermediateSize: try file.optional("n_inner") ?? 4 &* hiddenSize,  // where it wraps, hiddenSize is refused
             layerCount: try file.layerCount("n_layer"), headCount: headCount, keyValueHeadCount: headCount, headSize: headSize,
             vocabularySize: try file.required("vocab_size"), contextLength: try file.optional("n_positions") ?? 1024,
             hasTiedHead: try file.optional("tie_word_embeddings") ?? true, normEpsilon: try file.optional("layer_norm_epsilon") ?? 1e-5, rotaries: [],

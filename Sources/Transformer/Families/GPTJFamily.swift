@@ -15,7 +15,7 @@ enum GPTJFamily: ModelFamily {
         }
         let headSize = hiddenSize / headCount
         var configuration = DecoderConfiguration(
-            family: "gptj", hiddenSize: hiddenSize, intermediateSize: try file.optional("n_inner") ?? 4 * hiddenSize,
+            family: "gptj", hiddenSize: hiddenSize, intermediateSize: try file.optional("n_inner") ?? 4 &* hiddenSize,  // where it wraps, hiddenSize is refused
             layerCount: try file.layerCount("n_layer"), headCount: headCount, keyValueHeadCount: headCount, headSize: headSize,
             vocabularySize: try file.required("vocab_size"), contextLength: try file.optional("n_positions") ?? 2048,
             hasTiedHead: try file.optional("tie_word_embeddings") ?? false, normEpsilon: try file.optional("layer_norm_epsilon") ?? 1e-5,
