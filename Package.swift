@@ -81,6 +81,6 @@ let package = Package(
         .testTarget(name: "AmendTests", dependencies: ["amend", "TensorCore", "TestSupport"]),
         .testTarget(
             name: "GoldenTests", dependencies: ["TensorCore", "Tokenizers", "Transformer", "SelfTest"],
-            exclude: ["make_smollm2_reference.py"], resources: [.copy("Fixtures")]),
+            exclude: ["make_smollm2_reference.py", "make_prompt_references.py"], resources: [.copy("Fixtures")]),
     ]
 )

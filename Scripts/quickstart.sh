@@ -51,7 +51,8 @@ if train["secondsPerEdit"] > 0:
     print(f"\nTraining took {train['secondsPerEdit']:.3f} s per edit on {train['ranks']} ranks.")
 else:
     print("\nTraining had been finished before.")
-print(f"Editing and scoring took {scores['secondsPerEdit']:.3f} s per edit.")
+editing, scoring = (scores[key] / scores["edits"] for key in ("editingSeconds", "scoringAfterSeconds"))
+print(f"Editing took {editing:.3f} s per edit, scoring the edited model {scoring:.3f}.")
 print(f"""The editor is in {train['checkpoint']}
 
 Next:

@@ -7,6 +7,7 @@ cd "$root"
 
 Scripts/install-dependencies.sh
 Scripts/fetch-model.sh smollm2-135m
+Scripts/fetch-model.sh gemma-3-270m
 use_mpi
 
 # In release, as amend is used: the numerics are the same, and the tests on the model take minutes instead of hours.

@@ -196,7 +196,12 @@ static inline __attribute__((always_inline)) wide_t NAME(gelu_tanh)(wide_t x) {
     return 0.5f * x * (1.0f + NAME(tanh)(0.7978845608f * (x + 0.044715f * x * x * x)));
 }
 
+// Beyond ±15 the slope is 0 or 1 to the last bit, and x³ would overflow.
+
 static inline __attribute__((always_inline)) wide_t NAME(gelu_tanh_back)(wide_t d, wide_t x) {
+    const wide_int_t nan = x != x, given = (wide_int_t)x;
+    x = __builtin_elementwise_min(__builtin_elementwise_max(x, (wide_t){0} - 15.0f), (wide_t){0} + 15.0f);
+    x = (wide_t)((nan & given) | (~nan & (wide_int_t)x));
     wide_t t = NAME(tanh)(0.7978845608f * (x + 0.044715f * x * x * x));
     return d * (0.5f * (1.0f + t) + 0.5f * x * (1.0f - t * t) * (0.7978845608f * (1.0f + 0.134145f * x * x)));
 }

@@ -7,7 +7,7 @@ extension RunConfiguration {
         CanonicalValue.section([
             "model": .section(["path": .text(model.path), "weights": .literal(model.weights.rawValue)]),
             "editor": editor.canonical,
-            "data": data.canonical(withEvaluation: true),
+            "data": data.canonical(withPaths: true),
             "training": training.canonical(withPasses: true),
             "evaluation": .section([
                 "batches": .literal("\(evaluation.batches)"),
@@ -25,12 +25,12 @@ extension RunConfiguration {
     }
 
     /// The sections that determine what training computes, as `canonicalText` writes them: `editor`, `data` without
-    /// the evaluation split, `training` without `passes` (a finished run may go on), and of `run` all but `threads`. Where the model's bytes come from is left to
-    /// a digest of the model.
+    /// paths and the evaluation split, `training` without `passes` (a finished run may go on), and of `run` all but `threads`. What the model and
+    /// the records are is left to digests of their content: files may move.
     public var trainingIdentity: String {
         CanonicalValue.section([
             "editor": editor.canonical,
-            "data": data.canonical(withEvaluation: false),
+            "data": data.canonical(withPaths: false),
             "training": training.canonical(withPasses: false),
             "run": run.canonical(withThreads: false),
         ]).lines.joined()
@@ -82,21 +82,21 @@ extension RunConfiguration.Editor {
 }
 
 extension RunConfiguration.Data {
-    fileprivate func canonical(withEvaluation: Bool) -> CanonicalValue {
+    fileprivate func canonical(withPaths: Bool) -> CanonicalValue {
         var values: [String: CanonicalValue] = [
             "edits_per_batch": .literal("\(editsPerBatch)"),
             "batches": .literal("\(batches)"),
             "micro_batch": .literal("\(microBatch)"),
         ]
-        values["train"] = train?.canonical
-        if withEvaluation { values["evaluation"] = evaluation?.canonical }
+        values["train"] = train?.canonical(withPath: withPaths)
+        if withPaths { values["evaluation"] = evaluation?.canonical(withPath: true) }
         return .section(values)
     }
 }
 
 extension RunConfiguration.Split {
-    fileprivate var canonical: CanonicalValue {
-        .section(["path": .text(path), "format": .literal(format.rawValue)])
+    fileprivate func canonical(withPath: Bool) -> CanonicalValue {
+        .section(["format": .literal(format.rawValue)].merging(withPath ? ["path": .text(path)] : [:]) { $1 })
     }
 }
 

@@ -47,6 +47,6 @@ extension TokenSequence {
         guard !promptIDs.isEmpty, !answerIDs.isEmpty else {
             throw BadInput("edit '\(record.id)'", "the \(promptIDs.isEmpty ? "prompt '\(prompt)'" : "answer '\(answer)'") has no tokens")
         }
-        self.init(prompt: promptIDs, answer: answerIDs)
+        self.init(prompt: promptIDs, answer: answerIDs, source: "record '\(record.id)'")
     }
 }

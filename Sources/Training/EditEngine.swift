@@ -112,8 +112,9 @@ public final class EditEngine {
                 ?? ModuleRows(module: index, keys: Matrix(rows: 0, columns: linear.keySize), gradients: Matrix(rows: 0, columns: linear.valueSize))
             let all = ModuleRows(module: index, keys: try work.gatherRows(rows.keys, counts: edits.rankAnswerCounts),
                                  gradients: try work.gatherRows(rows.gradients, counts: edits.rankAnswerCounts))
-            guard all.keys.isFinite, all.gradients.isFinite else {
-                throw NumericalFailure("\(place), \(linear.name): the captured \(all.keys.isFinite ? "value gradients" : "keys") are not finite")
+            for (what, matrix) in [("keys", all.keys), ("value gradients", all.gradients)] where !matrix.isFinite {
+                let row = (0..<matrix.rows).first { !matrix.rows($0..<$0 + 1).isFinite } ?? 0
+                throw NumericalFailure("\(place), \(linear.name): the captured \(what) are not finite, first for \(edits.sample(ofAnswer: row))")
             }
             return all
         }

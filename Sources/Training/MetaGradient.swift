@@ -42,7 +42,9 @@ extension EditEngine {
             }
         }
         let loss = try work.sum(rephrasings.shardAnswers.map { answers in answers.reduce(0.0) { $0 + Double(losses[$1]) } })
-        guard loss.isFinite else { throw NumericalFailure("\(place): the loss of the rephrasings is \(loss)") }
+        guard loss.isFinite else {
+            throw NumericalFailure("\(place): the loss of the rephrasings is \(loss)\(try firstNotFinite(losses, rephrasings))")
+        }
         let sums = try steps.indices.map { step in
             try steps[step].solutions.indices.map { module in
                 try work.sum(parts[step][module], present: rephrasings.isPresent, rows: steps[step].solutions[module].rows,
@@ -50,6 +52,14 @@ extension EditEngine {
             }
         }
         return (loss, sums)
+    }
+
+    /// ", first for …": the first sample of all ranks whose loss is not finite.
+    private func firstNotFinite(_ losses: [Float], _ rephrasings: ShardedPack) throws -> String {
+        let before = rephrasings.rankAnswerCounts[..<work.communicator.rank].reduce(0, +)
+        let own = losses.firstIndex { !$0.isFinite }.map { $0 + before } ?? Int.max
+        let first = try work.communicator.allGather(own).min() ?? Int.max
+        return first == .max ? "" : ", first for \(rephrasings.sample(ofAnswer: first))"
     }
 
     /// From H back through the solve, the value differences and the blocks.

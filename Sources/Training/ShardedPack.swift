@@ -14,6 +14,7 @@ final class ShardedPack {
     let isPresent: [Bool]
     /// For every rank: its number of answer tokens.
     let rankAnswerCounts: [Int]
+    private let sequences: [TokenSequence]  // of all ranks
 
     init(_ microBatches: [[TokenSequence]], model: LanguageModel, work: Work) {
         let own = work.ownShare(of: microBatches.count)
@@ -31,7 +32,18 @@ final class ShardedPack {
             guard !share.isEmpty else { return 0..<0 }
             return ranges[share.lowerBound - own.lowerBound].lowerBound..<ranges[share.upperBound - 1 - own.lowerBound].upperBound
         }
+        sequences = Array(microBatches.joined())
         shardTokens = work.ownShards.map { rows($0, pack.microBatchTokens) }
         shardAnswers = work.ownShards.map { rows($0, pack.microBatchAnswers) }
+    }
+
+    /// What answer token `index` of the whole batch, in canonical order, belongs to.
+    func sample(ofAnswer index: Int) -> String {
+        var last = 0
+        for (number, sequence) in sequences.enumerated() {
+            last += sequence.answer.count
+            if index < last { return sequence.source ?? "sequence \(number + 1)" }
+        }
+        return "no sample of the batch"
     }
 }

@@ -53,6 +53,9 @@ final class DecoderLayer {
     /// The linear modules of the feed-forward part: those that can be edited.
     var feedForwardModules: [Linear] { [gate, up, down].compactMap { $0 } }
     var modules: [Linear] { [query, key, value, output] + feedForwardModules }
+
+    /// See `WeightMatrix.prefetch`.
+    func prefetch() { for module in modules { module.weight.prefetch() } }
 }
 
 // MARK: attention

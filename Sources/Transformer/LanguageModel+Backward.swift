@@ -33,6 +33,7 @@ extension LanguageModel {
         var (losses, gradient) = headBackward(pack, hidden, rows: last)
         for index in (firstEditedLayer..<layers.count).reversed() {
             let layer = layers[index], record = records.removeLast(), isLowest = index == firstEditedLayer
+            if !isLowest { prefetch(index - 1) }
             let dNormed = try feedForwardBackward(layer, gradient, record, stopsHere: isLowest, visit: visit)
             if !isLowest { gradient = attentionBackward(layer, gradient, record, pack, dNormed) }
         }

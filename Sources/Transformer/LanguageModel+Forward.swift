@@ -10,7 +10,8 @@ extension LanguageModel {
         precondition(pack.tokens.allSatisfy { $0 >= 0 && $0 < configuration.vocabularySize }, "a token outside 0..<\(configuration.vocabularySize)")
         let everything = SuffixRows(pack, everything: true)
         var hidden = embed(pack.tokens, positions: pack.positions)
-        for layer in layers.prefix(firstEditedLayer) {
+        for (index, layer) in layers.prefix(firstEditedLayer).enumerated() {
+            prefetch(index + 1)
             let after = attentionForward(layer, hidden, pack, asking: everything, keeping: nil)
             _ = layer.addFeedForward(layer.feedForwardNorm?.forward(after.hidden) ?? after.normed, to: after.hidden)
             hidden = after.hidden
@@ -30,6 +31,7 @@ extension LanguageModel {
         var hidden = prefix.hidden
         for index in firstEditedLayer..<layers.count {
             let layer = layers[index], asking = index == layers.count - 1 ? last : everything
+            prefetch(index + 1)
             let kept = rows.map { asking.isEverything ? $0 : asking }  // a narrowed layer keeps all its rows
             var normed: Matrix?, attention: LayerRecord.Attention?
             if index == firstEditedLayer {

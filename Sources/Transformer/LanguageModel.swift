@@ -17,6 +17,9 @@ public final class LanguageModel {
     public let longestSequence: Int
     static let mostPositions = 8192
 
+    public let weightMemory: WeightMemory
+    private let weights: [WeightMatrix]
+
     /// The modules being edited, in configuration order.
     public private(set) var edited: [Linear] = []
     /// The lowest layer with an edited module: what comes before its feed-forward part never changes.
@@ -42,6 +45,14 @@ public final class LanguageModel {
         headBias = parts.headBias
         longestSequence = min(configuration.contextLength, Self.mostPositions)
         firstEditedLayer = layers.count
+        let weights = Self.weights(configuration, parts)
+        weightMemory = WeightMemory(mapped: weights.reduce(0) { $0 + $1.mappedBytes }, owned: weights.reduce(0) { $0 + $1.privateBytes })
+        self.weights = weights
+    }
+
+    private static func weights(_ configuration: DecoderConfiguration, _ parts: Parts) -> [WeightMatrix] {
+        parts.layers.flatMap { $0.modules.map(\.weight) }
+            + [parts.embedding, parts.positionEmbedding, configuration.hasTiedHead ? nil : parts.head].compactMap { $0 }
     }
 
     /// The modules that can be edited, bottom first.
@@ -90,6 +101,14 @@ public final class LanguageModel {
         return fingerprint.text
     }
 
+    /// Has layer `index`, if there is one, read from its file while another is computed. Only for models of which the kernel may not have kept
+    /// all in memory: asking costs a walk over the pages.
+    func prefetch(_ index: Int) {
+        if layers.indices.contains(index), weightMemory.mapped > Self.mappedBytesWorthPrefetching { layers[index].prefetch() }
+    }
+
+    private static let mappedBytesWorthPrefetching = 2 << 30
+
     func isEdited(_ module: Linear) -> Bool { edited.contains { $0 === module } }
 }
 
@@ -102,16 +121,6 @@ public struct WeightMemory: Sendable, Equatable {
 }
 
 extension LanguageModel {
-    private var weights: [WeightMatrix] {
-        layers.flatMap { $0.modules.map(\.weight) } + [embedding, positionEmbedding, configuration.hasTiedHead ? nil : head].compactMap { $0 }
-    }
-
-    public var weightMemory: WeightMemory {
-        weights.reduce(into: WeightMemory()) {
-            $0.mapped += $1.mappedBytes
-            $0.owned += $1.privateBytes
-        }
-    }
 
     /// How the weights lie in memory: "q4_1", with the number of parameters.
     public var weightTypes: [(type: String, parameters: Int)] {

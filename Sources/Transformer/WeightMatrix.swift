@@ -1,3 +1,4 @@
+import Foundation
 import LinearAlgebra
 import TensorCore
 
@@ -21,6 +22,13 @@ struct WeightMatrix: @unchecked Sendable {
         let stored = Operand(data: data, element: element, rows: isTransposed ? keySize : valueSize, columns: isTransposed ? valueSize : keySize,
                              stride: stride, owner: owner, addend: addend)
         return transposed == isTransposed ? stored : stored.transposed
+    }
+
+    /// Asks the kernel to read the weight from its file while something else is computed.
+    func prefetch() {
+        guard mappedBytes > 0, stride == (isTransposed ? valueSize : keySize) else { return }
+        let page = Int(sysconf(Int32(_SC_PAGESIZE))), start = Int(bitPattern: data), first = start / page * page
+        _ = UnsafeMutableRawPointer(bitPattern: first).map { madvise($0, start + mappedBytes - first, MADV_WILLNEED) }
     }
 
     /// Row `row` of W as float32.

@@ -59,6 +59,20 @@ extension ProgramTests {
             #expect(run.checkpoints().isEmpty)
         }
 
+        /// One record breaks its batch, by its prompt or by its rephrasing: the message names it, whichever rank it is on.
+        @Test(arguments: ["prompt", "rephrase_prompt"], [nil, 3]) func oneRecord(key: String, ranks: Int?) throws {
+            var model = TinyModel()
+            model.setEmbedding(of: "~", to: .nan)
+            let run = try TinyRun(model: model)
+            var records = TinyRun.records(7, of: "s")
+            records[4][key]? += " ~"
+            try writeJSON(records, to: run.file("train.json"))
+            let result = try withinLimit { try run.amend("train", ranks: ranks) }
+            #expect(result.status == 1 && result.output.isEmpty, "\(result)")
+            let named = result.errorLines.filter { $0.contains("batch 1") && $0.hasSuffix("first for record '5'") }
+            #expect(named.count == 1, "\(result.errors)")
+        }
+
         /// What was saved before stays.
         @Test func aNumberThatGrowsTooLarge() throws {
             let run = try TinyRun()

@@ -36,6 +36,7 @@ import Testing
               normalizer: online
             model:
               path: "m"
+              weights: auto
             run:
               reduction: ordered
               seed: 1
@@ -67,7 +68,7 @@ import Testing
     @Test func identityChangesExactlyWithWhatDeterminesTraining() throws {
         let original = try configuration(minimal, "data.train.path=t")
         let without = [
-            "model.path=x", "data.evaluation.path=x", "evaluation.batches=1", "evaluation.normalizer=frozen",
+            "model.path=x", "data.train.path=x", "data.evaluation.path=x", "evaluation.batches=1", "evaluation.normalizer=frozen",
             "checkpoint.every=1", "checkpoint.directory=x", "run.threads=1", "training.passes=2",
         ]
         for override in without {
@@ -75,7 +76,7 @@ import Testing
             #expect(changed != original && changed.trainingIdentity == original.trainingIdentity, "\(override)")
         }
         let with = [
-            "editor.steps=3", "editor.modules=[a]", "editor.time_decay=0.5", "data.train.path=x", "data.batches=1",
+            "editor.steps=3", "editor.modules=[a]", "editor.time_decay=0.5", "data.train.format=zsre", "data.batches=1",
             "data.micro_batch=1", "training.clip=update", "training.update_every=10", "run.seed=2", "run.shards=4",
             "run.reduction=fast",
         ]
@@ -90,7 +91,7 @@ import Testing
         let there = try configuration(minimal, "data.train.path=t", "editor.modules=[a, b]").trainingIdentity
         let here = try configuration(minimal, "editor.modules=[a]", "run.seed=2", "run.threads=9")
         #expect(try here.trainingDifferences(from: there) == [
-            "data.train.format: counterfact there, not set here", "data.train.path: t there, not set here",
+            "data.train.format: counterfact there, not set here",
             "editor.modules[1]: b there, not set here", "run.seed: 1 there, 2 here",
         ])
         #expect(try here.trainingDifferences(from: here.trainingIdentity).isEmpty)

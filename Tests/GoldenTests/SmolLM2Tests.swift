@@ -87,7 +87,7 @@ extension LanguageModel {
 }
 
 /// ‖found − expected‖ / ‖expected‖; infinite for a NaN.
-private func relativeError(_ found: [Float], _ expected: [Float]) -> Double {
+func relativeError(_ found: [Float], _ expected: [Float]) -> Double {
     let difference = zip(found, expected).reduce(0.0) { $0 + pow(Double($1.0) - Double($1.1), 2) }
     let error = (difference / expected.reduce(0.0) { $0 + pow(Double($1), 2) }).squareRoot()
     return error.isNaN ? .infinity : error

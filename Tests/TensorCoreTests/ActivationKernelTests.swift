@@ -99,6 +99,8 @@ private func checkExtremes(_ activation: Activation) {
         #expect(abs(Double(out[index]) - expected) <= 1e-6 * max(abs(expected), 1e-20), "\(activation.name)(\(number)) is \(out[index])")
         #expect(abs(dx[index] - slope) < 1e-6, "\(activation.name)'(\(number)) is \(dx[index])")
     }
+    // silu' of −3e38 is a product of a subnormal and a huge number.
+    if activation.code == AMEND_GELU_TANH { #expect(dx[10] == 1 && dx[11] == 0, "gelu' of the largest numbers is \(dx[10]) and \(dx[11])") }
     #expect(out[10] == 3e38 && out[11].isFinite && out[12] == .infinity && out[13].isNaN && dx[13].isNaN, "\(activation.name)")
     #expect(gated.map(\.isNaN) == out.map(\.isNaN) && zip(gated, out).allSatisfy { $0 == $1 || $0.isNaN }, "\(activation.name) times one")
     #expect(zip(dGate, dx).allSatisfy { $0 == $1 || $0.isNaN && $1.isNaN } && dUp.map(\.isNaN) == out.map(\.isNaN), "\(activation.name) times one")
