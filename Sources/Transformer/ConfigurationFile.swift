@@ -1,5 +1,6 @@
 import Foundation
 import TensorCore
+import WeightFiles
 
 /// A Hugging Face config.json: typed look-ups that say what was expected and what was found.
 struct ConfigurationFile {
@@ -8,18 +9,13 @@ struct ConfigurationFile {
 
     init(path: String) throws {
         self.path = path
-        guard let data = FileManager.default.contents(atPath: path) else { throw BadInput(path, "cannot be read") }
-        guard data.count < 16 << 20 else { throw BadInput(path, "is \(data.count) bytes long; a model configuration is a few kilobytes") }
-        do {
-            guard let object = try JSONSerialization.jsonObject(with: data) as? [String: Any] else {
-                throw BadInput(path, "expected a JSON object")
-            }
-            values = object
-        } catch let error as BadInput {
-            throw error
-        } catch {
-            throw BadInput(path, "is not valid JSON")
+        let file = try MappedFile.open(path)
+        guard file.bytes.count < 16 << 20 else { throw BadInput(path, "is \(file.bytes.count) bytes long; a model configuration is a few kilobytes") }
+        try file.checkJSONObject("configuration")  // of a key that comes twice, JSONSerialization would take one
+        guard let object = try? JSONSerialization.jsonObject(with: Data(file.bytes)) as? [String: Any] else {
+            throw BadInput(path, "expected a JSON object")
         }
+        values = object
     }
 
     private init(path: String, values: [String: Any]) {
@@ -36,7 +32,7 @@ struct ConfigurationFile {
     func optional<Value>(_ key: String) throws -> Value? {
         guard let found = values[key], !(found is NSNull) else { return nil }
         if let value = Self.convert(found, to: Value.self) { return value }
-        throw BadInput(path, "'\(key)' is \(String(describing: found).prefix(60)); expected a value of type \(Self.name(Value.self))")
+        throw BadInput(path, "'\(key)' is \(Self.description(found)); expected a value of type \(Self.name(Value.self))")
     }
 
     func section(_ key: String) throws -> ConfigurationFile? {
@@ -55,13 +51,16 @@ struct ConfigurationFile {
     /// One value for each of the layers that `key` counts.
     func layers<Value>(_ key: String, _ value: (Int) -> Value) throws -> [Value] { (0..<(try layerCount(key))).map(value) }
 
-    /// Whether layer `layer` sees a sliding window of tokens, by the list layer_types.
-    func isSliding(_ kinds: [String], _ layer: Int) throws -> Bool {
-        guard layer < kinds.count else { throw BadInput(path, "'layer_types' names \(kinds.count) layers, and there is a layer \(layer)") }
-        switch kinds[layer] {
-        case "sliding_attention": return true
-        case "full_attention": return false
-        case let kind: throw BadInput(path, "'layer_types' names '\(kind)'; supported: full_attention, sliding_attention")
+    /// For each of the model's layers whether it sees a sliding window of tokens, by the list layer_types; nil where there is none.
+    func slidingLayers(of count: Int) throws -> [Bool]? {
+        guard let kinds: [String] = try optional("layer_types") else { return nil }
+        guard kinds.count == count else { throw BadInput(path, "'layer_types' names \(kinds.count) layers; expected one for each of \(count)") }
+        return try kinds.map { kind in
+            switch kind {
+            case "sliding_attention": return true
+            case "full_attention": return false
+            default: throw BadInput(path, "'layer_types' names \(quoted(kind)); supported: full_attention, sliding_attention")
+            }
         }
     }
 
@@ -78,6 +77,17 @@ struct ConfigurationFile {
 
     /// Whether a number came from a JSON true or false.
     private static func isBoolean(_ number: NSNumber) -> Bool { String(cString: number.objCType) == "c" }
+
+    /// A value that was found, for messages.
+    private static func description(_ found: Any) -> String {
+        switch found {
+        case let text as String: quoted(text)
+        case is [Any]: "a list"
+        case is [String: Any]: "an object"
+        case let number as NSNumber where isBoolean(number): number.boolValue ? "true" : "false"
+        default: "\(found)"
+        }
+    }
 
     private static func name<Value>(_ type: Value.Type) -> String {
         switch type {

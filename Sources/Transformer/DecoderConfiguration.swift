@@ -64,6 +64,9 @@ public struct DecoderConfiguration: Sendable, Equatable {
             throw BadInput(location, "the \(name) is \(value); expected 1 to \(1 << 24)")
         }
         guard layerCount <= 4096 else { throw BadInput(location, "the number of layers is \(layerCount); at most 4096 are supported") }
+        guard headSize <= 4096 else {  // a rotary's tables have this many numbers for each of thousands of positions
+            throw BadInput(location, "the head size is \(headSize); at most 4096 are supported")
+        }
         guard headCount % keyValueHeadCount == 0 else {
             throw BadInput(location, "the number of attention heads (\(headCount)) is not a multiple of that of key-value heads (\(keyValueHeadCount))")
         }

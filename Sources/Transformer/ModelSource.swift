@@ -67,7 +67,11 @@ public struct ModelSource: Sendable {
 
     private static func vocabulary(of file: GGUFFile) throws -> GGUFVocabulary {
         let prefix = "tokenizer.ggml."
-        func id(_ key: String) throws -> Int32? { try file.integer(prefix + key).flatMap { Int32(exactly: $0) } }
+        func id(_ key: String) throws -> Int32? {
+            guard let found = try file.integer(prefix + key) else { return nil }
+            guard let id = Int32(exactly: found) else { throw BadInput(file.path, "\(prefix)\(key) is \(found); expected a token id, 0 to \(Int32.max)") }
+            return id
+        }
         return GGUFVocabulary(
             source: file.path,
             model: try file.required(prefix + "model", file.string),
@@ -92,5 +96,5 @@ public struct UnsupportedFamily: Error, CustomStringConvertible, Sendable {
     let found: String
     let supported: [String]
 
-    public var description: String { "\(path): \(key) is '\(found)'; supported: \(supported.joined(separator: ", "))" }
+    public var description: String { "\(path): \(key) is \(quoted(found)); supported: \(supported.joined(separator: ", "))" }
 }

@@ -68,10 +68,10 @@ public struct TokenChoice: Sendable {
         let weights = order.map { exp((Double(logits[$0]) - top) / temperature) }
         let total = weights.reduce(0, +)
         var kept = 0, mass = 0.0
-        while kept < order.count, mass < topP * total {
+        repeat {  // at least one: of logits that are no numbers, the total is none either
             mass += weights[kept]
             kept += 1
-        }
+        } while kept < order.count && mass < topP * total
         var rest = Double(stream.block(UInt64(index)).0) / 4_294_967_296 * mass
         for place in 0..<kept {
             rest -= weights[place]

@@ -95,10 +95,10 @@ struct WeightLoader {
 
     /// The whole tensor decoded to float32 [rows, columns], over the process's threads.
     static func matrix(_ tensor: StoredTensor) throws -> Matrix {
+        guard tensor.elementCount > 0 else { return Matrix(rows: 0, columns: tensor.columns) }  // it may have any number of empty rows
         let result = Matrix(uninitializedRows: tensor.rows, columns: tensor.columns)
         let grain = max(1, 1 << 18 / max(1, tensor.columns))
         let blocks = (tensor.rows + grain - 1) / grain
-        guard tensor.rows > 0 else { return result }
         try tensor.decodeRows(0..<min(grain, tensor.rows), into: result.pointer)  // what cannot be decoded says so here
         parallelFor(blocks - 1) { block in
             let rows = (block + 1) * grain..<min(tensor.rows, (block + 2) * grain)

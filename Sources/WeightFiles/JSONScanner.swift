@@ -18,6 +18,13 @@ struct JSONScanner {
         self.subject = subject
     }
 
+    /// Throws `BadInput` unless `file` holds one JSON object and nothing else.
+    static func checkObject(_ file: MappedFile, subject: String) throws {
+        var scanner = JSONScanner(file.bytes, path: file.path, subject: subject)
+        try scanner.object { scanner, _ in try scanner.skipValue() }
+        try scanner.finish()
+    }
+
     func failure(_ problem: String) -> BadInput { BadInput(path, "the \(subject) at byte \(position): \(problem)") }
 
     // MARK: containers

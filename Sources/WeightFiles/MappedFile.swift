@@ -31,6 +31,10 @@ public final class MappedFile: Sendable {
         return MappedFile(path: path, bytes: UnsafeRawBufferPointer(start: start, count: count))
     }
 
+    /// Throws `BadInput` unless the file is one JSON object (RFC 8259) without a key twice and at most 64 levels deep.
+    /// `subject` is what the text is, for messages: "header".
+    public func checkJSONObject(_ subject: String) throws { try JSONScanner.checkObject(self, subject: subject) }
+
     private static func size(of descriptor: Int32, path: String) throws -> Int {
         var status = stat()
         guard fstat(descriptor, &status) == 0 else { throw BadInput(path, "cannot be examined: \(describe(errno))") }

@@ -1,5 +1,5 @@
 /// A name from a file, fit for a one-line message: in single quotes, control characters escaped, long ones cut.
-func quoted(_ name: String) -> String {
+public func quoted(_ name: String) -> String {
     let longest = 100
     var text = "'"
     for (index, scalar) in name.unicodeScalars.enumerated() {

@@ -78,6 +78,12 @@ public struct SafetensorsDirectory: WeightSource {
     private static let largestIndex = 100_000_000
 
     private static func isPlainFileName(_ name: String) -> Bool {
-        !name.isEmpty && name != "." && name != ".." && !name.unicodeScalars.contains { $0 == "/" || $0.value < 0x20 }
+        let isFit = name.unicodeScalars.allSatisfy { scalar in
+            switch scalar.properties.generalCategory {
+            case .control, .lineSeparator, .paragraphSeparator: false
+            default: scalar != "/"
+            }
+        }
+        return isFit && name != "." && name != ".." && (1...255).contains(name.utf8.count)
     }
 }

@@ -64,6 +64,32 @@ import Transformer
         try expectSameModel(decoded, ModelSource(directory).loadModel(), "decoded")
     }
 
+    @Test func tokenIDsBeyondThoseOfATokenizerAreRefused() throws {
+        let url = try #require(Bundle.module.url(forResource: "Fixtures/gguf/llama", withExtension: "gguf"))
+        var file = GGUFParts(Array(try Data(contentsOf: url)))
+        file.addVocabulary(97)
+        let path = FileManager.default.temporaryDirectory.appendingPathComponent("model-\(UUID().uuidString).gguf").path
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        try Data(file.bytes).write(to: URL(fileURLWithPath: path))
+        #expect(try ModelSource(path).loadTokenizer().vocabularySize == 97)
+        for key in ["bos_token_id", "eos_token_id", "unknown_token_id"] {
+            var wrong = file
+            wrong.metadata.removeAll { $0.key == Array("tokenizer.ggml.\(key)".utf8) }
+            wrong.add("tokenizer.ggml.\(key)", 4, littleEndian(UInt32.max))
+            try Data(wrong.bytes).write(to: URL(fileURLWithPath: path))
+            let error = try #require(throws: BadInput.self) { try ModelSource(path).loadTokenizer() }
+            #expect("\(error)" == "\(path): tokenizer.ggml.\(key) is 4294967295; expected a token id, 0 to 2147483647")
+        }
+    }
+
+    /// Weights may be such that nothing can be computed with them; a token is drawn of what comes out all the same.
+    @Test(arguments: [Float.nan, .infinity, -.infinity]) func drawsATokenOfLogitsThatAreNoNumbers(logit: Float) {
+        for choice in [TokenChoice(temperature: 0), TokenChoice(temperature: 1), TokenChoice(temperature: 0.5, topK: 2, topP: 0.9)] {
+            #expect((0..<3).contains(choice.token([logit, logit, logit], index: 0)))
+            #expect((0..<3).contains(choice.token([0, logit, 1], index: 1)))
+        }
+    }
+
     @Test func aDirectoryWithOneFileIsThatFile() throws {
         let copy = try ModelCopy("qwen2")
         try FileManager.default.createDirectory(atPath: copy.path, withIntermediateDirectories: true)

@@ -11,6 +11,7 @@ import Transformer
         ("llama", ["expert_count": .integer(8)], "llama.expert_count is 8"),
         ("llama", ["rope.dimension_count": .integer(4)], "llama.rope.dimension_count is 4 and heads are 8 wide"),
         ("llama", ["rope.scaling.type": .string("yarn")], "llama.rope.scaling.type is 'yarn'"),
+        ("llama", ["rope.scaling.type": .string("ya\nrn")], #"llama.rope.scaling.type is 'ya\nrn'"#),
         ("llama", ["rope.scaling.type": .string("linear")], "the metadata lack 'llama.rope.scaling.factor'"),
         ("llama", ["rope.freq_base": .float(0)], "the rotary base is 0.0"),
         ("llama", ["attention.head_count": .integer(0)], "llama.attention.head_count is 0"),
@@ -36,6 +37,9 @@ import Transformer
         try expectRefusal("llama", [:], tensors: [], "'token_embd.weight' is missing")
         try expectRefusal("llama", [:], tensors: [("token_embd.weight", [97, 32]), ("rope_freqs.weight", [3])], "'rope_freqs.weight' has 3 elements")
         try expectRefusal("llama", [:], tensors: [("token_embd.weight", [97, 32]), ("rope_freqs.weight", [4])], "must be 4 positive numbers")
+        // Heads of one element have no frequencies, and any number of empty rows have none either.
+        try expectRefusal("gemma3", ["attention.key_length": .integer(1)],
+                          tensors: [("token_embd.weight", [97, 32]), ("rope_freqs.weight", [.max, 0])], "turn 1 of a head's 1 elements")
         let error = try #require(throws: UnsupportedFamily.self) { try load("mamba", [:], tensors: []) }
         #expect("\(error)".contains("general.architecture is 'mamba'; supported: gemma2, gemma3, gpt2, llama, qwen2"))
     }
@@ -67,7 +71,7 @@ import Transformer
         for (name, shape) in tensors {
             let extents = shape.reversed().flatMap { bytes(UInt64($0)) }
             header.append(string(name) + bytes(UInt32(shape.count)) + extents + bytes(UInt32(0)) + bytes(UInt64(offset)))
-            offset += (4 * shape.reduce(1, *) + 31) / 32 * 32
+            offset += shape.contains(0) ? 0 : (4 * shape.reduce(1, *) + 31) / 32 * 32
         }
         var file = Array("GGUF".utf8) + bytes(UInt32(3)) + bytes(UInt64(tensors.count)) + bytes(UInt64(header.count - tensors.count)) + header.joined()
         file += [UInt8](repeating: 0, count: (32 - file.count % 32) % 32 + offset)

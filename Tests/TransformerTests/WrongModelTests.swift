@@ -27,7 +27,7 @@ import Transformer
     }
 
     static let sizes = [
-        Mistake("llama", #"{"hidden_size": "32"}"#, "'hidden_size' is 32", "whole number"),
+        Mistake("llama", #"{"hidden_size": "32"}"#, "'hidden_size' is '32'", "whole number"),
         Mistake("llama", #"{"hidden_size": 32.5}"#, "'hidden_size' is 32.5", "whole number"),
         Mistake("llama", #"{"hidden_size": null}"#, "'hidden_size' is missing"),
         Mistake("llama", #"{"hidden_size": -32}"#, "the hidden size is -32"),
@@ -50,6 +50,9 @@ import Transformer
         Mistake("gptj", #"{"n_embd": 4000000000000000000}"#, "the hidden size is 4000000000000000000"),
         Mistake("llama", #"{"head_dim": 0}"#, "the head size is 0"),
         Mistake("gemma2", #"{"head_dim": 16777218}"#, "the head size is 16777218"),
+        Mistake("gemma3", #"{"head_dim": 4098}"#, "the head size is 4098; at most 4096"),
+        Mistake("llama", #"{"hidden_size": [32]}"#, "'hidden_size' is a list; expected", "whole number"),
+        Mistake("llama", #"{"hidden_size": "3\n2"}"#, #"'hidden_size' is '3\n2'"#),
         Mistake("llama", #"{"vocab_size": -1}"#, "the vocabulary size is -1"),
         Mistake("llama", #"{"max_position_embeddings": 0}"#, "the context length is 0"),
         Mistake("gpt2", #"{"n_positions": 0}"#, "the context length is 0"),
@@ -69,6 +72,8 @@ import Transformer
     ]
 
     static let activations = [
+        Mistake("llama", #"{"hidden_act": "ge\nlu"}"#, #"hidden_act is 'ge\nlu'"#, "'silu'"),
+        Mistake("gpt2", #"{"activation_function": "a\u2028b"}"#, #"activation_function is 'a\u{2028}b'"#, "'gelu_new'"),
         Mistake("llama", #"{"hidden_act": "gelu"}"#, "hidden_act is 'gelu'", "'silu'"),
         Mistake("mistral", #"{"hidden_act": "relu"}"#, "hidden_act is 'relu'", "'silu'"),
         Mistake("qwen2", #"{"hidden_act": "gelu"}"#, "hidden_act is 'gelu'", "'silu'"),
@@ -101,12 +106,16 @@ import Transformer
     static let attention = [
         Mistake("mistral", #"{"sliding_window": -1}"#, "the sliding window is -1"),
         Mistake("gemma2", #"{"sliding_window": -5}"#, "the sliding window is -5"),
-        Mistake("gemma2", #"{"layer_types": ["full_attention"]}"#, "'layer_types' names 1 layers"),
-        Mistake("gemma2", #"{"layer_types": "full_attention"}"#, "'layer_types' is full_attention", "list of strings"),
+        Mistake("gemma2", #"{"layer_types": ["full_attention"]}"#, "'layer_types' names 1 layers; expected one for each of 4"),
+        Mistake("gemma2", #"{"layer_types": ["full_attention", "full_attention", "full_attention", "full_attention", "full_attention"]}"#,
+                "'layer_types' names 5 layers; expected one for each of 4"),
+        Mistake("gemma2", #"{"layer_types": "full_attention"}"#, "'layer_types' is 'full_attention'", "list of strings"),
+        Mistake("gemma2", #"{"layer_types": ["a\nb", "full_attention", "full_attention", "full_attention"]}"#, #"'layer_types' names 'a\nb'"#),
         Mistake("gemma3", #"{"layer_types": ["full_attention", "full_attention", "linear_attention", "full_attention"]}"#,
                 "'layer_types' names 'linear_attention'", "full_attention, sliding_attention"),
         Mistake("gemma3", #"{"sliding_window_pattern": 0}"#, "sliding_window_pattern is 0"),
         Mistake("qwen2", #"{"use_sliding_window": true, "sliding_window": 4, "layer_types": ["sliding_attention"]}"#, "'layer_types' names 1 layers"),
+        Mistake("qwen2", #"{"use_sliding_window": false, "layer_types": ["full_attention"]}"#, "'layer_types' names 1 layers"),
         Mistake("qwen2", #"{"use_sliding_window": true, "sliding_window": 4, "layer_types": ["a", "b", "c", "d"]}"#, "'layer_types' names 'a'"),
         Mistake("qwen2", #"{"use_sliding_window": true, "sliding_window": -4, "layer_types": null, "max_window_layers": 0}"#, "the sliding window is -4"),
     ]
@@ -120,7 +129,7 @@ import Transformer
         ("llama", #"{"vocab_size": 98}"#, ["'model.embed_tokens.weight' is [97, 32]; expected [98, 32]"]),
         ("llama", #"{"intermediate_size": 64}"#, ["'model.layers.0.mlp.gate_proj.weight' is [48, 32]; expected [64, 32]"]),
         ("llama", #"{"num_key_value_heads": 4}"#, ["'model.layers.0.self_attn.k_proj.weight' is [16, 32]; expected [32, 32]"]),
-        ("gemma3", #"{"head_dim": 16777216}"#, ["'model.layers.0.self_attn.", "expected"]),
+        ("gemma3", #"{"head_dim": 4096}"#, ["'model.layers.0.self_attn.", "expected"]),
         ("gpt2", #"{"n_inner": 64}"#, ["'transformer.h.0.mlp.c_fc.weight' is [32, 128]; expected [32, 64]"]),
         ("gpt2", #"{"n_positions": 128}"#, ["'transformer.wpe.weight' is [64, 32]; expected [128, 32]"]),
         ("gptj", #"{"n_inner": 64}"#, ["'transformer.h.0.mlp.fc_in.weight' is [128, 32]; expected [64, 32]"]),
@@ -148,7 +157,11 @@ import Transformer
         let copy = try ModelCopy("llama")
         try copy.write()
         for (text, fragment) in [
-            ("{", "is not valid JSON"), ("[1]", "expected a JSON object"), ("{}", "'model_type' is missing"), (#"{"model_type": 3}"#, "string"),
+            ("", "the file is empty"), ("{", "the configuration at byte 1: expected"), ("[1]", "the configuration at byte 0: expected '{'"),
+            ("{}", "'model_type' is missing"), (#"{"model_type": 3}"#, "string"),
+            (#"{"model_type": "llama", "model_type": "gpt2"}"#, "the key 'model_type' appears twice"),
+            (#"{"rope": {"a": 1, "a": 1}}"#, "the key 'a' appears twice"), (#"{"vocab_size": NaN}"#, "expected a value, found 'N'"),
+            (String(repeating: #"{"a":"#, count: 100_000), "nested deeper than 64 levels"),
         ] {
             try Data(text.utf8).write(to: URL(fileURLWithPath: copy.path + "/config.json"))
             try expectRefusal(by: copy.path + "/config.json", [fragment]) { try ModelSource(copy.path).loadModel() }
@@ -157,6 +170,11 @@ import Transformer
             copy.configuration["model_type"] = "mamba"
             _ = try copy.loadModel()
         }
+        let other = try #require(throws: UnsupportedFamily.self) {
+            copy.configuration["model_type"] = "mam\nba"
+            _ = try copy.loadModel()
+        }
+        #expect("\(other)".contains(#"'mam\nba'"#) && !"\(other)".contains { $0.isNewline })
         #expect("\(error)".contains("model_type is 'mamba'") && "\(error)".contains("gemma3_text, gpt2, gptj, llama"))
     }
 

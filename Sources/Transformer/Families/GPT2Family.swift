@@ -20,7 +20,7 @@ enum GPT2Family: ModelFamily {
     private static func configuration(_ file: ConfigurationFile) throws -> DecoderConfiguration {
         let activation: String = try file.optional("activation_function") ?? "gelu_new"
         guard ["gelu_new", "gelu_pytorch_tanh"].contains(activation) else {
-            throw BadInput(file.path, "activation_function is '\(activation)'; a gpt2 model has 'gelu_new'")
+            throw BadInput(file.path, "activation_function is \(quoted(activation)); a gpt2 model has 'gelu_new'")
         }
         if try file.optional("add_cross_attention") ?? false { throw BadInput(file.path, "'add_cross_attention' is true; that is not supported") }
         let hiddenSize: Int = try file.required("n_embd"), headCount: Int = try file.required("n_head")

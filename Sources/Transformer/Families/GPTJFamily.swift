@@ -7,7 +7,7 @@ enum GPTJFamily: ModelFamily {
     static func load(_ file: ConfigurationFile, _ weights: SafetensorsDirectory, _ precision: WeightPrecision) throws -> LanguageModel {
         let activation: String = try file.optional("activation_function") ?? "gelu_new"
         guard ["gelu_new", "gelu_pytorch_tanh"].contains(activation) else {
-            throw BadInput(file.path, "activation_function is '\(activation)'; a gptj model has 'gelu_new'")
+            throw BadInput(file.path, "activation_function is \(quoted(activation)); a gptj model has 'gelu_new'")
         }
         let hiddenSize: Int = try file.required("n_embd"), headCount: Int = try file.required("n_head")
         guard headCount > 0, hiddenSize % headCount == 0 else {

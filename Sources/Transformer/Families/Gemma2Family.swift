@@ -32,7 +32,7 @@ enum Gemma2Family: ModelFamily {
     static func configuration(_ file: ConfigurationFile, family: String, period: Int) throws -> DecoderConfiguration {
         let activation: String = try file.optional("hidden_activation") ?? file.optional("hidden_act") ?? "gelu_pytorch_tanh"
         guard activation == "gelu_pytorch_tanh" else {
-            throw BadInput(file.path, "hidden_activation is '\(activation)'; a \(family) model has 'gelu_pytorch_tanh'")
+            throw BadInput(file.path, "hidden_activation is \(quoted(activation)); a \(family) model has 'gelu_pytorch_tanh'")
         }
         for key in ["attention_bias", "use_bidirectional_attention"] where try file.optional(key) ?? false {
             throw BadInput(file.path, "'\(key)' is true; that is not supported for \(family) models")
@@ -40,9 +40,9 @@ enum Gemma2Family: ModelFamily {
         var configuration = arranged(try LlamaFamily.sizes(file, family: family, hasTiedHead: true))
         let scalar: Float = try file.optional("query_pre_attn_scalar") ?? 256
         let window: Int = try file.optional("sliding_window") ?? 4096
-        let kinds: [String]? = try file.optional("layer_types")
+        let sliding = try file.slidingLayers(of: configuration.layerCount)
         for layer in configuration.attention.indices {
-            let isSliding = try kinds.map { try file.isSliding($0, layer) } ?? ((layer + 1) % period != 0)
+            let isSliding = sliding?[layer] ?? ((layer + 1) % period != 0)
             configuration.attention[layer] = .init(scale: 1 / scalar.squareRoot(), window: isSliding ? window : 0)
         }
         return configuration

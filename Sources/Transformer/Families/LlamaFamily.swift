@@ -23,7 +23,7 @@ enum LlamaFamily: ModelFamily {
 
     static func configuration(_ file: ConfigurationFile, family: String) throws -> DecoderConfiguration {
         let activation: String = try file.optional("hidden_act") ?? "silu"
-        guard activation == "silu" else { throw BadInput(file.path, "hidden_act is '\(activation)'; a \(family) model has 'silu'") }
+        guard activation == "silu" else { throw BadInput(file.path, "hidden_act is \(quoted(activation)); a \(family) model has 'silu'") }
         var configuration = try sizes(file, family: family)
         configuration.rotaries = [try rotary(file, headSize: configuration.headSize)]
         return configuration
@@ -66,7 +66,7 @@ enum LlamaFamily: ModelFamily {
             return .llama3(
                 factor: try section.required("factor"), lowFrequency: try section.required("low_freq_factor"),
                 highFrequency: try section.required("high_freq_factor"), originalContext: try section.required("original_max_position_embeddings"))
-        default: throw BadInput(section.path, "rope_type is '\(kind)'; supported: default, linear, llama3")
+        default: throw BadInput(section.path, "rope_type is \(quoted(kind)); supported: default, linear, llama3")
         }
     }
 

@@ -72,7 +72,7 @@ struct GGUFHeader {
         case "linear":
             let factor = Float(try file.required(key("rope.scaling.factor"), file.float))
             return RotaryConfiguration(base: base, scaling: .linear(factor: factor), dimensions: headSize)
-        case let kind: throw BadInput(file.path, "\(key("rope.scaling.type")) is '\(kind)'; supported: none, linear")
+        case let kind: throw BadInput(file.path, "\(key("rope.scaling.type")) is \(quoted(kind)); supported: none, linear")
         }
     }
 }

@@ -6,10 +6,10 @@ enum Qwen2Family: ModelFamily {
     static func load(_ file: ConfigurationFile, _ weights: SafetensorsDirectory, _ precision: WeightPrecision) throws -> LanguageModel {
         var configuration = try LlamaFamily.configuration(file, family: "qwen2")
         configuration.biases = [.queryKeyValue]
+        let sliding = try file.slidingLayers(of: configuration.layerCount)
         if try file.optional("use_sliding_window") ?? false, let window: Int = try file.optional("sliding_window") {
             let unlimited: Int = try file.optional("max_window_layers") ?? 28
-            let kinds: [String]? = try file.optional("layer_types")
-            for layer in configuration.attention.indices where try kinds.map({ try file.isSliding($0, layer) }) ?? (layer >= unlimited) {
+            for layer in configuration.attention.indices where sliding?[layer] ?? (layer >= unlimited) {
                 configuration.attention[layer].window = window
             }
         }
