@@ -69,7 +69,7 @@ extension Communicator {
         guard !isRoot else { return }
         // The launcher ends a job by SIGTERM; a handler that waits for the next batch would outlive rank 0's abort.
         signal(SIGTERM, SIG_DFL)
-        usleep(500_000)
+        usleep(2_000_000)
     }
 }
 

@@ -11,7 +11,7 @@ struct ConfigurationFile {
         self.path = path
         let file = try MappedFile.open(path)
         guard file.bytes.count < 16 << 20 else { throw BadInput(path, "is \(file.bytes.count) bytes long; a model configuration is a few kilobytes") }
-        try file.checkJSONObject("configuration")  // of a key that comes twice, JSONSerialization would take one
+        try file.checkJSONObject("JSON text")  // of a key that comes twice, JSONSerialization would take one
         guard let object = try? JSONSerialization.jsonObject(with: Data(file.bytes)) as? [String: Any] else {
             throw BadInput(path, "expected a JSON object")
         }
