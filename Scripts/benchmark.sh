@@ -2,8 +2,8 @@
 # Times training and evaluation, in one process with all threads and on two ranks, and prints seconds per edit, memory, where
 # the time of training goes, and the share of the machine's matrix rate that the arithmetic needed reaches. Takes as long as
 # four such runs; leaves nothing behind. For figures that mean something the machine should be idle.
-# --peer N then races amend against the same method in plain PyTorch (benchmark-peer.py, in float32 and in bfloat16), N times in
-# turn, on as many threads, and prints peer / amend. It keeps PyTorch in .build/peer: pip's wheel, so PIP_EXTRA_INDEX_URL may name
+# --peer N then races amend against the same method in plain PyTorch (benchmark-peer.py, in float32 and, where the processor has
+# instructions for it, in bfloat16), N times in turn, on as many threads, and prints peer / amend. It keeps PyTorch in .build/peer: pip's wheel, so PIP_EXTRA_INDEX_URL may name
 # an index of smaller ones without CUDA. Many times slower than the rest.
 # usage: benchmark.sh [--json] [--peer N] [CONFIG] [key.path=value …]      CONFIG is Configs/quickstart.yaml if not given
 set -euo pipefail
@@ -65,7 +65,12 @@ measure_peer() {
         || { cat "$results/log" >&2; die "PyTorch, $command, $name: its messages are above"; }
 }
 
-if [ "$rounds" -gt 0 ]; then install_peer; fi
+dtypes=(f32)
+if [ "$rounds" -gt 0 ]; then
+    install_peer
+    # Elsewhere PyTorch emulates bfloat16, many times slower than float32: nobody would run it.
+    if grep -qwE 'avx512_bf16|amx_bf16|bf16' /proc/cpuinfo; then dtypes+=(bf16); else say "no bfloat16 instructions here: float32 only"; fi
+fi
 "$amend" doctor --json >"$results/doctor.json"
 threads=$(python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))["threads"])' "$results/doctor.json")
 measure alone train
@@ -74,15 +79,15 @@ measure ranks train with_ranks 2
 measure ranks evaluate with_ranks 2
 for ((round = 1; round <= rounds; round++)); do
     for command in train evaluate; do measure "amend-$round" "$command"; done
-    for dtype in f32 bf16; do
+    for dtype in "${dtypes[@]}"; do
         for command in train evaluate; do measure_peer "$dtype-$round" "$dtype" "$command"; done
     done
 done
 
-python3 - "$results" "$form" "$rounds" <<'PYTHON'
+python3 - "$results" "$form" "$rounds" "${dtypes[@]}" <<'PYTHON'
 import json, os, statistics, sys
 
-folder, form, rounds = sys.argv[1], sys.argv[2], int(sys.argv[3])
+folder, form, rounds, dtypes = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4:]
 def read(name): return json.load(open(os.path.join(folder, name)))
 
 machine = read("doctor.json")
@@ -120,7 +125,7 @@ def race(round, dtype):
             "trainingRatio": theirs["trainingSeconds"] / ours["trainingSeconds"],
             "evaluationRatio": theirs["evaluationSeconds"] / ours["evaluationSeconds"]}
 
-races = [race(round, dtype) for round in range(1, rounds + 1) for dtype in ("f32", "bf16")]
+races = [race(round, dtype) for round in range(1, rounds + 1) for dtype in dtypes]
 
 def ratios(dtype, key):
     values = [race[key] for race in races if race["dtype"] == dtype]
@@ -131,7 +136,7 @@ report = {"core": machine["core"], "threads": machine["threads"], "sgemmGflops":
 if races:
     report["races"] = races
     report["peerOverAmend"] = {dtype: {"training": ratios(dtype, "trainingRatio"), "evaluation": ratios(dtype, "evaluationRatio")}
-                               for dtype in ("f32", "bf16")}
+                               for dtype in dtypes}
 if form == "json":
     print(json.dumps(report))
     sys.exit()
