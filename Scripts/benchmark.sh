@@ -4,7 +4,7 @@
 # four such runs; leaves nothing behind. For figures that mean something the machine should be idle.
 # --peer N then races amend against the same method in plain PyTorch (benchmark-peer.py, in float32 and, where the processor has
 # instructions for it, in bfloat16), N times in turn, on as many threads, and prints peer / amend. It keeps PyTorch in .build/peer: pip's wheel, so PIP_EXTRA_INDEX_URL may name
-# an index of smaller ones without CUDA. Many times slower than the rest.
+# an index of smaller ones without CUDA. Takes much longer than the rest.
 # usage: benchmark.sh [--json] [--peer N] [CONFIG] [key.path=value …]      CONFIG is Configs/quickstart.yaml if not given
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=common.bash
@@ -68,7 +68,7 @@ measure_peer() {
 dtypes=(f32)
 if [ "$rounds" -gt 0 ]; then
     install_peer
-    # Elsewhere PyTorch emulates bfloat16, many times slower than float32: nobody would run it.
+    # Elsewhere PyTorch has to emulate bfloat16, which says nothing of what it can do.
     if grep -qwE 'avx512_bf16|amx_bf16|bf16' /proc/cpuinfo; then dtypes+=(bf16); else say "no bfloat16 instructions here: float32 only"; fi
 fi
 "$amend" doctor --json >"$results/doctor.json"
