@@ -1,7 +1,8 @@
 /// Random damage to the bytes of a file.
 extension RandomBits {
     static let extremes: [UInt64] = [
-        0, 1, 2, 255, 1 << 16, 1 << 31, (1 << 31) - 1, 1 << 32, (1 << 32) - 1, 1 << 40, 1 << 61, 1 << 62, 1 << 63, (1 << 63) - 1, .max, .max - 7, .max - 31,
+        0, 1, 2, 255, 1 << 16, 1 << 31, (1 << 31) - 1, 1 << 32, (1 << 32) - 1, 1 << 40, 1 << 61, 1 << 62, 1 << 63, (1 << 63) - 1,
+        .max, .max - 7, .max - 31,
     ]
 
     /// Flipped bits, numbers as large as they get, and stretches that are lost, repeated or moved; within the first `limit` bytes.
@@ -33,8 +34,9 @@ extension RandomBits {
         let target = pick(spans.values)
         switch below(8) {
         case 0:
-            let member = pick(spans.members), last = bytes.index(before: member.upperBound)
-            bytes.removeSubrange(member.lowerBound...(bytes.indices.contains(last + 1) && bytes[last + 1] == UInt8(ascii: ",") ? last + 1 : last))
+            let member = pick(spans.members), end = member.upperBound
+            let isFollowed = end < bytes.count && bytes[end] == UInt8(ascii: ",")
+            bytes.removeSubrange(member.lowerBound..<(isFollowed ? end + 1 : end))
         case 1:
             let member = Array(bytes[pick(spans.members)])
             bytes.insert(contentsOf: member + [UInt8(ascii: ",")], at: pick(spans.members).lowerBound)
@@ -43,7 +45,8 @@ extension RandomBits {
             let one = pick(spans.values), other = pick(spans.values)
             let (first, second) = one.lowerBound < other.lowerBound ? (one, other) : (other, one)
             guard first.upperBound <= second.lowerBound else { return }
-            bytes = Array(bytes[..<first.lowerBound] + bytes[second] + bytes[first.upperBound..<second.lowerBound] + bytes[first] + bytes[second.upperBound...])
+            let between = bytes[first.upperBound..<second.lowerBound]
+            bytes = Array(bytes[..<first.lowerBound] + bytes[second] + between + bytes[first] + bytes[second.upperBound...])
         case 4, 5:
             let numbers = spans.values.compactMap { span in Int(String(decoding: bytes[span], as: UTF8.self)).map { (span, $0) } }
             guard !numbers.isEmpty else { return }
@@ -55,8 +58,10 @@ extension RandomBits {
     }
 
     static let values = [
-        "null", "true", "false", "0", "1", "-1", "2", "3", "7", "0.5", "1e308", "1e-308", "1e999", "-0", "1E3", "16777216", "2147483647", "2147483648", "4294967296",
-        "9007199254740993", "4611686018427387904", "9223372036854775807", "9223372036854775808", "18446744073709551615", "1000000000000000000000000", "01", "NaN",
+        "null", "true", "false", "0", "1", "-1", "2", "3", "7", "0.5", "1e308", "1e-308", "1e999", "-0", "1E3", "16777216", "2147483647",
+        "2147483648", "4294967296",
+        "9007199254740993", "4611686018427387904", "9223372036854775807", "9223372036854775808", "18446744073709551615",
+        "1000000000000000000000000", "01", "NaN",
         #""""#, #""a""#, #""a\nb""#, #""\u0000""#, #""\u2028""#, #""\ud800""#, "[]", "{}", "[[]]", "[0]", "[1,1]", "[-1]", #"["a"]"#,
         "\"" + String(repeating: "a", count: 5000) + "\"", String(repeating: "[", count: 70) + String(repeating: "]", count: 70),
         String(repeating: #"{"a":"#, count: 1000),

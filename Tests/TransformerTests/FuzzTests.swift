@@ -39,7 +39,9 @@ import WeightFiles
         show(result)
     }
 
-    private func show(_ result: ExitTest.Result?) { print(String(decoding: result?.standardOutputContent ?? [], as: UTF8.self), terminator: "") }
+    private func show(_ result: ExitTest.Result?) {
+        print(String(decoding: result?.standardOutputContent ?? [], as: UTF8.self), terminator: "")
+    }
 
     @Test func inputsFollowFromTheSeed() throws {
         let original = try GoldenFiles("llama")
@@ -124,7 +126,8 @@ extension ModelFuzzer {
         let original = try compact(Array(JSONEncoder().encode(["weight_map": index, "metadata": ["total_size": "0"]])))
         let values = RandomBits.values + [
             "../x", "../model-00001-of-00003.safetensors", "/etc/passwd", ".", "..", "", "config.json", "model.safetensors.index.json", "input",
-            "model-00001-of-00003.safetensors", "model-00002-of-00003.safetensors", "a\\u0085b", "a\\u2029b", "a\\\\b", String(repeating: "n", count: 256),
+            "model-00001-of-00003.safetensors", "model-00002-of-00003.safetensors", "a\\u0085b", "a\\u2029b", "a\\\\b",
+            String(repeating: "n", count: 256),
         ].map { "\"\($0)\"" }
         return try run { fuzzer in
             var bytes = original
@@ -163,7 +166,8 @@ extension ModelFuzzer {
     /// Damage to the config.json of every family beside its tensors, which change with it at times.
     fileprivate mutating func fuzzConfigurations() throws -> Report {
         let originals = try Golden.families.map { (files: try GoldenFiles($0), tensors: try ModelCopy($0).tensors) }
-        let values = RandomBits.values + ["4", "8", "12", "16", "24", "32", "48", "64", "97", "128", "4096", "4097", "8192", "1e-6", "0.99", "10000.0", "1e30"] + [
+        let numbers = ["4", "8", "12", "16", "24", "32", "48", "64", "97", "128", "4096", "4097", "8192", "1e-6", "0.99", "10000.0", "1e30"]
+        let values = RandomBits.values + numbers + [
             "silu", "gelu", "gelu_new", "gelu_pytorch_tanh", "linear", "llama3", "yarn", "default", "full_attention", "sliding_attention",
             "gpt2", "gptj", "llama", "mistral", "qwen2", "gemma2", "gemma3_text",
         ].map { "\"\($0)\"" } + [

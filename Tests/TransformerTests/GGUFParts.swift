@@ -53,9 +53,13 @@ struct GGUFParts {
 
     static func string(_ bytes: [UInt8]) -> [UInt8] { littleEndian(UInt64(bytes.count)) + bytes }
 
-    static func array(_ type: UInt32, _ items: [[UInt8]]) -> [UInt8] { littleEndian(type) + littleEndian(UInt64(items.count)) + Array(items.joined()) }
+    static func array(_ type: UInt32, _ items: [[UInt8]]) -> [UInt8] {
+        littleEndian(type) + littleEndian(UInt64(items.count)) + Array(items.joined())
+    }
 
-    mutating func add(_ key: String, _ type: UInt32, _ value: [UInt8]) { metadata.append(Entry(key: Array(key.utf8), type: type, value: value)) }
+    mutating func add(_ key: String, _ type: UInt32, _ value: [UInt8]) {
+        metadata.append(Entry(key: Array(key.utf8), type: type, value: value))
+    }
 
     /// A vocabulary of `count` pieces as SentencePiece has them.
     mutating func addVocabulary(_ count: Int) {
@@ -64,15 +68,20 @@ struct GGUFParts {
         add("tokenizer.ggml.tokens", 9, Self.array(8, pieces.map { Self.string(Array($0.utf8)) }))
         add("tokenizer.ggml.scores", 9, Self.array(6, pieces.indices.map { littleEndian((-Float($0)).bitPattern) }))
         add("tokenizer.ggml.token_type", 9, Self.array(5, pieces.indices.map { littleEndian(Int32($0 == 0 ? 2 : $0 < 3 ? 3 : 1)) }))
-        for (index, key) in ["unknown_token_id", "bos_token_id", "eos_token_id"].enumerated() { add("tokenizer.ggml." + key, 4, littleEndian(UInt32(index))) }
+        for (index, key) in ["unknown_token_id", "bos_token_id", "eos_token_id"].enumerated() {
+            add("tokenizer.ggml." + key, 4, littleEndian(UInt32(index)))
+        }
     }
 
     var header: [UInt8] {
         var bytes = Array("GGUF".utf8) + littleEndian(version)
         bytes += littleEndian(tensorCount ?? UInt64(tensors.count)) + littleEndian(metadataCount ?? UInt64(metadata.count))
-        for entry in metadata { bytes += littleEndian(entry.keyLength ?? UInt64(entry.key.count)) + entry.key + littleEndian(entry.type) + entry.value }
+        for entry in metadata {
+            bytes += littleEndian(entry.keyLength ?? UInt64(entry.key.count)) + entry.key + littleEndian(entry.type) + entry.value
+        }
         for tensor in tensors {
-            bytes += Self.string(tensor.name) + littleEndian(tensor.rank ?? UInt32(tensor.dimensions.count)) + tensor.dimensions.flatMap { littleEndian($0) }
+            bytes += Self.string(tensor.name) + littleEndian(tensor.rank ?? UInt32(tensor.dimensions.count))
+            for dimension in tensor.dimensions { bytes += littleEndian(dimension) }
             bytes += littleEndian(tensor.type) + littleEndian(tensor.offset)
         }
         return bytes
@@ -127,7 +136,8 @@ extension RandomBits {
     }
 
     private mutating func damaged(_ number: UInt64) -> UInt64 {
-        once(in: 2) ? pick(Self.extremes) : pick([number &+ 1, number &- 1, number &* 2, number / 2, number ^ 1 << UInt64(below(64)), number &+ 32])
+        if once(in: 2) { return pick(Self.extremes) }
+        return pick([number &+ 1, number &- 1, number &* 2, number / 2, number ^ 1 << UInt64(below(64)), number &+ 32])
     }
 
     /// A value of a random type, with that.

@@ -21,7 +21,7 @@ struct ModelFuzzer {
 
     private static let addressSpaceBytes: rlim_t = 4 << 30
     private static let slowestAllowedSeconds = 10.0  // of processor time: others may keep the processor from us
-    private static let hangSeconds: UInt32 = 300  // of time, after which the process ends
+    private static let hangSeconds = 60  // of processor time, after which the process ends
 
     /// AMEND_FUZZ_SECONDS for each kind of file, or a few; AMEND_FUZZ_SEED, and AMEND_FUZZ_FIRST for the number of the first input.
     private static func setting<Value: LosslessStringConvertible>(_ name: String, _ value: Value) -> Value {
@@ -42,10 +42,16 @@ struct ModelFuzzer {
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
     }
 
-    /// Ends the process for want of memory or for a hang, so that these are failures.
+    /// Ends the process for want of memory, so that this is a failure.
     private static func limitProcess() {
         var limit = rlimit(rlim_cur: addressSpaceBytes, rlim_max: addressSpaceBytes)
         precondition(setrlimit(__rlimit_resource_t(RLIMIT_AS.rawValue), &limit) == 0, "no limit of memory: \(errno)")
+    }
+
+    /// 0: not at all.
+    private static func endProcess(afterSeconds seconds: Int) {
+        var time = itimerval(it_interval: timeval(), it_value: timeval(tv_sec: seconds, tv_usec: 0))
+        setitimer(__itimer_which_t(ITIMER_PROF.rawValue), &time, nil)
     }
 
     /// `next` writes an input into `directory` and returns what reads it.
@@ -58,7 +64,7 @@ struct ModelFuzzer {
             random = RandomBits(state: seed &+ UInt64(report.inputs) &* 0x9E37_79B9_7F4A_7C15)
             let read = try next(&self)
             try write(Array("\(report.inputs)".utf8), to: "input")
-            alarm(Self.hangSeconds)
+            Self.endProcess(afterSeconds: Self.hangSeconds)
             let started = Self.processSeconds()
             do {
                 try read()
@@ -77,7 +83,7 @@ struct ModelFuzzer {
             if elapsed > report.slowestSeconds { (report.slowestSeconds, report.slowestInput) = (elapsed, report.inputs) }
             report.inputs += 1
         }
-        alarm(0)
+        Self.endProcess(afterSeconds: 0)
         var usage = rusage()
         if getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage) == 0 { report.largestMegabytes = usage.ru_maxrss / 1024 }
         try FileManager.default.removeItem(atPath: directory)
@@ -105,7 +111,9 @@ extension ModelFuzzer {
             let tensor = try source.require(name)
             var floats = [Float](repeating: 0, count: max(1, tensor.elementCount))
             let rows = tensor.elementCount == 0 ? 0 : tensor.rows
-            do { try floats.withUnsafeMutableBufferPointer { if let out = $0.baseAddress { try tensor.decodeRows(0..<rows, into: out) } } } catch {
+            do {
+                try floats.withUnsafeMutableBufferPointer { if let out = $0.baseAddress { try tensor.decodeRows(0..<rows, into: out) } }
+            } catch {
                 guard !tensor.elementType.isDecodable else { throw error }
             }
         }
