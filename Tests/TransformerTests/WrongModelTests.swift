@@ -157,7 +157,7 @@ import Transformer
         let copy = try ModelCopy("llama")
         try copy.write()
         for (text, fragment) in [
-            ("", "the file is empty"), ("{", "the JSON text at byte 1: expected"), ("[1]", "the configuration at byte 0: expected '{'"),
+            ("", "the file is empty"), ("{", "the JSON text at byte 1: expected"), ("[1]", "the JSON text at byte 0: expected '{'"),
             ("{}", "'model_type' is missing"), (#"{"model_type": 3}"#, "string"),
             (#"{"model_type": "llama", "model_type": "gpt2"}"#, "the key 'model_type' appears twice"),
             (#"{"rope": {"a": 1, "a": 1}}"#, "the key 'a' appears twice"), (#"{"vocab_size": NaN}"#, "expected a value, found 'N'"),
