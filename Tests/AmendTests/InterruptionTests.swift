@@ -5,9 +5,9 @@ import Testing
 extension ProgramTests {
     /// A run that is interrupted, however and whenever, ends with the bits of one that is not.
     @Suite struct InterruptionTests {
-        /// Long enough to be interrupted: 24 batches.
-        private static let long = ["training.passes=6"]
-        private static let lastBatch = 6 * TinyRun.batchesPerPass
+        /// Long enough to be interrupted on a fast machine: 64 batches.
+        private static let long = ["training.passes=16"]
+        private static let lastBatch = 16 * TinyRun.batchesPerPass
 
         enum Moment: Sendable {
             case afterBatch(Int)

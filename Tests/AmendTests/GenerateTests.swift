@@ -1,0 +1,78 @@
+import Foundation
+import TestSupport
+import Testing
+
+extension ProgramTests {
+    /// `amend generate`: what a model adds to a prompt, before edits and after.
+    @Suite struct GenerateTests {
+        private struct Output: Decodable {
+            struct Continuation: Decodable, Equatable {
+                let text: String, stop: String
+                let tokens: [Int]
+            }
+            struct Item: Decodable {
+                let prompt: String
+                let before: Continuation
+                let after: Continuation?
+            }
+            let edits: Int
+            let continuations: [Item]
+        }
+
+        private func generate(_ run: TinyRun, _ arguments: [String]) throws -> Output {
+            let result = try run.run(arguments: ["generate", "--json"] + arguments)
+            try #require(result.status == 0 && result.errors.isEmpty, "\(result)")
+            return try JSONDecoder().decode(Output.self, from: Data(result.output.utf8))
+        }
+
+        @Test func continuesWithTheModel() throws {
+            let run = try TinyRun(), model = ["--model", run.file("model").path, "--max-tokens", "6"]
+            let greedy = try generate(run, model + ["The color", "of"])
+            #expect(greedy.edits == 0 && greedy.continuations.map(\.prompt) == ["The color", "of"])
+            for item in greedy.continuations { #expect(item.after == nil && item.before.tokens.count == 6 && item.before.stop == "length") }
+            #expect(try generate(run, model + ["The color", "of"]).continuations.map(\.before) == greedy.continuations.map(\.before))
+
+            func drawn(_ arguments: [String]) throws -> [Int] { try generate(run, model + arguments + ["The color"]).continuations[0].before.tokens }
+            let hot = ["--temperature", "5"]
+            #expect(try drawn(hot + ["--seed", "7"]) == drawn(hot + ["--seed", "7"]))
+            #expect(try drawn(hot + ["--seed", "7"]) != drawn(hot + ["--seed", "8"]))
+            #expect(try drawn(hot + ["--top-k", "1"]) == greedy.continuations[0].before.tokens, "only the most likely token is left")
+            #expect(try drawn(hot + ["--top-p", "1e-9"]) == greedy.continuations[0].before.tokens, "only the most likely token is left")
+        }
+
+        /// The editor's checkpoint brings the configuration and the model's place; a checkpoint of many can be named.
+        @Test func continuesAfterEdits() throws {
+            let run = try TinyRun(), trained = try run.train()
+            try writeJSON([["prompt": "The color of x is", "target": "red"], ["prompt": "The color of y is", "target": "blue"]], to: run.file("edits.json"))
+            let edits = ["--edits", run.file("edits.json").path, "--max-tokens", "5", "The color of x is"]
+            let newest = try generate(run, ["--editor", run.file("checkpoints").path] + edits)
+            let after = try #require(newest.continuations[0].after)
+            #expect(newest.edits == 2 && after != newest.continuations[0].before, "the edits change nothing")
+            let named = try generate(run, ["--editor", trained.checkpoint] + edits)
+            #expect(named.continuations[0].after == after)
+            let first = try generate(run, ["--editor", trained.checkpoint, "--limit", "1"] + edits)
+            #expect(first.edits == 1 && first.continuations[0].before == newest.continuations[0].before)
+            let people = try run.run(arguments: ["generate", "--editor", trained.checkpoint] + edits)
+            #expect(people.status == 0 && people.output.contains("before  The color of x is") && people.output.contains("after   The color of x is"))
+        }
+
+        @Test(arguments: [
+            (["--model", "RUN/nowhere", "x"], 3, "RUN/nowhere: "),
+            (["--editor", "RUN/nowhere", "--edits", "RUN/train.json", "x"], 3, "RUN/nowhere: holds no checkpoint"),
+            (["--model", "RUN/model", ""], 3, "the prompt ''"),
+            (["x"], 2, "Name a model"),
+            (["--model", "RUN/model", "--edits", "RUN/train.json", "x"], 2, "belong together"),
+            (["--model", "RUN/model", "--max-tokens", "0", "x"], 2, "--max-tokens is 0"),
+            (["--model", "RUN/model", "--temperature=-1", "x"], 2, "--temperature"),
+            (["--model", "RUN/model", "--top-p", "0", "x"], 2, "--top-p"),
+            (["--model", "RUN/model"], 2, "prompts"),
+        ] as [([String], Int32, String)])
+        func saysWhatIsWrong(arguments: [String], status: Int32, expected: String) throws {
+            let run = try TinyRun()
+            func inRun(_ text: String) -> String { text.replacing("RUN", with: run.directory.path) }
+            let result = try run.run(arguments: ["generate"] + arguments.map(inRun))
+            #expect(result.status == status && result.output.isEmpty, "\(result)")
+            #expect(result.errors.contains(inRun(expected)), "no '\(inRun(expected))' in '\(result.errors)'")
+        }
+    }
+}
