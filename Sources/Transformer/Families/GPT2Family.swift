@@ -18,28 +18,36 @@ enum GPT2Family: ModelFamily {
     }
 
     private static func configuration(_ file: ConfigurationFile) throws -> DecoderConfiguration {
+        if try file.optional("add_cross_attention") ?? false { throw BadInput(file.path, "'add_cross_attention' is true; that is not supported") }
+        var configuration = arranged(try sizes(file, family: "gpt2", contextLength: 1024, hasTiedHead: true))
+        let isScaled: Bool = try file.optional("scale_attn_weights") ?? true
+        let isScaledByLayer: Bool = try file.optional("scale_attn_by_inverse_layer_idx") ?? false
+        for layer in configuration.attention.indices {
+            if !isScaled { configuration.attention[layer].scale = 1 }
+            if isScaledByLayer { configuration.attention[layer].scale /= Float(layer + 1) }
+        }
+        try configuration.validate(file.path)
+        return configuration
+    }
+
+    /// Sizes and constants by OpenAI's names, with attention of the usual scale: GPT-J has them too, with other defaults.
+    static func sizes(_ file: ConfigurationFile, family: String, contextLength: Int, hasTiedHead: Bool) throws -> DecoderConfiguration {
         let activation: String = try file.optional("activation_function") ?? "gelu_new"
         guard ["gelu_new", "gelu_pytorch_tanh"].contains(activation) else {
-            throw BadInput(file.path, "activation_function is \(quoted(activation)); a gpt2 model has 'gelu_new'")
+            throw BadInput(file.path, "activation_function is \(quoted(activation)); a \(family) model has 'gelu_new'")
         }
-        if try file.optional("add_cross_attention") ?? false { throw BadInput(file.path, "'add_cross_attention' is true; that is not supported") }
         let hiddenSize: Int = try file.required("n_embd"), headCount: Int = try file.required("n_head")
         guard headCount > 0, hiddenSize % headCount == 0 else {
             throw BadInput(file.path, "n_embd (\(hiddenSize)) is not a multiple of n_head (\(headCount))")
         }
         let headSize = hiddenSize / headCount
-        let isScaled: Bool = try file.optional("scale_attn_weights") ?? true
-        let isScaledByLayer: Bool = try file.optional("scale_attn_by_inverse_layer_idx") ?? false
-        let configuration = arranged(DecoderConfiguration(
-            family: "gpt2", hiddenSize: hiddenSize, intermediateSize: try file.optional("n_inner") ?? 4 &* hiddenSize,  // where it wraps, hiddenSize is refused
+        return DecoderConfiguration(
+            family: family, hiddenSize: hiddenSize, intermediateSize: try file.optional("n_inner") ?? 4 &* hiddenSize,  // where it wraps, hiddenSize is refused
             layerCount: try file.layerCount("n_layer"), headCount: headCount, keyValueHeadCount: headCount, headSize: headSize,
-            vocabularySize: try file.required("vocab_size"), contextLength: try file.optional("n_positions") ?? 1024,
-            hasTiedHead: try file.optional("tie_word_embeddings") ?? true, normEpsilon: try file.optional("layer_norm_epsilon") ?? 1e-5, rotaries: [],
-            attention: try file.layers("n_layer") { layer in
-                .init(scale: (isScaled ? 1 / Float(headSize).squareRoot() : 1) / (isScaledByLayer ? Float(layer + 1) : 1))
-            }))
-        try configuration.validate(file.path)
-        return configuration
+            vocabularySize: try file.required("vocab_size"), contextLength: try file.optional("n_positions") ?? contextLength,
+            hasTiedHead: try file.optional("tie_word_embeddings") ?? hasTiedHead, normKind: .layer,
+            normEpsilon: try file.optional("layer_norm_epsilon") ?? 1e-5, activation: .geluTanh, isGated: false, rotaries: [],
+            attention: try file.layers("n_layer") { _ in .init(scale: 1 / Float(headSize).squareRoot()) })
     }
 
     static func load(_ file: GGUFFile, _ precision: WeightPrecision) throws -> LanguageModel {
