@@ -42,14 +42,13 @@ extension LanguageModel {
                 (hidden, normed, attention) = (after.hidden, after.normed, after.record)
             }
             func keep(_ x: Matrix) -> Matrix { asking.isEverything ? kept?.gather(x, pack) ?? x : x }
-            let middle = kept == nil || layer.feedForwardNorm == nil ? nil : keep(hidden)
-            let isShared = middle.map { $0.pointer == hidden.pointer } ?? false
-            let record = isShared ? middle?.copy() : middle
+            // A copy: the feed-forward part is added to `hidden`.
+            let middle = layer.feedForwardNorm == nil ? nil : kept.map { asking.isEverything ? $0.copy(hidden, pack) : hidden.copy() }
             guard let input = layer.feedForwardNorm?.forward(hidden) ?? normed else { preconditionFailure("a parallel layer without its norm") }
             let inner = layer.addFeedForward(input, to: hidden)
             guard let rows, let kept else { continue }
             records.append(LayerRecord(
-                rows: kept, inputRows: rows, attention: attention, middle: record, feedForwardInput: keep(input),
+                rows: kept, inputRows: rows, attention: attention, middle: middle, feedForwardInput: keep(input),
                 inner: DecoderLayer.Inner(gate: inner.gate.map(keep), up: keep(inner.up), output: inner.output.map(keep))))
         }
         return hidden
