@@ -46,7 +46,7 @@ public enum DatasetFile {
         let fields = RecordFields(members)
         if let found = likelyFormat(of: fields), found != format {
             throw RecordError(
-                "expected a \(format.rawValue) record, found a \(found.rawValue) one; set format: \(found.rawValue)")
+                "expected \(format == .edits ? "an" : "a") \(format.rawValue) record, found a \(found.rawValue) one; set format: \(found.rawValue)")
         }
         switch format {
         case .counterfact: return try CounterFact.record(from: fields, number: number)
@@ -57,8 +57,7 @@ public enum DatasetFile {
 
     private static func likelyFormat(of fields: RecordFields) -> DatasetFormat? {
         if fields.has("requested_rewrite") || fields.has("target_new") { return .counterfact }
-        if fields.has("src") { return .zsre }
-        return fields.has("prompt") && fields.has("target") ? .edits : nil
+        return fields.has("src") ? .zsre : nil
     }
 
     private static func emptyFile(recordsSeen: Int, format: DatasetFormat) -> String {
