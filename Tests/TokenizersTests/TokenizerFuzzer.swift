@@ -1,5 +1,6 @@
 import Foundation
 import TensorCore
+import TestSupport
 import Tokenizers
 
 /// Damages good tokenizers at random and reads what comes out. Whatever that is, it must be refused with one line of
@@ -265,21 +266,4 @@ extension TokenizerFuzzer {
         }
         return list
     }
-}
-
-/// SplitMix64 (Steele, Lea, Flood 2014).
-private struct RandomBits {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var bits = state
-        bits = (bits ^ bits >> 30) &* 0xBF58_476D_1CE4_E5B9
-        bits = (bits ^ bits >> 27) &* 0x94D0_49BB_1331_11EB
-        return bits ^ bits >> 31
-    }
-
-    mutating func below(_ bound: Int) -> Int { Int(next() % UInt64(bound)) }
-
-    mutating func pick<Item>(_ items: [Item]) -> Item { items[below(items.count)] }
 }

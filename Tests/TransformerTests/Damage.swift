@@ -1,3 +1,5 @@
+import TestSupport
+
 /// Random damage to the bytes of a file.
 extension RandomBits {
     static let extremes: [UInt64] = [

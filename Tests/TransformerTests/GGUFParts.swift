@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 
 /// A GGUF file taken apart, to be put together with other counts, lengths, types, shapes and offsets.
 struct GGUFParts {

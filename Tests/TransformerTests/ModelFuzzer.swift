@@ -1,5 +1,6 @@
 import Foundation
 import TensorCore
+import TestSupport
 import Tokenizers
 import Transformer
 import WeightFiles
@@ -134,22 +135,4 @@ extension ModelFuzzer {
         precondition(next >= 0 && next < vocabulary)
         _ = (model.fingerprint, model.weightMemory, model.weightTypes)
     }
-}
-
-/// SplitMix64 (Steele, Lea, Flood 2014).
-struct RandomBits {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var bits = state
-        bits = (bits ^ bits >> 30) &* 0xBF58_476D_1CE4_E5B9
-        bits = (bits ^ bits >> 27) &* 0x94D0_49BB_1331_11EB
-        return bits ^ bits >> 31
-    }
-
-    mutating func below(_ bound: Int) -> Int { Int(next() % UInt64(bound)) }
-    mutating func pick<Item>(_ items: [Item]) -> Item { items[below(items.count)] }
-    /// True once in `times`.
-    mutating func once(in times: Int) -> Bool { below(times) == 0 }
 }

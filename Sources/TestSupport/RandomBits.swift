@@ -1,0 +1,21 @@
+/// SplitMix64 (Steele, Lea, Flood 2014): what a fuzzer draws its damage from.
+public struct RandomBits {
+    var state: UInt64
+
+    public init(state: UInt64) { self.state = state }
+
+    public mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var bits = state
+        bits = (bits ^ bits >> 30) &* 0xBF58_476D_1CE4_E5B9
+        bits = (bits ^ bits >> 27) &* 0x94D0_49BB_1331_11EB
+        return bits ^ bits >> 31
+    }
+
+    public mutating func below(_ bound: Int) -> Int { Int(next() % UInt64(bound)) }
+
+    public mutating func pick<Item>(_ items: [Item]) -> Item { items[below(items.count)] }
+
+    /// True once in `times`.
+    public mutating func once(in times: Int) -> Bool { below(times) == 0 }
+}
