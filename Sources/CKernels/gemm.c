@@ -8,9 +8,11 @@
 
 // Terms of k summed in registers before they are added to c: a panel of b and one of a stay in the first-level cache.
 enum { BLOCK = 256 };
-// Panels of b packed together, at most. Where b lies by rows: enough to read long pieces of each, and a seldom, while they fit in the
-// second-level cache. Where it is transposed as it is packed: few, for threads to share.
-enum { GROUP = 16, GROUP_OF_TRANSPOSED = 4, MOST_TARGETS = AMEND_MOST_TARGETS };
+// Floats between rows that are transposed: at a stride of a power of two they would fall on one another in the first-level cache.
+enum { PADDING = 8 };
+// Panels of b packed together, at most. Where b lies by rows: enough to read long pieces of each, and few enough for the second-level cache
+// and for threads to share. Where it is transposed as it is packed: fewer.
+enum { GROUP = 8, GROUP_OF_TRANSPOSED = 4, MOST_TARGETS = AMEND_MOST_TARGETS };
 // Rows of a packed at a time, and of these multiplied with one panel of b after another while they stay in the second-level
 // cache. Multiples of every variant's ROWS.
 enum { ROWS_AT_A_TIME = 960, ROWS_IN_CACHE = 240 };

@@ -227,8 +227,9 @@ static void NAME(pack)(const amend_operand *x, long outer_stride, long inner_str
         if (inner_stride == 1) NAME(transpose)(source, outer_stride, count, depth, out, width);
         else NAME(copy)(source, inner_stride, count, depth, out, width);
     } else if (inner_stride == 1) {
-        for (long i = 0; i < count; i++) NAME(widen)(x->element, x->data, first + i * outer_stride, x->addend, depth, wide + i * depth);
-        NAME(transpose)(wide, depth, count, depth, out, width);
+        const long stride = depth + PADDING;
+        for (long i = 0; i < count; i++) NAME(widen)(x->element, x->data, first + i * outer_stride, x->addend, depth, wide + i * stride);
+        NAME(transpose)(wide, stride, count, depth, out, width);
     } else {
         for (long p = 0; p < depth; p++) {
             NAME(widen)(x->element, x->data, first + p * inner_stride, x->addend, count, out + p * width);
@@ -348,7 +349,7 @@ static void NAME(pack_a)(void *context, long panel) {
 static inline __attribute__((always_inline)) void NAME(strip)(int bf16, const product_t *product, long strip) {
     enum { WIDTH = VECTORS * LANES };
     static _Thread_local float panels[GROUP * BLOCK * WIDTH] __attribute__((aligned(64)));
-    static _Thread_local float wide[BLOCK * WIDTH] __attribute__((aligned(64)));
+    static _Thread_local float wide[(BLOCK + PADDING) * WIDTH] __attribute__((aligned(64)));
     int index = 0;
     while (strip >= product->first_strips[index + 1]) index++;
     const amend_target *target = &product->targets[index];
