@@ -38,8 +38,13 @@ typedef struct {
 
 #define VARIANT portable
 #define LANES 4
+#if defined(__aarch64__)  // which has 32 vector registers
+#define ROWS 6
+#define VECTORS 4
+#else
 #define ROWS 4
 #define VECTORS 2
+#endif
 #if defined(__ARM_FEATURE_FMA) || defined(__FMA__)
 #define FUSED 1
 #else
