@@ -58,8 +58,8 @@ float draw_number(stream *s, float scale) {
 
 // ---- buffers
 
-enum { PAGE = 1 << 16, SLOT = 64 * PAGE, SLOTS = 48 };  // a page as large as any processor's
-static uint8_t *slots;
+enum { PAGE = 1 << 16, SLOT = 64 * PAGE, SLOTS = 48, MARGIN = 1024 };  // a page as large as any processor's
+static uint8_t *slots, *starts[SLOTS];
 static int slots_used;
 
 static void reserve_slots(void) {
@@ -72,13 +72,21 @@ static void reserve_slots(void) {
 }
 
 void *room(long bytes) {
-    if (slots_used == SLOTS || bytes > SLOT - PAGE) {
+    if (slots_used == SLOTS || bytes > SLOT - PAGE - MARGIN) {
         fprintf(stderr, "kernel-check: %s needs too much room: %ld bytes after %d buffers\n", running_kernel, bytes, slots_used);
         exit(1);
     }
-    void *start = slots + (long)++slots_used * SLOT - PAGE - bytes;
-    memset(start, 0xa5, (size_t)bytes);
+    uint8_t *start = starts[slots_used] = slots + (slots_used + 1L) * SLOT - PAGE - bytes;
+    slots_used++;
+    memset(start - MARGIN, 0xa5, (size_t)(MARGIN + bytes));
     return start;
+}
+
+static int wrote_before_a_buffer(void) {
+    for (int i = 0; i < slots_used; i++)
+        for (const uint8_t *byte = starts[i] - MARGIN; byte < starts[i]; byte++)
+            if (*byte != 0xa5) return 1;
+    return 0;
 }
 
 float *blank(long count) { return room(count * 4); }
@@ -188,6 +196,10 @@ static long run_case(const kernel_check *check, const plan *p, outcome *outcomes
             differences++;
             printf("%s, case %ld, %s: %ld of %ld outputs differ from the reference, first number %ld: found %.9g, expected %.9g\n", check->name,
                    running_case, p->names[v], o->differences, o->count, o->first, (double)o->found, o->expected);
+        }
+        if (wrote_before_a_buffer()) {
+            differences++;
+            printf("%s, case %ld, %s: wrote before the start of a buffer\n", check->name, running_case, p->names[v]);
         }
         const outcome *other = &outcomes[first];
         long different = labs(o->count - other->count), place = -1;
