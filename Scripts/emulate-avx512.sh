@@ -1,18 +1,19 @@
 #!/usr/bin/env bash
-# Runs the AVX-512 kernels on a processor that has none: boots Debian's Linux with the kernel check (Tests/KernelTests) in Bochs, which
-# emulates a Skylake-X, and compares what the kernels wrote with this processor's bits. Takes minutes, most of them to unpack Linux:
-# not part of test.sh.
-# usage: emulate-avx512.sh [option of the kernel check: --only KERNEL, --seed NUMBER, --cases NUMBER …]
+# Runs the AVX-512 kernels on a processor that has none: boots Debian's Linux with the kernel check (Tests/KernelTests) in Bochs and
+# compares what the kernels wrote with this processor's bits. Bochs 2.7 (Debian 12) emulates a Skylake-X; Bochs 3.0 (Debian 13) a Sapphire
+# Rapids, with instructions for bfloat16. Takes minutes, most of them to unpack Linux: not part of test.sh.
+# usage: [BOCHS=program] emulate-avx512.sh [option of the kernel check: --only KERNEL, --seed NUMBER, --cases NUMBER …]
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=common.bash
 source "$(dirname "${BASH_SOURCE[0]}")/common.bash"
 folder=$root/.build/kernel-check
-options=(--cases 20 "$@")
+bochs=${BOCHS:-bochs-bin}
+options=(--cases 50 "$@")
 isolinux=/usr/lib/ISOLINUX/isolinux.bin
 modules=/usr/lib/syslinux/modules/bios
 
 missing_packages() {
-    command -v bochs-bin >/dev/null || echo bochs bochs-term bochsbios vgabios
+    command -v "$bochs" >/dev/null || echo bochs bochs-term bochsbios vgabios
     [ -e "$isolinux" ] || echo isolinux
     [ -e "$modules/ldlinux.c32" ] || echo syslinux-common
     command -v xorriso >/dev/null || echo xorriso
@@ -50,7 +51,7 @@ make_disc() {
     (cd "$disc/system" && find . | cpio --quiet -o -H newc) >"$disc/initrd"
     rm -r "$disc/system"
     cp "$folder/vmlinuz" "$isolinux" "$modules/ldlinux.c32" "$disc"
-    # Bochs 2.7 reports a wrong size for the compacted form of XSAVE, and Linux, finding that, would turn AVX off.
+    # Bochs reports a wrong size for the compacted form of XSAVE, and Linux, finding that, would turn AVX off.
     cat >"$disc/isolinux.cfg" <<'CONFIGURATION'
 default check
 label check
@@ -61,11 +62,11 @@ CONFIGURATION
     rm -r "$disc"
 }
 
-emulate() {
+emulate() { # MODEL
     cat >"$folder/bochsrc" <<CONFIGURATION
 config_interface: textconfig
 display_library: rfb, options="timeout=0"
-cpu: model=corei7_skylake_x, ips=50000000, reset_on_triple_fault=0
+cpu: model=$1, ips=50000000, reset_on_triple_fault=0
 megs: 512
 romimage: file=/usr/share/bochs/BIOS-bochs-latest
 vgaromimage: file=/usr/share/vgabios/vgabios.bin
@@ -78,7 +79,7 @@ panic: action=fatal
 CONFIGURATION
     rm -f "$folder/serial.txt"
     echo continue >"$folder/commands" # for the debugger with which Debian builds Bochs
-    timeout 3h bochs-bin -q -f "$folder/bochsrc" -rc "$folder/commands" >"$folder/bochs.txt" 2>&1 </dev/null || true # 1 once it is turned off
+    timeout 3h "$bochs" -q -f "$folder/bochsrc" -rc "$folder/commands" >"$folder/bochs.txt" 2>&1 </dev/null || true # 1 once it is turned off
     [ -s "$folder/serial.txt" ] || die "nothing ran; see $folder/bochs.txt and bochs.log"
     tr -d '\r' <"$folder/serial.txt" >"$folder/avx512.txt"
 }
@@ -92,9 +93,11 @@ step "kernels on this processor"
 build_kernel_check "$folder/static" -static
 "$folder/static" "${options[@]}" | tee "$folder/static.txt" || die "the kernels differ; see above"
 
-step "kernels on an emulated Skylake-X"
+model=corei7_skylake_x
+if "$bochs" --help cpu 2>&1 | grep -q '^sapphire_rapids'; then model=sapphire_rapids; fi
+step "kernels on an emulated $model"
 make_disc
-emulate
+emulate "$model"
 cat "$folder/avx512.txt"
 grep -q '^exit status 0$' "$folder/avx512.txt" || die "the check failed or did not end; see above"
 diff <(kernel_checksums "$folder/static.txt") <(kernel_checksums "$folder/avx512.txt") || die "AVX-512 (>) and this processor (<) wrote other bits"
