@@ -63,14 +63,18 @@ static void subtract(stream *s, outcome *o) {
     expect_bits(o, out, expected, n);
 }
 
-// ---- norms: z = (x − mean) / deviation, where of an RMS norm the mean is zero
+// ---- norms: z = (x − mean) / deviation, where of an RMS norm the mean is zero. *size is that of x / deviation: of the two terms of z.
 
-static double normalize(const float *x, long n, float epsilon, int centred, double *z) {
+static double normalize(const float *x, long n, float epsilon, int centred, double *z, double *size) {
     double mean = 0, square = 0;
     for (long i = 0; i < n && centred; i++) mean += (double)x[i] / (double)n;
     for (long i = 0; i < n; i++) square += ((double)x[i] - mean) * ((double)x[i] - mean) / (double)n;
     double inverse = 1 / sqrt(square + (double)epsilon);
-    for (long i = 0; i < n; i++) z[i] = ((double)x[i] - mean) * inverse;
+    *size = 1;
+    for (long i = 0; i < n; i++) {
+        z[i] = ((double)x[i] - mean) * inverse;
+        *size = fmax(*size, fabs((double)x[i]) * inverse);
+    }
     return inverse;
 }
 
@@ -79,19 +83,19 @@ static void norm_forward(stream *s, outcome *o, int centred) {
     float *x = numbers(s, n, 2), *weight = numbers(s, n, 1), *bias = numbers(s, n, 1), *out = blank(n);
     if (centred && draw(s) % 2)
         for (long i = 0; i < n; i++) x[i] += 1;
-    double *expected = doubles(n);
-    normalize(x, n, 1e-3f, centred, expected);
+    double *expected = doubles(n), size;
+    normalize(x, n, 1e-3f, centred, expected, &size);
     for (long i = 0; i < n; i++) expected[i] = (double)weight[i] * expected[i] + (centred ? (double)bias[i] : 0);
     if (centred) amend_layer_norm_forward(out, x, weight, bias, n, 1e-3f);
     else amend_rms_norm_forward(out, x, weight, n, 1e-3f);
-    expect_near(o, out, expected, n, 4 + largest(expected, n));
+    expect_near(o, out, expected, n, 4 * size);  // no weight or bias exceeds 4
 }
 
 static void norm_backward(stream *s, outcome *o, int centred) {
     long n = draw_size(s, 700);
     float *x = numbers(s, n, 2), *weight = numbers(s, n, 1), *dout = numbers(s, n, 1), *dx = numbers(s, n, 1);
     double *z = doubles(n), *g = doubles(n), *expected = doubles(n), mean = 0, along = 0;
-    double inverse = normalize(x, n, 1e-3f, centred, z);
+    double size, inverse = normalize(x, n, 1e-3f, centred, z, &size);
     for (long i = 0; i < n; i++) {
         g[i] = (double)dout[i] * (double)weight[i];
         mean += centred ? g[i] / (double)n : 0;
@@ -100,7 +104,7 @@ static void norm_backward(stream *s, outcome *o, int centred) {
     for (long i = 0; i < n; i++) expected[i] = (double)dx[i] + inverse * (g[i] - mean - z[i] * along);
     if (centred) amend_layer_norm_backward(dx, dout, x, weight, n, 1e-3f);
     else amend_rms_norm_backward(dx, dout, x, weight, n, 1e-3f);
-    expect_near(o, dx, expected, n, 4 + inverse * largest(g, n) * fmax(1, largest(z, n)));
+    expect_near(o, dx, expected, n, 4 + inverse * largest(g, n) * fmax(1, largest(z, n)) * size);
 }
 
 static void rms_norm_forward(stream *s, outcome *o) { norm_forward(s, o, 0); }
