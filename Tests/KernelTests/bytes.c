@@ -53,4 +53,4 @@ static void bytes_xor(stream *s, outcome *o) {
     expect_bytes(o, y, expected, count);
 }
 
-const kernel_check byte_checks[] = {{"decode", decode}, {"planes", planes}, {"bytes_xor", bytes_xor}, {NULL, NULL}};
+const kernel_check byte_checks[] = {{"decode", decode, 1}, {"planes", planes, 1}, {"bytes_xor", bytes_xor, 1}, {NULL, NULL, 0}};

@@ -29,14 +29,14 @@ float *copy(const float *, long count);
 // ---- one run of a case
 typedef struct outcome outcome;
 
-/// Whether the variant that runs has fused multiply-add, and whether it is the first to run this case that (does not) have it: the others
-/// are only compared with it.
+/// Whether the variant that runs has fused multiply-add, and whether it is the first of those that promise the same bits: the others are
+/// only compared with it.
 int is_fused(const outcome *);
 int wants_reference(const outcome *);
 /// a b + c as the variant computes it
 float multiply_add(const outcome *, float a, float b, float c);
 
-/// What the kernel wrote: must be the same bits in every variant with fused multiply-add. All NaNs count as one.
+/// What the kernel wrote: must be the same bits in all variants that promise it. All NaNs count as one.
 void record(outcome *, const float *found, long count);
 void record_bytes(outcome *, const void *found, long count);
 /// record, and the same bits as `expected`.
@@ -49,6 +49,7 @@ void expect_near(outcome *, const float *found, const double *expected, long cou
 typedef struct {
     const char *name;
     void (*run)(stream *, outcome *);
+    int same_everywhere;  // whether variants without fused multiply-add promise the same bits too
 } kernel_check;
 
 extern const kernel_check product_checks[], row_checks[], byte_checks[];  // each ends with a NULL name

@@ -84,8 +84,24 @@ static product draw_product(stream *s, long m, long n, long k, float scale) {
     return p;
 }
 
-// Blocks of k of equal length, a multiple of 8 and at most 256: within each a chain from zero, then added up.
-static void check_product(outcome *o, long m, long k, const float *a, const product *p) {
+// To nearest, ties to even; subnormal numbers to zero.
+static float rounded_to_bf16(float x) {
+    uint32_t bits, unit = 0x10000;
+    memcpy(&bits, &x, 4);
+    uint32_t rest = bits % unit, upper = bits - rest;
+    if (rest > unit / 2 || (rest == unit / 2 && upper / unit % 2)) upper += unit;
+    if ((bits & 0x7f800000) == 0) upper = bits & 0x80000000;
+    memcpy(&x, &upper, 4);
+    return x;
+}
+
+static void round_to_bf16(float *x, long count) {
+    for (long i = 0; i < count; i++) x[i] = rounded_to_bf16(x[i]);
+}
+
+// Blocks of k of equal length, a multiple of 8 and at most 256: within each a chain from zero, then added up. With bfloat16 the chain takes the
+// odd term of each pair before the even one.
+static void check_product(outcome *o, amend_arithmetic arithmetic, long m, long k, float *a, const product *p) {
     long count = (m - 1) * p->stride + p->n;
     if (!wants_reference(o)) {
         record(o, p->c, count);
@@ -93,13 +109,20 @@ static void check_product(outcome *o, long m, long k, const float *a, const prod
     }
     long blocks = (k + 255) / 256, block = blocks ? ((k + blocks - 1) / blocks + 7) / 8 * 8 : 8;
     float *c = copy(p->before, count), *sum = blank(p->n);
+    if (arithmetic == AMEND_ARITHMETIC_BF16) {
+        round_to_bf16(a, m * k);
+        round_to_bf16(p->b.values, k * p->n);
+    }
     for (long i = 0; i < m; i++) {
         float *row = c + i * p->stride;
         if (!p->accumulate && k == 0) memset(row, 0, (size_t)p->n * 4);
         for (long first = 0; first < k; first += block) {
             memset(sum, 0, (size_t)p->n * 4);
-            for (long t = first; t < first + block && t < k; t++)
+            for (long u = first; u < first + block && u < k; u++) {
+                long t = u;
+                if (arithmetic == AMEND_ARITHMETIC_BF16 && (u ^ 1) < k) t = u ^ 1;
                 for (long j = 0; j < p->n; j++) sum[j] = multiply_add(o, a[i * k + t], p->b.values[t * p->n + j], sum[j]);
+            }
             for (long j = 0; j < p->n; j++) row[j] = p->accumulate || first > 0 ? row[j] + sum[j] : sum[j];
         }
     }
@@ -116,9 +139,9 @@ static void draw_shape(stream *s, long *m, long *n, long *k) {
     }
 }
 
-static float draw_scale(stream *s) {
-    static const float scales[] = {1, 1, 0.02f, 1e5f, 1e-20f};  // products of the last are subnormal
-    return scales[draw(s) % 5];
+static float draw_scale(stream *s, amend_arithmetic arithmetic) {
+    static const float scales[] = {1, 1, 0.02f, 1e5f, 1e-20f};  // products of the last are subnormal: with bfloat16 of no promised bits
+    return scales[draw(s) % (arithmetic == AMEND_ARITHMETIC_BF16 ? 4 : 5)];
 }
 
 static void start_threads(stream *s) {
@@ -126,21 +149,21 @@ static void start_threads(stream *s) {
     if (threads != amend_pool_threads()) amend_pool_start(threads);
 }
 
-static void gemm(stream *s, outcome *o) {
+static void one_product(stream *s, outcome *o, amend_arithmetic arithmetic) {
     long m, n, k;
     draw_shape(s, &m, &n, &k);
     start_threads(s);
-    float scale = draw_scale(s);
+    float scale = draw_scale(s, arithmetic);
     matrix a = draw_matrix(s, m, k > 0 ? k : 1, AMEND_F32, 0, scale);
     product p = draw_product(s, m, n, k > 0 ? k : 1, scale);
     double before = amend_gemm_operations();
-    amend_gemm(m, n, k, a.operand, p.b.operand, p.c, p.stride, p.accumulate);
+    amend_gemm(arithmetic, m, n, k, a.operand, p.b.operand, p.c, p.stride, p.accumulate);
     float operations = (float)(amend_gemm_operations() - before), expected = 2 * (float)(m * n * k);
     expect_bits(o, &operations, &expected, 1);
-    check_product(o, m, k, a.values, &p);
+    check_product(o, arithmetic, m, k, a.values, &p);
 }
 
-static void gemm_many(stream *s, outcome *o) {
+static void several_products(stream *s, outcome *o, amend_arithmetic arithmetic) {
     long m, n, k;
     draw_shape(s, &m, &n, &k);
     k = k > 0 ? k : 1;
@@ -153,9 +176,14 @@ static void gemm_many(stream *s, outcome *o) {
         products[t] = draw_product(s, m, t ? draw_size(s, 70) : n, k, 1);
         targets[t] = (amend_target){products[t].n, products[t].b.operand, products[t].c, products[t].stride, products[t].accumulate};
     }
-    amend_gemm_many(m, k, a.operand, count, targets);
-    for (int t = 0; t < count; t++) check_product(o, m, k, a.values, &products[t]);
+    amend_gemm_many(arithmetic, m, k, a.operand, count, targets);
+    for (int t = 0; t < count; t++) check_product(o, arithmetic, m, k, a.values, &products[t]);
 }
+
+static void gemm(stream *s, outcome *o) { one_product(s, o, AMEND_ARITHMETIC_F32); }
+static void gemm_bf16(stream *s, outcome *o) { one_product(s, o, AMEND_ARITHMETIC_BF16); }
+static void gemm_many(stream *s, outcome *o) { several_products(s, o, AMEND_ARITHMETIC_F32); }
+static void gemm_many_bf16(stream *s, outcome *o) { several_products(s, o, AMEND_ARITHMETIC_BF16); }
 
 // Any part of any bits.
 static void widen(stream *s, outcome *o) {
@@ -168,4 +196,7 @@ static void widen(stream *s, outcome *o) {
     expect_bits(o, out, decoded + first, count);
 }
 
-const kernel_check product_checks[] = {{"gemm", gemm}, {"gemm_many", gemm_many}, {"widen", widen}, {NULL, NULL}};
+const kernel_check product_checks[] = {
+    {"gemm", gemm, 0}, {"gemm_bf16", gemm_bf16, 1}, {"gemm_many", gemm_many, 0}, {"gemm_many_bf16", gemm_many_bf16, 1}, {"widen", widen, 1},
+    {NULL, NULL, 0},
+};

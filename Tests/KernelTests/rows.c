@@ -391,12 +391,64 @@ static void all_finite(stream *s, outcome *o) {
     expect_bits(o, &answers[0], &answers[1], 1);
 }
 
+// ---- random numbers: Philox 4×32-10, whose words make normal numbers in pairs
+
+static void philox(const uint32_t key[2], const uint32_t streams[2], uint64_t counter, uint32_t x[4]) {
+    uint32_t words[4] = {(uint32_t)counter, (uint32_t)(counter >> 32), streams[0], streams[1]}, k0 = key[0], k1 = key[1];
+    for (int round = 0; round < 10; round++, k0 += 0x9E3779B9, k1 += 0xBB67AE85) {
+        uint64_t a = 0xD2511F53 * (uint64_t)words[0], b = 0xCD9E8D57 * (uint64_t)words[2];
+        words[0] = (uint32_t)(b >> 32) ^ words[1] ^ k0;
+        words[1] = (uint32_t)b;
+        words[2] = (uint32_t)(a >> 32) ^ words[3] ^ k1;
+        words[3] = (uint32_t)a;
+    }
+    memcpy(x, words, sizeof words);
+}
+
+static void philox_normals(stream *s, outcome *o) {
+    uint32_t key[2] = {(uint32_t)draw(s), (uint32_t)draw(s)}, streams[2] = {(uint32_t)draw(s), (uint32_t)draw(s)}, words[4];
+    uint64_t first = draw(s) >> draw_below(s, 64);
+    long count = draw_size(s, 100);
+    float *out = blank(4 * count);
+    double *expected = doubles(4 * count);
+    for (long i = 0; i < count; i++) {
+        philox(key, streams, first + (uint64_t)i, words);
+        for (int j = 0; j < 4; j += 2) {
+            double radius = sqrt(-2 * log((words[j] + 0.5) / 4294967296)), angle = 2 * 3.141592653589793 * (words[j + 1] + 0.5) / 4294967296;
+            expected[4 * i + j] = radius * cos(angle);
+            expected[4 * i + j + 1] = radius * sin(angle);
+        }
+    }
+    amend_philox_normals(key, streams, first, count, out);
+    expect_near(o, out, expected, 4 * count, 1);
+}
+
 const kernel_check row_checks[] = {
-    {"dot", dot}, {"dot_double", dot_double}, {"sum_of_squares", sum_of_squares}, {"add", add}, {"axpy", axpy}, {"scale", scale},
-    {"subtract", subtract}, {"rms_norm_forward", rms_norm_forward}, {"rms_norm_backward", rms_norm_backward},
-    {"layer_norm_forward", layer_norm_forward}, {"layer_norm_backward", layer_norm_backward}, {"rotate_halves", rotate_halves},
-    {"rotate_pairs", rotate_pairs}, {"activation_forward", activation_forward}, {"activation_backward", activation_backward},
-    {"soft_cap", soft_cap}, {"attention_forward", attention_forward}, {"attention_backward", attention_backward},
-    {"log_sum_exp", log_sum_exp}, {"cross_entropy_backward", cross_entropy_backward}, {"standardize", standardize},
-    {"block_forward", block_forward}, {"block_backward", block_backward}, {"adam", adam}, {"all_finite", all_finite}, {NULL, NULL},
+    {"dot", dot, 0},
+    {"dot_double", dot_double, 0},
+    {"sum_of_squares", sum_of_squares, 0},
+    {"add", add, 1},
+    {"axpy", axpy, 0},
+    {"scale", scale, 1},
+    {"subtract", subtract, 1},
+    {"rms_norm_forward", rms_norm_forward, 0},
+    {"rms_norm_backward", rms_norm_backward, 0},
+    {"layer_norm_forward", layer_norm_forward, 0},
+    {"layer_norm_backward", layer_norm_backward, 0},
+    {"rotate_halves", rotate_halves, 0},
+    {"rotate_pairs", rotate_pairs, 0},
+    {"activation_forward", activation_forward, 0},
+    {"activation_backward", activation_backward, 0},
+    {"soft_cap", soft_cap, 0},
+    {"attention_forward", attention_forward, 0},
+    {"attention_backward", attention_backward, 0},
+    {"log_sum_exp", log_sum_exp, 0},
+    {"cross_entropy_backward", cross_entropy_backward, 0},
+    {"standardize", standardize, 1},
+    {"block_forward", block_forward, 0},
+    {"block_backward", block_backward, 0},
+    {"adam", adam, 0},
+    {"all_finite", all_finite, 1},
+    {"philox_normals", philox_normals, 1},
+    {NULL, NULL, 0},
 };
