@@ -31,3 +31,24 @@ with_ranks() {
     use_mpi
     mpirun --quiet --bind-to none --oversubscribe -np "$ranks" "$@"
 }
+
+# The clang that Swift compiles C with; others may be too old for the kernels.
+swift_clang() {
+    local beside
+    beside=$(dirname "$(readlink -f "$(command -v swift)")")/clang
+    if [ -x "$beside" ]; then echo "$beside"; else command -v clang || die "found no clang, neither beside swift nor on the path"; fi
+}
+
+# build_kernel_check PROGRAM [OPTION of clang …]: the program of Tests/KernelTests, optimised as SwiftPM does, unless it is up to date.
+build_kernel_check() {
+    local program=$1
+    shift
+    local folders=("$root/Sources/CKernels" "$root/Tests/KernelTests")
+    if [ -x "$program" ] && [ -z "$(find "${folders[@]}" -newer "$program")" ]; then return; fi
+    mkdir -p "$(dirname "$program")"
+    "$(swift_clang)" -O2 -Wall -Wextra -I"$root/Sources/CKernels/include" "$@" -o "$program" "$root"/Sources/CKernels/*.c "$root"/Tests/KernelTests/*.c \
+        -lm -lpthread || die "the kernel check does not build; see the messages above"
+}
+
+# kernel_checksums FILE: the lines of a kernel check's output that are the same on every processor.
+kernel_checksums() { sed -n 's/ outputs  \([0-9a-f]*\).*/ outputs  \1/p' "$1"; }

@@ -10,6 +10,7 @@ Scripts/fetch-model.sh smollm2-135m
 Scripts/fetch-model.sh gemma-3-270m
 use_mpi
 
+Scripts/test-kernels.sh
 # In release, as amend is used: the numerics are the same, and the tests on the model take minutes instead of hours.
 swift build -c release --build-tests
 swift test -c release --skip-build --disable-xctest "$@"

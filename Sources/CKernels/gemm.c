@@ -45,8 +45,13 @@ static inline long even(long count) { return (count + 1) / 2 * 2; }
 
 #define VARIANT portable
 #define LANES 4
+#if defined(__aarch64__)  // which has 32 vector registers
+#define ROWS 8
+#define VECTORS 3
+#else
 #define ROWS 4
 #define VECTORS 2
+#endif
 #if defined(__ARM_FEATURE_FMA) || defined(__FMA__)
 #define FUSED 1
 #else

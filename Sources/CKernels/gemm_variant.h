@@ -311,6 +311,7 @@ static inline __attribute__((always_inline)) NAME(words) NAME(rounded)(NAME(word
 // into 32 bits, the even one below. Elsewhere as float32, the odd one first: an ordinary product of exact terms then gives the same sums. An odd
 // depth is made even with zeros. Whole vectors are read and written: where the width is no multiple of LANES, also past the end, and `out` lies
 // elsewhere; else it may be `panel` or lie before it.
+_Static_assert(ROWS % LANES == 0 || ROWS < LANES, "what a vector of the odd term writes past the end must be written again");
 static inline __attribute__((always_inline)) void NAME(pair_terms)(const float *panel, long depth, long width, float *out) {
     for (long p = 0; p < depth; p += 2, panel += 2 * width, out += PAIRS ? width : 2 * width)
         for (long j = 0; j < width; j += LANES) {

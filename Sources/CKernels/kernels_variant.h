@@ -364,7 +364,7 @@ static void NAME(adam)(float *parameter, float *m, float *v, const float *gradie
         float g = gradient[i];
         m[i] = beta1 * m[i] + (1 - beta1) * g;
         v[i] = beta2 * v[i] + (1 - beta2) * (g * g);
-        parameter[i] -= step * m[i] / (sqrtf(v[i]) * root + epsilon);
+        parameter[i] -= step * m[i] / (__builtin_elementwise_sqrt(v[i]) * root + epsilon);
     }
 }
 
