@@ -3,10 +3,10 @@ import PackageDescription
 
 // Layers, lowest first; a target imports only from layers below its own.
 // Each C library has one gateway: only Communication imports CMPI, only LinearAlgebra imports COpenBLAS,
-// only Checkpointing imports CZstd, only Configuration imports Yams, only amend imports ArgumentParser.
+// only Checkpointing imports CZstd, only Configuration imports Yams, only the programs import ArgumentParser.
 let package = Package(
     name: "amend",
-    products: [.executable(name: "amend", targets: ["amend"])],
+    products: [.executable(name: "amend", targets: ["amend"]), .executable(name: "amend-benchmark", targets: ["Benchmark"])],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
@@ -26,6 +26,7 @@ let package = Package(
         .target(name: "WeightFiles", dependencies: ["CKernels", "TensorCore"]),
         .target(name: "Tokenizers", dependencies: ["TensorCore"]),
         // 3
+        .target(name: "Machine", dependencies: ["LinearAlgebra"]),
         .target(name: "Transformer", dependencies: ["CKernels", "TensorCore", "LinearAlgebra", "WeightFiles", "Tokenizers"]),
         .target(name: "Datasets", dependencies: ["TensorCore", "Tokenizers"]),
         .target(name: "Configuration", dependencies: ["TensorCore", "Yams"]),
@@ -55,11 +56,17 @@ let package = Package(
             name: "amend",
             dependencies: [
                 "TensorCore", "LinearAlgebra", "Communication", "Tokenizers", "Transformer", "Configuration", "Checkpointing", "Datasets", "Editors",
-                "Training", "Evaluation", "Reporting", "SelfTest",
+                "Training", "Evaluation", "Reporting", "SelfTest", "Machine",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ]),
+        .executableTarget(
+            name: "Benchmark",
+            dependencies: [
+                "CKernels", "TensorCore", "LinearAlgebra", "Editors", "Checkpointing", "Reporting", "Machine", "TestSupport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         // Tests
-        .target(name: "TestSupport"),
+        .target(name: "TestSupport", dependencies: ["TensorCore"]),
         .executableTarget(name: "CommunicationProbe", dependencies: ["Communication", "TensorCore"]),
         .testTarget(name: "CommunicationTests", dependencies: ["Communication", "CommunicationProbe", "TestSupport"]),
         .testTarget(

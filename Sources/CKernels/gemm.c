@@ -120,6 +120,16 @@ static double operations;  // of products called from outside parallel loops; se
 
 double amend_gemm_operations(void) { return operations; }
 
+static double bytes;
+
+double amend_gemm_bytes(void) { return bytes; }
+
+static double stored_bytes(amend_operand operand, double count) {
+    static const double of_32[] = {[AMEND_F32] = 128, [AMEND_F16] = 64, [AMEND_BF16] = 64, [AMEND_Q4_0] = 18, [AMEND_Q4_1] = 20,
+                                   [AMEND_Q5_0] = 22, [AMEND_Q5_1] = 24, [AMEND_Q8_0] = 34};
+    return count * (of_32[operand.element] / 32 + (operand.addend ? sizeof(float) : 0));
+}
+
 static float *packing_space(size_t floats) {
     static _Thread_local float *space;
     static _Thread_local size_t capacity;
@@ -151,15 +161,18 @@ static long group_of(long panels, int count, const amend_target *targets) {
 
 void amend_gemm_many(amend_arithmetic arithmetic, long m, long k, amend_operand a, int count, const amend_target *targets) {
     const variant_t *v = variant();
+    double stored = 0;  // bytes of the right sides
     long n = 0, panels = 0, first_strips[MOST_TARGETS + 1] = {0};
     for (int t = 0; t < count; t++) {
         n += targets[t].n;
         panels += (targets[t].n + v->width - 1) / v->width;
+        stored += stored_bytes(targets[t].b, (double)targets[t].n * (double)k);
         if (k <= 0 && !targets[t].accumulate)
             for (long i = 0; i < m; i++) memset(targets[t].c + i * targets[t].c_stride, 0, (size_t)targets[t].n * sizeof(float));
     }
     if (m <= 0 || n <= 0 || k <= 0) return;
     operations += 2.0 * (double)m * (double)n * (double)k;
+    bytes += stored + sizeof(float) * (double)m * (double)(n + k);
     product_t product = {.k = k, .block = block_of(k), .a = a, .count = count, .targets = targets, .first_strips = first_strips,
                          .bf16 = arithmetic == AMEND_ARITHMETIC_BF16};
     product.group = group_of(panels, count, targets);

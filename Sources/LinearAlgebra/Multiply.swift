@@ -36,6 +36,19 @@ public struct Operand: @unchecked Sendable {
             }
         }
 
+        /// Bytes of such a block, as ggml lays it out, or of an element.
+        public var blockBytes: Int {
+            switch self {
+            case .float32: 4
+            case .float16, .bfloat16: 2
+            case .q4_0: 18
+            case .q4_1: 20
+            case .q5_0: 22
+            case .q5_1: 24
+            case .q8_0: 34
+            }
+        }
+
         /// Writes `count` elements of `data`, from element `first` on, to `out` as float32.
         public func widen(_ data: UnsafeRawPointer, first: Int, count: Int, into out: UnsafeMutablePointer<Float>) {
             amend_widen(raw, data, first, count, out)
@@ -137,3 +150,6 @@ public var kernelVariant: String { String(cString: amend_kernel_variant()) }
 
 /// Floating-point operations of all matrix products so far (2 m n k each), as asked for: packing and padding do not count.
 public var matrixOperations: Double { amend_gemm_operations() }
+
+/// Bytes that all matrix products so far had to move at least: operands as they are stored, and results, each once.
+public var matrixBytes: Double { amend_gemm_bytes() }

@@ -1,6 +1,6 @@
 import LinearAlgebra
 
-/// Where the time of a run goes: the seconds and matrix operations of this rank in each phase. A phase inside another is not counted in the
+/// Where the time of a run goes: the seconds, matrix operations and bytes of matrix operands of this rank in each phase. A phase inside another is not counted in the
 /// outer one, so that phases add up.
 public final class PhaseClock {
     public enum Phase: String, CaseIterable, Sendable {
@@ -27,12 +27,15 @@ public final class PhaseClock {
     public struct Share: Sendable {
         public var seconds = 0.0
         public var operations = 0.0
+        /// What matrix products had to move at least; see `matrixBytes`.
+        public var bytes = 0.0
     }
 
     private var shares: [Phase: Share] = [:]
     private var running: [Phase] = []
     private var mark = ContinuousClock.now
     private var operationsMark = 0.0
+    private var bytesMark = 0.0
 
     public init() {}
 
@@ -51,11 +54,12 @@ public final class PhaseClock {
 
     /// Puts the time since the last mark down to the innermost phase.
     private func charge() {
-        let now = ContinuousClock.now, operations = matrixOperations
+        let now = ContinuousClock.now, operations = matrixOperations, bytes = matrixBytes
         if let phase = running.last {
             shares[phase, default: Share()].seconds += (now - mark) / .seconds(1)
             shares[phase, default: Share()].operations += operations - operationsMark
+            shares[phase, default: Share()].bytes += bytes - bytesMark
         }
-        (mark, operationsMark) = (now, operations)
+        (mark, operationsMark, bytesMark) = (now, operations, bytes)
     }
 }

@@ -3,6 +3,7 @@ import Checkpointing
 import Communication
 import Configuration
 import Foundation
+import Machine
 import TensorCore
 import Transformer
 

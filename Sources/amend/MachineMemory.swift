@@ -1,4 +1,5 @@
 import Foundation
+import Machine
 
 /// Memory of this machine, in bytes; nil where the system does not tell.
 struct MachineMemory {

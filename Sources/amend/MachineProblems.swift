@@ -1,4 +1,5 @@
 import Foundation
+import Machine
 import Reporting
 
 /// What would make a run on this rank's machine fail or slow, each in one line that says what to do.

@@ -1,6 +1,7 @@
 import Communication
 import Configuration
 import Foundation
+import Machine
 
 /// The threads that this rank runs on: the configured number, or, for `auto`, its share of the processors of its machine.
 ///

@@ -34,7 +34,7 @@ extension ProgramTests {
         @Test func refusesOtherData() throws {
             let run = try TinyRun()
             _ = try run.train()
-            var records = TinyRun.records(60, of: "s")
+            var records = TinyFiles.records(60, of: "s")
             records[59]["target_new"] = "yellow"
             try writeJSON(records, to: run.file("train.json"))
             let result = try run.amend("train", ranks: 2)

@@ -49,7 +49,7 @@ extension ProgramTests {
             var model = TinyModel()
             model.setEmbedding(of: "~", to: .nan)
             let run = try TinyRun(model: model)
-            var records = TinyRun.records(60, of: "s")
+            var records = TinyFiles.records(60, of: "s")
             for index in records.indices { records[index]["prompt"]? += " ~" }
             try writeJSON(records, to: run.file("train.json"))
             let result = try withinLimit { try run.amend("train", ranks: ranks) }
@@ -64,7 +64,7 @@ extension ProgramTests {
             var model = TinyModel()
             model.setEmbedding(of: "~", to: .nan)
             let run = try TinyRun(model: model)
-            var records = TinyRun.records(7, of: "s")
+            var records = TinyFiles.records(7, of: "s")
             records[4][key]? += " ~"
             try writeJSON(records, to: run.file("train.json"))
             let result = try withinLimit { try run.amend("train", ranks: ranks) }

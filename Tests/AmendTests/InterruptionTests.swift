@@ -7,7 +7,7 @@ extension ProgramTests {
     @Suite struct InterruptionTests {
         /// Long enough to be interrupted on a fast machine: 64 batches.
         private static let long = ["training.passes=16"]
-        private static let lastBatch = 16 * TinyRun.batchesPerPass
+        private static let lastBatch = 16 * TinyFiles.batchesPerPass
 
         enum Moment: Sendable {
             case afterBatch(Int)

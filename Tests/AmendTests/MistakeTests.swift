@@ -179,13 +179,13 @@ extension ProgramTests.MistakeTests.Mistake {
         Mistake(testDescription: "another format", status: 3, expected: ["RUN/train.json, record 1", "zsre", "counterfact"],
                 settings: ["data.train.format=zsre"]),
         Mistake(testDescription: "key of the wrong type", status: 3, expected: ["RUN/train.json, record 3", "target_new"]) { run in
-            var records: [[String: Any]] = TinyRun.records(60, of: "s")
+            var records: [[String: Any]] = TinyFiles.records(60, of: "s")
             records[2]["target_new"] = 7
             try writeJSON(records, to: run.file("train.json"))
         },
         Mistake(testDescription: "too few records", status: 3, expected: ["RUN/train.json: ", "60", "61"], settings: ["data.edits_per_batch=61"]),
         Mistake(testDescription: "prompt that is too long", status: 3, expected: ["RUN/train.json, record '", "128"]) { run in
-            var records = TinyRun.records(60, of: "s")
+            var records = TinyFiles.records(60, of: "s")
             for index in records.indices { records[index]["prompt"] = String(repeating: "x", count: 300) }
             try writeJSON(records, to: run.file("train.json"))
         },

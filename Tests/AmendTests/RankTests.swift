@@ -9,7 +9,7 @@ extension ProgramTests {
         @Test(arguments: [[], batchMode, ["run.compute=bf16"]]) func trainsTheSameBits(mode: [String]) throws {
             let run = try TinyRun()
             let alone = try run.train(into: "alone", mode)
-            #expect(alone.batches == 8 && alone.edits == 8 * TinyRun.editsPerBatch && alone.ranks == 1)
+            #expect(alone.batches == 8 && alone.edits == 8 * TinyFiles.editsPerBatch && alone.ranks == 1)
             // Sequential: after every third batch and at the end of each sequence. Batch: after every step.
             #expect(alone.updates == (mode == Self.batchMode ? 16 : 4))
 
@@ -46,7 +46,7 @@ extension ProgramTests {
             let run = try TinyRun()
             _ = try run.train(ranks: 2, mode)
             let alone = try run.evaluate(mode)
-            #expect(alone.protocol == "rome" && alone.edits == 2 * TinyRun.editsPerBatch && alone.ranks == 1)
+            #expect(alone.protocol == "rome" && alone.edits == 2 * TinyFiles.editsPerBatch && alone.ranks == 1)
             #expect(alone.before != alone.after, "nothing was edited: \(alone)")
             for scores in [alone.before, alone.after] {
                 #expect([scores.efficacy, scores.generalization, scores.specificity].allSatisfy { (0...100).contains($0) })

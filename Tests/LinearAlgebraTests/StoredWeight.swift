@@ -77,19 +77,6 @@ struct StoredWeight {
 }
 
 extension Operand.Element {
-    /// Bytes of a block as ggml lays it out, or of an element.
-    var blockBytes: Int {
-        switch self {
-        case .float32: 4
-        case .float16, .bfloat16: 2
-        case .q4_0: 18
-        case .q4_1: 20
-        case .q5_0: 22
-        case .q5_1: 24
-        case .q8_0: 34
-        }
-    }
-
     var hasMinimum: Bool { self == .q4_1 || self == .q5_1 }
 
     fileprivate func decode(_ blocks: UnsafeRawPointer, _ count: Int, _ out: UnsafeMutablePointer<Float>) {

@@ -54,6 +54,9 @@ void amend_widen(amend_element element, const void *data, long first, long count
 /// Floating-point operations (2 m n k) of all products so far.
 double amend_gemm_operations(void);
 
+/// Bytes of the operands (as stored) and results of all products so far, each counted once per product: what must be moved at least.
+double amend_gemm_bytes(void);
+
 /// "avx512bf16", "avx512", "avx2" or "portable": the variant in use; `amend_gemm_select` chooses one (for tests) and returns 0 if this
 /// processor cannot run it.
 const char *amend_kernel_variant(void);

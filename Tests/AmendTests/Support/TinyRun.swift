@@ -3,19 +3,12 @@ import TestSupport
 import Testing
 
 /// A configuration of `amend` for a ``TinyModel`` with its model and data, in a temporary directory that is removed with this
-/// object. A sequence is four batches of seven edits; their four micro-batches are spread over five shards.
+/// object. See ``TinyFiles``.
 final class TinyRun: Sendable {
-    static let batchesPerPass = 4
-    static let editsPerBatch = 7
-    static let modules = ["model.layers.1-2.mlp.gate_proj", "model.layers.2-3.mlp.down_proj"]
-
     let directory = FileManager.default.temporaryDirectory.appendingPathComponent("amend-\(UUID().uuidString.prefix(8))")
 
     init(model: TinyModel = TinyModel()) throws {
-        try model.write(to: file("model"))
-        try writeJSON(Self.records(60, of: "s"), to: file("train.json"))
-        try writeJSON(Self.records(24, of: "e"), to: file("evaluation.json"))
-        try configuration.write(to: file("run.yaml"), atomically: true, encoding: .utf8)
+        try TinyFiles.write(to: directory, model: model)
     }
 
     deinit { try? FileManager.default.removeItem(at: directory) }
@@ -24,39 +17,6 @@ final class TinyRun: Sendable {
 
     /// "amend-1A2B3C4D": in the command line of every process that works on this run, and of no other.
     var marker: String { directory.lastPathComponent }
-
-    private var configuration: String {
-        """
-        model: {path: \(file("model").path)}
-        editor:
-          modules: [\(Self.modules.map { "\"\($0)\"" }.joined(separator: ", "))]
-          rank: 8
-          blocks: 2
-          meta_learning_rate: 1.0e-3
-        data:
-          train: {path: \(file("train.json").path)}
-          evaluation: {path: \(file("evaluation.json").path)}
-          edits_per_batch: \(Self.editsPerBatch)
-          batches: \(Self.batchesPerPass)
-          micro_batch: 2
-        training: {passes: 2, update_every: 3}
-        evaluation: {batches: 2}
-        checkpoint: {directory: \(file("checkpoints").path), every: 1}
-        run: {seed: 5, shards: 5, threads: 1}
-        """
-    }
-
-    /// Flat CounterFact records.
-    static func records(_ count: Int, of letter: String) -> [[String: String]] {
-        let colors = ["red", "blue", "green", "black", "white"]
-        return (0..<count).map { index in
-            let color = { (step: Int) in colors[(index + step) % colors.count] }
-            return [
-                "subject": "\(letter)\(index)", "prompt": "The color of \(letter)\(index) is", "target_new": color(0), "ground_truth": color(2),
-                "rephrase_prompt": "\(letter)\(index) has color", "locality_prompt": "t\(index) is", "locality_ground_truth": color(1),
-            ]
-        }
-    }
 
     // MARK: Running
 

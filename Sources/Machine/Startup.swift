@@ -2,13 +2,13 @@ import Foundation
 import LinearAlgebra
 
 /// What the process does before anything else, on every rank and before MPI starts.
-enum Startup {
+public enum Startup {
     /// Set in the process that this one became, which must not become another.
     private static let marker = "AMEND_STARTED"
 
     /// Call first in main: may replace the process by itself, with the environment that the numeric libraries read while
     /// they load. Arguments, standard streams and process id stay. Does nothing harmful when called again.
-    static func prepare() {
+    public static func prepare() {
         if getenv(marker) == nil { restartIfLibrariesNeedIt() }
         nameMainThread()
         keepLargeBlocks()
