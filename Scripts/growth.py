@@ -145,6 +145,10 @@ def exponent(x, y):
     return float(numpy.polyfit(numpy.log(x), numpy.log(y), 1)[0]) if len(x) > 1 else math.nan
 
 
+def signed(value, digits):
+    return "not measured" if math.isnan(value) else f"{value:+.{digits}f}"
+
+
 def fit(x, y, columns):
     """Least squares of relative errors: the weights of `columns` (functions of x), none negative."""
     x, y = numpy.asarray(x, float), numpy.asarray(y, float)
@@ -203,20 +207,25 @@ def steps(ticks):
 
 def draw_edits(points):
     x = numpy.array([point["x"] for point in points])
-    seconds, work = ([per_edit(point, what) for point in points] for what in ("seconds", "operations"))
-    gflop = [value / 1e9 for value in work]
-    memory = [point["residentBytes"] / GB for point in points]
+    seconds = numpy.array([per_edit(point, "seconds") for point in points])
+    gflop = numpy.array([per_edit(point, "operations") / 1e9 for point in points])
+    memory = numpy.array([point["residentBytes"] / GB for point in points])
     beyond = numpy.geomspace(1, max(16384, x[-1] * 2), 200)
-    cost, floating, bytes_ = fit(x, seconds, [inverse, constant]), fit(x, gflop, [inverse, constant]), fit_memory(x, memory)
+    few, many = x <= 16, x >= 64
+    in_parts = x >= (512 if x[-1] > 512 else 1)  # where every part of the batch's work is cut
+    cost = fit(x, seconds, [inverse, constant])
+    floating, = fit(x[in_parts], gflop[in_parts], [constant])
+    bytes_ = fit(x[in_parts], memory[in_parts], [constant, line])
     figure, (left, right) = pictures("SmolLM2-135M, one process, batches of n edits, an update after each")
-    panel(left, "Cost per edit", "edits per batch n", "per edit")
+    panel(left, "Cost per edit", "edits per batch n", "seconds, or GFLOP")
     left.plot(x, seconds, color="C0", label="seconds, measured", **MEASURED)
     left.plot(beyond, cost[0] / beyond + cost[1], color="C0", label=f"{cost[0]:.2f} / n + {cost[1]:.3f} s", **MODELLED)
     left.plot(x, gflop, color="C1", label="GFLOP of matrix products, counted", **MEASURED)
-    left.plot(beyond, floating[0] / beyond + floating[1], color="C1", label=f"{floating[0]:.2f} / n + {floating[1]:.2f} GFLOP", **MODELLED)
+    large = beyond[beyond >= x[in_parts][0]]
+    left.plot(large, numpy.full_like(large, floating), color="C1", label=f"{floating:.2f} GFLOP", **MODELLED)
     panel(right, "Most resident memory", "edits per batch n", "GB")
     right.plot(x, memory, color="C2", label="measured", **MEASURED)
-    right.plot(beyond, bytes_[0] + bytes_[1] * beyond, color="C2", label=f"{bytes_[0]:.2f} GB + {bytes_[1] * 1e3:.2f} MB · n", **MODELLED)
+    right.plot(large, bytes_[0] + bytes_[1] * large, color="C2", label=f"{bytes_[0]:.2f} GB + {bytes_[1] * 1e3:.2f} MB · n", **MODELLED)
     right.axhline(MACHINE_BYTES / GB, color="0.4", linewidth=0.8)
     right.text(1, MACHINE_BYTES / GB * 0.93, "24 GiB", va="top", fontsize=8, color="0.3")
     ticks = steps(powers(beyond[-1]))
@@ -227,17 +236,10 @@ def draw_edits(points):
     plain(left)
     plain(right)
     save(figure, "edits")
-    few, many = x <= 16, x >= 64
-    return [
-        ("seconds per edit", f"{cost[0]:.3g} / n + {cost[1]:.3g}", exponent(x[few], numpy.array(seconds)[few]), exponent(x[many], numpy.array(seconds)[many])),
-        ("GFLOP per edit", f"{floating[0]:.3g} / n + {floating[1]:.4g}", exponent(x[few], numpy.array(gflop)[few]),
-         exponent(x[many], numpy.array(gflop)[many])),
-        ("GB resident", f"{bytes_[0]:.3g} + {bytes_[1]:.3g} n", exponent(x[few], numpy.array(memory)[few]), exponent(x[many], numpy.array(memory)[many])),
-    ]
-
-
-def fit_memory(x, memory):
-    return fit(x, memory, [constant, line])
+    most = (MACHINE_BYTES / GB - bytes_[0]) / bytes_[1]
+    models = [f"{cost[0]:.3g} / n + {cost[1]:.3g}", f"{floating:.4g}", f"{bytes_[0]:.3g} + {bytes_[1]:.3g} n; 24 GiB at n = {most:,.0f}"]
+    return [(name, model, exponent(x[few], y[few]), exponent(x[many], y[many]))
+            for name, model, y in zip(("seconds per edit", "GFLOP per edit", "GB resident"), models, (seconds, gflop, memory))]
 
 
 def draw_sequence(points):
@@ -245,7 +247,7 @@ def draw_sequence(points):
     seconds, gflop = [per_edit(point, "seconds") for point in points], [per_edit(point, "operations") / 1e9 for point in points]
     memory = [point["residentBytes"] / GB for point in points]
     figure, (left, right) = pictures(f"SmolLM2-135M, one process, a sequence of L batches of {SEQUENCE_BATCH} edits in one model")
-    panel(left, "Cost per edit, mean over the sequence", "batches in sequence L", "per edit")
+    panel(left, "Cost per edit, mean over the sequence", "batches in sequence L", "seconds, or GFLOP")
     left.plot(x, seconds, color="C0", label="seconds, measured", **MEASURED)
     left.plot(x, gflop, color="C1", label="GFLOP of matrix products, counted", **MEASURED)
     panel(right, "Most resident memory", "batches in sequence L", "GB")
@@ -256,8 +258,9 @@ def draw_sequence(points):
         slope = exponent(x[late], numpy.array(values)[late])
         mean = math.exp(float(numpy.mean(numpy.log(numpy.array(values)[late]))))
         middle = math.exp(float(numpy.mean(numpy.log(x[late]))))
-        beyond = numpy.array([10.0, 2000.0])
-        axes.plot(beyond, mean * (beyond / middle) ** slope, color=color, label=f"L to the power {slope:+.3f}", **MODELLED)
+        beyond = numpy.array([30.0, 2000.0])
+        if not math.isnan(slope):
+            axes.plot(beyond, mean * (beyond / middle) ** slope, color=color, label=f"L to the power {slope:+.3f}", **MODELLED)
         rows.append((name, slope))
     for axes in (left, right):
         tick(axes, LENGTHS, LENGTHS)
@@ -274,7 +277,7 @@ def draw_size(points):
     private = [(point["residentBytes"] - point["mappedBytes"]) / GB for point in points]
     resident = [point["residentBytes"] / GB for point in points]
     figure, (left, right) = pictures("Random weights of published shapes in bfloat16, one process, one batch of 20 edits")
-    panel(left, "Cost per edit", "parameters, billions", "per edit")
+    panel(left, "Cost per edit", "parameters, billions", "seconds, or GFLOP")
     panel(right, "Most resident memory", "parameters, billions", "GB")
     beyond, rows = numpy.array([x[0], 70.0]), []
     for axes, name, label, values, color in [
@@ -345,14 +348,14 @@ def tables(groups):
                  *[f"{seconds_of(point, *phases) / point['edits'] / point['batches'] * 1e3:.1f}" for _, phases in PARTS]] for point in points]
         counted = [[f"{point['x']:,}", *[f"{operations_of(point, *phases) / point['edits'] / point['batches'] / 1e9:.2f}" for _, phases in PARTS[:-1]]]
                    for point in points]
-        fits = [[name, model, f"{few:+.2f}", f"{many:+.2f}"] for name, model, few, many in draw_edits(points)]
+        fits = [[name, model, signed(few, 2), signed(many, 2)] for name, model, few, many in draw_edits(points)]
         texts["edits"] = "\n\n".join([
             table(["edits n", *COMMON, *[f"{name}, ms" for name, _ in PARTS]], rows),
             table(["edits n", *[f"{name}, GFLOP per edit" for name, _ in PARTS[:-1]]], counted),
             table(["", "fitted", "exponent, n ≤ 16", "exponent, n ≥ 64"], fits)])
     if points := groups.get("sequence"):
         rows = [[f"{point['x']:,}", *common_columns(point)] for point in points]
-        fits = [[name, f"{slope:+.3f}"] for name, slope in draw_sequence(points)]
+        fits = [[name, signed(slope, 3)] for name, slope in draw_sequence(points)]
         texts["sequence"] = "\n\n".join([table(["batches L", *COMMON], rows), table(["", "exponent, L ≥ 30"], fits)])
     if points := groups.get("size"):
         rows = [[point["model"], f"{point['x'] / 1e6:,.0f}", *common_columns(point), f"{point['mappedBytes'] / GB:.2f}",
