@@ -8,9 +8,11 @@
 
 // Terms of k summed in registers before they are added to c: a panel of b and one of a stay in the first-level cache.
 enum { BLOCK = 256 };
-// Panels of b packed together, at most. Where b lies by rows: enough to read long pieces of each, and a seldom, while they fit in the
-// second-level cache. Where it is transposed as it is packed: few, for threads to share.
-enum { GROUP = 16, GROUP_OF_TRANSPOSED = 4, MOST_TARGETS = AMEND_MOST_TARGETS };
+// Floats between rows that are transposed: at a stride of a power of two they would fall on one another in the first-level cache.
+enum { PADDING = 8 };
+// Panels of b packed together, at most. Where b lies by rows: enough to read long pieces of each, and few enough for the second-level cache
+// and for threads to share. Where it is transposed as it is packed: fewer.
+enum { GROUP = 8, GROUP_OF_TRANSPOSED = 4, MOST_TARGETS = AMEND_MOST_TARGETS };
 // Rows of a packed at a time, and of these multiplied with one panel of b after another while they stay in the second-level
 // cache. Multiples of every variant's ROWS.
 enum { ROWS_AT_A_TIME = 960, ROWS_IN_CACHE = 240 };
@@ -20,6 +22,7 @@ typedef struct {
     long first_row, last_row;   // rows of a in packed_a
     long panels;                // of ROWS rows each
     long group;                 // panels of b in a strip: the unit of work of a thread
+    int bf16;                   // whether both sides are rounded to bfloat16
     amend_operand a;
     float *packed_a;
     int count;                  // of targets
@@ -34,6 +37,10 @@ typedef struct {
     void (*widen)(amend_element, const void *, long, const float *, long, float *);
 } variant_t;
 
+typedef uint32_t __attribute__((may_alias)) loose_word_t;
+
+static inline long even(long count) { return (count + 1) / 2 * 2; }
+
 #pragma STDC FP_CONTRACT OFF  // what is fused is written as such: decoded blocks keep ggml's two roundings
 
 #define VARIANT portable
@@ -45,6 +52,7 @@ typedef struct {
 #else
 #define FUSED 0
 #endif
+#define PAIRS 0
 #include "gemm_variant.h"
 
 #if defined(__x86_64__)
@@ -54,6 +62,7 @@ typedef struct {
 #define ROWS 6
 #define VECTORS 2
 #define FUSED 1
+#define PAIRS 0
 #include "gemm_variant.h"
 #pragma clang attribute pop
 
@@ -63,6 +72,18 @@ typedef struct {
 #define ROWS 12
 #define VECTORS 2
 #define FUSED 1
+#define PAIRS 0
+#include "gemm_variant.h"
+#pragma clang attribute pop
+
+#include <immintrin.h>
+#pragma clang attribute push(__attribute__((target("avx512bf16,avx512f,avx512vl,avx512bw,avx512dq,avx2,fma,f16c"))), apply_to = function)
+#define VARIANT avx512bf16
+#define LANES 16
+#define ROWS 12
+#define VECTORS 2
+#define FUSED 1
+#define PAIRS 1
 #include "gemm_variant.h"
 #pragma clang attribute pop
 #endif
@@ -72,6 +93,7 @@ typedef struct {
 static const variant_t *variant(void) {
 #if defined(__x86_64__)
     switch (amend_variant_index()) {
+        case 3: return &gemm_variant_avx512bf16;
         case 2: return &gemm_variant_avx512;
         case 1: return &gemm_variant_avx2;
     }
@@ -105,9 +127,9 @@ static float *packing_space(size_t floats) {
     return space;
 }
 
-void amend_gemm(long m, long n, long k, amend_operand a, amend_operand b, float *c, long c_stride, int accumulate) {
+void amend_gemm(amend_arithmetic arithmetic, long m, long n, long k, amend_operand a, amend_operand b, float *c, long c_stride, int accumulate) {
     amend_target target = {n, b, c, c_stride, accumulate};
-    amend_gemm_many(m, k, a, 1, &target);
+    amend_gemm_many(arithmetic, m, k, a, 1, &target);
 }
 
 static long group_of(long panels, int count, const amend_target *targets) {
@@ -122,7 +144,7 @@ static long group_of(long panels, int count, const amend_target *targets) {
     return group;
 }
 
-void amend_gemm_many(long m, long k, amend_operand a, int count, const amend_target *targets) {
+void amend_gemm_many(amend_arithmetic arithmetic, long m, long k, amend_operand a, int count, const amend_target *targets) {
     const variant_t *v = variant();
     long n = 0, panels = 0, first_strips[MOST_TARGETS + 1] = {0};
     for (int t = 0; t < count; t++) {
@@ -133,7 +155,8 @@ void amend_gemm_many(long m, long k, amend_operand a, int count, const amend_tar
     }
     if (m <= 0 || n <= 0 || k <= 0) return;
     operations += 2.0 * (double)m * (double)n * (double)k;
-    product_t product = {.k = k, .block = block_of(k), .a = a, .count = count, .targets = targets, .first_strips = first_strips};
+    product_t product = {.k = k, .block = block_of(k), .a = a, .count = count, .targets = targets, .first_strips = first_strips,
+                         .bf16 = arithmetic == AMEND_ARITHMETIC_BF16};
     product.group = group_of(panels, count, targets);
     for (int t = 0; t < count; t++)
         first_strips[t + 1] = first_strips[t] + (targets[t].n + product.group * v->width - 1) / (product.group * v->width);
@@ -142,7 +165,7 @@ void amend_gemm_many(long m, long k, amend_operand a, int count, const amend_tar
         product.first_row = row;
         product.last_row = m - row < ROWS_AT_A_TIME ? m : row + ROWS_AT_A_TIME;
         product.panels = (product.last_row - row + v->rows - 1) / v->rows;
-        product.packed_a = packing_space((size_t)(product.panels * v->rows * k));
+        product.packed_a = packing_space((size_t)(product.panels * v->rows * even(k)));
         if (2.0 * (double)(product.last_row - row) * n * k < 4e5) {  // shorter than waking a thread
             for (long i = 0; i < product.panels; i++) v->pack_a(&product, i);
             for (long i = 0; i < strips; i++) v->columns(&product, i);

@@ -1,5 +1,6 @@
 // One instruction set's half of gemm.c: included with VARIANT (a suffix), LANES (floats of a vector register), ROWS (of a
-// register tile) and VECTORS (registers across it) defined.
+// register tile), VECTORS (registers across it), FUSED (whether it has fused multiply-add) and PAIRS (whether it multiplies pairs of
+// bfloat16) defined.
 #define PASTE2(a, b) a##_##b
 #define PASTE(a, b) PASTE2(a, b)
 #define NAME(x) PASTE(x, VARIANT)
@@ -15,8 +16,19 @@ static inline NAME(vector) NAME(fused)(NAME(vector) a, NAME(vector) b, NAME(vect
 #endif
 }
 
-// One register tile: ROWS × (VECTORS · LANES) outputs over `depth` terms. a is [depth][ROWS], b is [depth][PANEL].
-static void NAME(tile)(long depth, const float *a, const float *b, float *c, long c_stride, long rows, long columns, int accumulate) {
+// sum + a b: one term, or where `pairs` two of bfloat16 in each 32 bits, the odd one first.
+static inline __attribute__((always_inline)) NAME(vector) NAME(step)(int pairs, const float *a, NAME(vector) b, NAME(vector) sum) {
+#if PAIRS
+    if (pairs) return (NAME(vector))_mm512_dpbf16_ps((__m512)sum, (__m512bh)_mm512_set1_epi32(*(const loose_word_t *)a), (__m512bh)b);
+#else
+    (void)pairs;
+#endif
+    return NAME(fused)(*a - (NAME(vector)){0}, b, sum);  // a broadcast: subtracting zero changes nothing
+}
+
+// One register tile: ROWS × (VECTORS · LANES) outputs over `depth` lines. a is [depth][ROWS], b is [depth][VECTORS · LANES].
+static inline __attribute__((always_inline)) void NAME(tile)(int pairs, long depth, const float *a, const float *b, float *c, long c_stride,
+                                                             long rows, long columns, int accumulate) {
     enum { WIDTH = VECTORS * LANES };
     NAME(vector) sum[ROWS][VECTORS];
 #pragma clang loop unroll(full)
@@ -28,11 +40,9 @@ static void NAME(tile)(long depth, const float *a, const float *b, float *c, lon
 #pragma clang loop unroll(full)
         for (int v = 0; v < VECTORS; v++) right[v] = *(const NAME(vector) *)(b + v * LANES);
 #pragma clang loop unroll(full)
-        for (int i = 0; i < ROWS; i++) {
-            NAME(vector) left = a[i] - (NAME(vector)){0};  // a broadcast: subtracting zero changes nothing
+        for (int i = 0; i < ROWS; i++)
 #pragma clang loop unroll(full)
-            for (int v = 0; v < VECTORS; v++) sum[i][v] = NAME(fused)(left, right[v], sum[i][v]);
-        }
+            for (int v = 0; v < VECTORS; v++) sum[i][v] = NAME(step)(pairs, a + i, right[v], sum[i][v]);
     }
     if (rows == ROWS && columns == WIDTH) {
 #pragma clang loop unroll(full)
@@ -217,8 +227,9 @@ static void NAME(pack)(const amend_operand *x, long outer_stride, long inner_str
         if (inner_stride == 1) NAME(transpose)(source, outer_stride, count, depth, out, width);
         else NAME(copy)(source, inner_stride, count, depth, out, width);
     } else if (inner_stride == 1) {
-        for (long i = 0; i < count; i++) NAME(widen)(x->element, x->data, first + i * outer_stride, x->addend, depth, wide + i * depth);
-        NAME(transpose)(wide, depth, count, depth, out, width);
+        const long stride = depth + PADDING;
+        for (long i = 0; i < count; i++) NAME(widen)(x->element, x->data, first + i * outer_stride, x->addend, depth, wide + i * stride);
+        NAME(transpose)(wide, stride, count, depth, out, width);
     } else {
         for (long p = 0; p < depth; p++) {
             NAME(widen)(x->element, x->data, first + p * inner_stride, x->addend, count, out + p * width);
@@ -227,10 +238,10 @@ static void NAME(pack)(const amend_operand *x, long outer_stride, long inner_str
     }
 }
 
-// [depth][columns] of row-major b -> panels of [depth][WIDTH], reading each row's columns at once: rows lie pages apart. Inlined for each
-// element, so that one row costs little more than its loads and stores.
+// [depth][columns] of row-major b -> panels of [lines][WIDTH], the first `depth` lines of each, reading each row's columns at once: rows lie
+// pages apart. Inlined for each element, so that one row costs little more than its loads and stores.
 static inline __attribute__((always_inline)) void NAME(copy_rows)(amend_element element, long unit_bytes, const amend_operand *b, long column,
-                                                                  long columns, long first, long depth, float *out) {
+                                                                  long columns, long first, long depth, long lines, float *out) {
     enum { WIDTH = VECTORS * LANES };
     float widened[GROUP * WIDTH] __attribute__((aligned(64)));
     const int is_block = element >= AMEND_Q4_0;
@@ -248,12 +259,12 @@ static inline __attribute__((always_inline)) void NAME(copy_rows)(amend_element 
         float *row = out + p * WIDTH;
         if (b->addend) {
             const float *addend = b->addend + place;
-            for (long j = 0; j < whole; j += WIDTH, row += WIDTH * depth)
+            for (long j = 0; j < whole; j += WIDTH, row += WIDTH * lines)
 #pragma clang loop unroll(full)
                 for (int v = 0; v < VECTORS; v++)
                     *(NAME(vector) *)(row + v * LANES) = *(const NAME(loose) *)(source + j + v * LANES) + *(const NAME(loose) *)(addend + j + v * LANES);
         } else {
-            for (long j = 0; j < whole; j += WIDTH, row += WIDTH * depth)
+            for (long j = 0; j < whole; j += WIDTH, row += WIDTH * lines)
 #pragma clang loop unroll(full)
                 for (int v = 0; v < VECTORS; v++) *(NAME(vector) *)(row + v * LANES) = *(const NAME(loose) *)(source + j + v * LANES);
         }
@@ -263,46 +274,82 @@ static inline __attribute__((always_inline)) void NAME(copy_rows)(amend_element 
     }
 }
 
-static void NAME(copy_group)(const amend_operand *b, long column, long columns, long first, long depth, float *out) {
+static void NAME(copy_group)(const amend_operand *b, long column, long columns, long first, long depth, long lines, float *out) {
     switch (b->element) {
-        case AMEND_F32: NAME(copy_rows)(AMEND_F32, 4, b, column, columns, first, depth, out); break;
-        case AMEND_F16: NAME(copy_rows)(AMEND_F16, 2, b, column, columns, first, depth, out); break;
-        case AMEND_BF16: NAME(copy_rows)(AMEND_BF16, 2, b, column, columns, first, depth, out); break;
-        case AMEND_Q4_0: NAME(copy_rows)(AMEND_Q4_0, 18, b, column, columns, first, depth, out); break;
-        case AMEND_Q4_1: NAME(copy_rows)(AMEND_Q4_1, 20, b, column, columns, first, depth, out); break;
-        case AMEND_Q5_0: NAME(copy_rows)(AMEND_Q5_0, 22, b, column, columns, first, depth, out); break;
-        case AMEND_Q5_1: NAME(copy_rows)(AMEND_Q5_1, 24, b, column, columns, first, depth, out); break;
-        case AMEND_Q8_0: NAME(copy_rows)(AMEND_Q8_0, 34, b, column, columns, first, depth, out); break;
+        case AMEND_F32: NAME(copy_rows)(AMEND_F32, 4, b, column, columns, first, depth, lines, out); break;
+        case AMEND_F16: NAME(copy_rows)(AMEND_F16, 2, b, column, columns, first, depth, lines, out); break;
+        case AMEND_BF16: NAME(copy_rows)(AMEND_BF16, 2, b, column, columns, first, depth, lines, out); break;
+        case AMEND_Q4_0: NAME(copy_rows)(AMEND_Q4_0, 18, b, column, columns, first, depth, lines, out); break;
+        case AMEND_Q4_1: NAME(copy_rows)(AMEND_Q4_1, 20, b, column, columns, first, depth, lines, out); break;
+        case AMEND_Q5_0: NAME(copy_rows)(AMEND_Q5_0, 22, b, column, columns, first, depth, lines, out); break;
+        case AMEND_Q5_1: NAME(copy_rows)(AMEND_Q5_1, 24, b, column, columns, first, depth, lines, out); break;
+        case AMEND_Q8_0: NAME(copy_rows)(AMEND_Q8_0, 34, b, column, columns, first, depth, lines, out); break;
     }
 }
 
-static void NAME(pack_group)(const amend_operand *b, long column, long columns, long first, long depth, float *out, float *wide) {
+static void NAME(pack_group)(const amend_operand *b, long column, long columns, long first, long depth, long lines, float *out, float *wide) {
     enum { WIDTH = VECTORS * LANES };
     if (b->column_stride == 1 && b->row_stride != 1) {
-        NAME(copy_group)(b, column, columns, first, depth, out);
+        NAME(copy_group)(b, column, columns, first, depth, lines, out);
         return;
     }
     for (long j = 0; j < columns; j += WIDTH)
-        NAME(pack)(b, b->column_stride, b->row_stride, column + j, columns - j < WIDTH ? columns - j : WIDTH, first, depth, out + j * depth, WIDTH, wide);
+        NAME(pack)(b, b->column_stride, b->row_stride, column + j, columns - j < WIDTH ? columns - j : WIDTH, first, depth, out + j * lines, WIDTH, wide);
+}
+
+typedef uint32_t NAME(words) __attribute__((vector_size(LANES * 4), aligned(4), may_alias));
+
+// The bits of float32 rounded to the nearest bfloat16, ties to even; subnormal numbers to zero.
+static inline __attribute__((always_inline)) NAME(words) NAME(rounded)(NAME(words) bits) {
+    const NAME(words) magnitude = bits & 0x7FFFFFFF, is_subnormal = (NAME(words))(magnitude < 0x00800000);
+    const NAME(words) is_nan = (NAME(words))(magnitude > 0x7F800000);
+    const NAME(words) rounded = bits + ((0x7FFF + (bits >> 16 & 1)) & ~(is_subnormal | is_nan));
+    return ((rounded & ~(is_subnormal & 0x7FFFFFFF)) | (is_nan & 0x00400000)) & 0xFFFF0000;
+}
+
+// Rounds a packed panel [depth][width] to bfloat16 and puts terms in the order of pairs. Where the processor multiplies pairs: both of a pair
+// into 32 bits, the even one below. Elsewhere as float32, the odd one first: an ordinary product of exact terms then gives the same sums. An odd
+// depth is made even with zeros. Whole vectors are read and written: where the width is no multiple of LANES, also past the end, and `out` lies
+// elsewhere; else it may be `panel` or lie before it.
+static inline __attribute__((always_inline)) void NAME(pair_terms)(const float *panel, long depth, long width, float *out) {
+    for (long p = 0; p < depth; p += 2, panel += 2 * width, out += PAIRS ? width : 2 * width)
+        for (long j = 0; j < width; j += LANES) {
+            NAME(words) even = NAME(rounded)(*(const NAME(words) *)(panel + j)), odd = {0};
+            if (p + 1 < depth) odd = NAME(rounded)(*(const NAME(words) *)(panel + width + j));
+#if PAIRS
+            *(NAME(words) *)(out + j) = odd | even >> 16;
+#else
+            *(NAME(words) *)(out + j) = odd;
+            *(NAME(words) *)(out + width + j) = even;
+#endif
+        }
+}
+
+// Lines of a packed panel of `terms` terms: a pair is one line where the processor multiplies pairs.
+static inline long NAME(lines)(const product_t *product, long terms) {
+    return product->bf16 ? even(terms) / (PAIRS ? 2 : 1) : terms;
 }
 
 static void NAME(pack_a)(void *context, long panel) {
+    static _Thread_local float terms[BLOCK * ROWS + LANES] __attribute__((aligned(64))), pairs[BLOCK * ROWS + LANES] __attribute__((aligned(64)));
     const product_t *product = context;
     long row = product->first_row + panel * ROWS;
     long count = product->last_row - row < ROWS ? product->last_row - row : ROWS;
     for (long first = 0; first < product->k; first += product->block) {
         long depth = product->k - first < product->block ? product->k - first : product->block;
-        NAME(pack)(&product->a, product->a.row_stride, product->a.column_stride, row, count, first, depth,
-                   product->packed_a + first * product->panels * ROWS + panel * ROWS * depth, ROWS, NULL);
+        float *out = product->packed_a + NAME(lines)(product, first) * product->panels * ROWS + panel * ROWS * NAME(lines)(product, depth);
+        NAME(pack)(&product->a, product->a.row_stride, product->a.column_stride, row, count, first, depth, product->bf16 ? terms : out, ROWS, NULL);
+        if (!product->bf16) continue;
+        NAME(pair_terms)(terms, depth, ROWS, pairs);
+        memcpy(out, pairs, (size_t)(NAME(lines)(product, depth) * ROWS) * sizeof(float));
     }
 }
 
 // A strip of product->group panels of b: packed for one block of k at a time, then multiplied with all rows.
-static void NAME(columns)(void *context, long strip) {
+static inline __attribute__((always_inline)) void NAME(strip)(int bf16, const product_t *product, long strip) {
     enum { WIDTH = VECTORS * LANES };
     static _Thread_local float panels[GROUP * BLOCK * WIDTH] __attribute__((aligned(64)));
-    static _Thread_local float wide[BLOCK * WIDTH] __attribute__((aligned(64)));
-    const product_t *product = context;
+    static _Thread_local float wide[(BLOCK + PADDING) * WIDTH] __attribute__((aligned(64)));
     int index = 0;
     while (strip >= product->first_strips[index + 1]) index++;
     const amend_target *target = &product->targets[index];
@@ -310,21 +357,30 @@ static void NAME(columns)(void *context, long strip) {
     long columns = target->n - column < product->group * WIDTH ? target->n - column : product->group * WIDTH;
     for (long first = 0; first < product->k; first += product->block) {
         long depth = product->k - first < product->block ? product->k - first : product->block;
-        NAME(pack_group)(&target->b, column, columns, first, depth, panels, wide);
-        const float *a = product->packed_a + first * product->panels * ROWS;
+        long lines = NAME(lines)(product, depth), packed = bf16 ? even(depth) : depth;
+        NAME(pack_group)(&target->b, column, columns, first, depth, packed, panels, wide);
+        if (bf16)
+            for (long j = 0; j < columns; j += WIDTH) NAME(pair_terms)(panels + j * packed, depth, WIDTH, panels + j * lines);
+        const float *a = product->packed_a + NAME(lines)(product, first) * product->panels * ROWS;
         for (long top = product->first_row; top < product->last_row; top += ROWS_IN_CACHE) {
             long bottom = product->last_row - top < ROWS_IN_CACHE ? product->last_row : top + ROWS_IN_CACHE;
             for (long j = 0; j < columns; j += WIDTH) {
                 long count = columns - j < WIDTH ? columns - j : WIDTH;
-                const float *panel = a + (top - product->first_row) * depth;
-                for (long row = top; row < bottom; row += ROWS, panel += ROWS * depth) {
+                const float *panel = a + (top - product->first_row) * lines;
+                for (long row = top; row < bottom; row += ROWS, panel += ROWS * lines) {
                     long rows = bottom - row < ROWS ? bottom - row : ROWS;
-                    NAME(tile)(depth, panel, panels + j * depth, target->c + row * target->c_stride + column + j, target->c_stride, rows,
-                               count, target->accumulate || first > 0);
+                    NAME(tile)(bf16 && PAIRS, lines, panel, panels + j * lines, target->c + row * target->c_stride + column + j, target->c_stride,
+                               rows, count, target->accumulate || first > 0);
                 }
             }
         }
     }
+}
+
+static void NAME(columns)(void *context, long strip) {
+    const product_t *product = context;
+    if (product->bf16) NAME(strip)(1, product, strip);
+    else NAME(strip)(0, product, strip);
 }
 
 static const variant_t NAME(gemm_variant) = {ROWS, VECTORS * LANES, NAME(pack_a), NAME(columns), NAME(widen)};
@@ -337,3 +393,4 @@ static const variant_t NAME(gemm_variant) = {ROWS, VECTORS * LANES, NAME(pack_a)
 #undef ROWS
 #undef VECTORS
 #undef FUSED
+#undef PAIRS

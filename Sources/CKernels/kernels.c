@@ -36,9 +36,9 @@ typedef double wide_double_t __attribute__((vector_size(LANES * 8)));
 #pragma clang attribute pop
 #define CALL(name, ...)                                      \
     switch (amend_variant_index()) {                         \
-        case 2: return name##_avx512(__VA_ARGS__);           \
+        case 0: return name##_portable(__VA_ARGS__);         \
         case 1: return name##_avx2(__VA_ARGS__);             \
-        default: return name##_portable(__VA_ARGS__);        \
+        default: return name##_avx512(__VA_ARGS__);          \
     }
 #else
 #define CALL(name, ...) return name##_portable(__VA_ARGS__);

@@ -10,7 +10,7 @@ struct WrittenFile {
     let records: [(chunk: Int, record: ChunkRecord)]
 }
 
-/// Filters, compresses and writes the chunks that this rank owns. Makes no collective call.
+/// Writes the file of the chunks that this rank owns. Makes no collective call.
 struct ChunkWriter {
     let tensors: [StateTensor]
     let layout: ChunkLayout
@@ -18,7 +18,7 @@ struct ChunkWriter {
     let rank: Int
     let rankCount: Int
     let compressionLevel: Int
-    /// Chunks compressed at the same time.
+    /// Chunks compressed at the same time while nobody waits.
     let threads: Int
     let onStage: (@Sendable (SaveStage, Int) throws -> Void)?
 
@@ -33,31 +33,40 @@ struct ChunkWriter {
         }
     }
 
+    func line(of owned: [Chunk]) -> EncodingLine {
+        EncodingLine(owned, tensors: tensors, chunkBytes: layout.chunkBytes, level: compressionLevel)
+    }
+
     /// Writes and synchronizes the rank's file. Throws early if `isCancelled` becomes true.
-    func write(_ owned: [Chunk], isCancelled: () -> Bool) throws -> WrittenFile {
-        // Each rank makes the directory, so that a network file system's stale caches cannot hide rank 0's.
-        try FileSystem.makeDirectory(directory.partial)
-        try onStage?(.partialCreated, rank)
-        let name = DataFile.name(rank: rank)
-        let file = try File(creating: directory.partial + "/" + name)
-        let workers = try (0..<max(1, min(threads, owned.count))).map { _ in
-            EncodingWorker(encoder: try ChunkEncoder(chunkBytes: layout.chunkBytes, level: compressionLevel))
-        }
-        var records: [(chunk: Int, record: ChunkRecord)] = []
-        var offset = 0
-        for start in stride(from: 0, to: owned.count, by: workers.count) {
-            guard !isCancelled() else { throw CheckpointFailure("cancelled") }
-            let wave = owned[start..<min(start + workers.count, owned.count)]
-            for (chunk, encoded) in zip(wave, try encode(Array(wave), workers: workers)) {
+    func write(_ line: EncodingLine, isCancelled: @escaping () -> Bool) throws -> WrittenFile {
+        do {
+            // Each rank makes the directory, so that a network file system's stale caches cannot hide rank 0's.
+            try FileSystem.makeDirectory(directory.partial)
+            try onStage?(.partialCreated, rank)
+            let name = DataFile.name(rank: rank)
+            let file = try File(creating: directory.partial + "/" + name)
+            var records: [(chunk: Int, record: ChunkRecord)] = []
+            var offset = 0
+            line.start { chunk, encoded in
+                guard !isCancelled() else { throw CheckpointFailure("cancelled") }
                 try file.write(encoded.stored)
                 try onStage?(.chunkWritten, rank)
                 records.append((chunk.index, record(chunk, encoded, offset: offset)))
                 offset += encoded.stored.count
             }
+            if threads == 1 {
+                line.work()
+            } else {
+                DispatchQueue.concurrentPerform(iterations: threads) { _ in line.work() }
+            }
+            try line.finish()
+            try file.synchronizeAndClose()
+            try onStage?(.dataSynchronized, rank)
+            return WrittenFile(layoutChecksum: try layout.checksum(), file: DataFile(name: name, length: offset), records: records)
+        } catch {
+            line.fail(error)
+            throw error
         }
-        try file.synchronizeAndClose()
-        try onStage?(.dataSynchronized, rank)
-        return WrittenFile(layoutChecksum: try layout.checksum(), file: DataFile(name: name, length: offset), records: records)
     }
 
     private func record(_ chunk: Chunk, _ encoded: ChunkEncoder.Result, offset: Int) -> ChunkRecord {
@@ -65,52 +74,11 @@ struct ChunkWriter {
             file: rank, offset: offset, storedLength: encoded.stored.count, rawLength: chunk.byteCount,
             encoding: encoded.encoding, storedChecksum: encoded.storedChecksum, rawChecksum: encoded.rawChecksum)
     }
-
-    /// One chunk per worker, at the same time.
-    private func encode(_ chunks: [Chunk], workers: [EncodingWorker]) throws -> [ChunkEncoder.Result] {
-        for (worker, chunk) in zip(workers, chunks) { worker.assign(chunk, of: tensors[chunk.tensor]) }
-        if chunks.count == 1 {
-            workers[0].run()
-        } else {
-            DispatchQueue.concurrentPerform(iterations: chunks.count) { workers[$0].run() }
-        }
-        return try workers.prefix(chunks.count).map { try $0.result() }
-    }
 }
 
 extension ChunkLayout {
     /// Of everything that the ranks must agree on.
     func checksum() throws -> Checksum { Checksum(of: Array(try Manifest.header(state: .null, layout: self).text().utf8)) }
-}
-
-/// An encoder with its current chunk and result.
-///
-/// `@unchecked Sendable`: in each wave exactly one thread runs it, and `concurrentPerform` orders that before `result`.
-private final class EncodingWorker: @unchecked Sendable {
-    private let encoder: ChunkEncoder
-    private var job: (chunk: Chunk, tensor: StateTensor)?
-    private var outcome: Result<ChunkEncoder.Result, any Error>?
-
-    init(encoder: ChunkEncoder) { self.encoder = encoder }
-
-    func assign(_ chunk: Chunk, of tensor: StateTensor) { job = (chunk, tensor) }
-
-    func run() {
-        guard let (chunk, tensor) = job else { return }
-        outcome = Result {
-            let bytes = tensor.bytes(chunk.elements)
-            precondition(
-                bytes.count == chunk.byteCount,
-                "'\(tensor.name)' gave \(bytes.count) bytes for elements \(chunk.elements), expected \(chunk.byteCount)")
-            return try encoder.encode(
-                bytes, elements: chunk.elements, width: tensor.elementType.width, reference: tensor.reference)
-        }
-    }
-
-    func result() throws -> ChunkEncoder.Result {
-        guard let outcome else { preconditionFailure("result before run") }
-        return try outcome.get()
-    }
 }
 
 extension WrittenFile {

@@ -8,6 +8,7 @@ public final class PendingSave {
 
     private let commit: Commit
     private let exchange: any CheckpointExchange
+    private let line: EncodingLine
     private let task: BackgroundTask<WrittenFile>
     private let report: (String) -> Void
     private let onEnd: () -> Void
@@ -18,8 +19,9 @@ public final class PendingSave {
         onEnd: @escaping () -> Void
     ) {
         (self.commit, self.exchange, self.report, self.onEnd) = (commit, exchange, report, onEnd)
-        let owned = writer.ownedChunks()
-        task = BackgroundTask(name: "checkpoint") { task in try writer.write(owned, isCancelled: { task.isCancelled }) }
+        let line = writer.line(of: writer.ownedChunks())
+        self.line = line
+        task = BackgroundTask(name: "checkpoint") { task in try writer.write(line, isCancelled: { task.isCancelled }) }
     }
 
     deinit {
@@ -28,11 +30,12 @@ public final class PendingSave {
         report("\(commit.directory.label): the save was dropped before finish(); nothing was saved")
     }
 
-    /// Waits for all ranks' writing, commits, and removes superfluous checkpoints. Collective; on the thread that makes
+    /// Waits for all ranks' writing, with this process's threads helping, commits, and removes superfluous checkpoints. Collective; on the thread that makes
     /// the run's other collective calls. If any rank failed, every rank throws the same `CheckpointFailure`, which says
     /// which rank and what; earlier checkpoints are then untouched and nothing is left of this one.
     public func finish() throws -> CheckpointInfo {
         precondition(!isEnded, "finish() was called twice for step \(step)")
+        parallelFor(max(1, Threads.count - 1)) { _ in line.work() }
         let result = task.wait()
         end()
         let written = try exchange.outcomesAtRoot(Outcome { try result.get().encoded() })

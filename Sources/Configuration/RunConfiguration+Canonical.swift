@@ -115,6 +115,8 @@ extension RunConfiguration.Run {
         var values: [String: CanonicalValue] = [
             "seed": .literal("\(seed)"), "shards": .literal("\(shards)"), "reduction": .literal(reduction.rawValue),
         ]
+        // Of the identity only where it is not the default: checkpoints from before there was a choice go on.
+        if withThreads || compute != .f32 { values["compute"] = .literal(compute.rawValue) }
         if withThreads {
             values["threads"] = .literal("auto")
             if case .count(let count) = threads { values["threads"] = .literal("\(count)") }

@@ -131,6 +131,7 @@ extension RunConfiguration.Run {
         seed = UInt64(try section.wholeNumber("seed", in: 0...Int.max, isWide: true) ?? 1)
         shards = try section.wholeNumber("shards", in: 1...4096) ?? 8
         reduction = try section.choice("reduction") ?? .ordered
+        compute = try section.choice("compute") ?? .f32
         switch try section.word("auto", orCountUpTo: 4096, "threads", of: "threads") {
         case .word, nil: threads = .auto
         case .count(let count): threads = .count(count)

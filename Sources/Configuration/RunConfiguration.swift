@@ -103,6 +103,7 @@ public struct RunConfiguration: Sendable {
         /// V, the virtual shards of a batch: from 1 to 4096, and the largest number of ranks.
         public let shards: Int
         public let reduction: Reduction
+        public let compute: Compute
         public let threads: Threads
     }
 
@@ -117,6 +118,9 @@ public struct RunConfiguration: Sendable {
     public enum NormalizerMode: String, Sendable, CaseIterable { case online, frozen }
     /// Whether sums over shards are the same bits on any number of ranks, or as fast as MPI makes them.
     public enum Reduction: String, Sendable, CaseIterable { case ordered, fast }
+
+    /// The arithmetic of products with the weights of the model and of the hypernetworks; all else is float32.
+    public enum Compute: String, Sendable, CaseIterable { case f32, bf16 }
 
     /// How often the optimizer steps.
     public enum UpdateInterval: Sendable, Equatable {

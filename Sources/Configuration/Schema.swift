@@ -11,7 +11,7 @@ enum Schema {
     static let training = ["passes", "update_every", "clip"]
     static let evaluation = ["batches", "edits_per_batch", "normalizer"]
     static let checkpoint = ["directory", "every", "keep", "keep_every"]
-    static let run = ["seed", "shards", "reduction", "threads"]
+    static let run = ["seed", "shards", "reduction", "compute", "threads"]
 
     private static let keysBySection = [
         ("model", model), ("editor", editor), ("data", data), ("training", training), ("evaluation", evaluation),

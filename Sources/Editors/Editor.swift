@@ -1,3 +1,4 @@
+import LinearAlgebra
 import TensorCore
 import Transformer
 
@@ -10,14 +11,17 @@ public struct EditorOptions: Sendable, Equatable {
     /// Step i has a network of its own, of rank / (i + 1); otherwise all steps share one.
     public var hasNetworkPerStep: Bool
     public var seed: UInt64
+    public var arithmetic: Arithmetic
 
-    public init(steps: Int, rank: Int, blocks: Int, innerLearningRate: Float, hasNetworkPerStep: Bool, seed: UInt64) {
+    public init(steps: Int, rank: Int, blocks: Int, innerLearningRate: Float, hasNetworkPerStep: Bool, seed: UInt64,
+                arithmetic: Arithmetic = .float32) {
         self.steps = steps
         self.rank = rank
         self.blocks = blocks
         self.innerLearningRate = innerLearningRate
         self.hasNetworkPerStep = hasNetworkPerStep
         self.seed = seed
+        self.arithmetic = arithmetic
     }
 }
 
@@ -46,7 +50,7 @@ public final class Editor {
                 defer { lane += UInt32(options.blocks) }
                 return HyperNetwork(
                     name: "step\(step).\(group.shape)", shape: group.shape, rank: options.rank / (step + 1), blocks: options.blocks,
-                    modules: group.modules.count, learningRate: options.innerLearningRate, seed: options.seed, lane: lane, ownership: ownership)
+                    modules: group.modules.count, learningRate: options.innerLearningRate, seed: options.seed, lane: lane, ownership: ownership, arithmetic: options.arithmetic)
             }
         }
     }

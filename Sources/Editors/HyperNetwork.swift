@@ -55,13 +55,16 @@ public final class HyperNetwork {
     public let learningRates: Parameter  // [M]: η
     public let logLambdas: Parameter  // [M]: log λ
     public let moments: RunningMoments
+    /// Of products with A and B, forward and backward.
+    public let arithmetic: Arithmetic
 
     /// `lane` is the number of this network's first block among all of the editor's: it selects the random stream.
     public init(name: String, shape: ModuleShape, rank: Int, blocks: Int, modules: Int, learningRate: Float, seed: UInt64, lane: UInt32,
-                ownership: Ownership) {
+                ownership: Ownership, arithmetic: Arithmetic = .float32) {
         self.shape = shape
         self.rank = rank
         self.modules = modules
+        self.arithmetic = arithmetic
         let width = shape.keySize + shape.valueSize
         self.blocks = (0..<blocks).map {
             Block(name: "\(name).blocks.\($0)", width: width, rank: rank, modules: modules, seed: seed, lane: lane + UInt32($0), ownership: ownership)
@@ -105,8 +108,8 @@ public final class HyperNetwork {
         var z = (standardizer ?? moments.standardizer).normalize(keys: keys, gradients: gradients)
         var inputs: [Matrix] = [], hidden: [Matrix] = [], preactivations: [Matrix] = []
         for block in blocks {
-            let h = multiply(z.operand, block.a.value.operand)
-            let pre = multiply(h.operand, block.b.value.operand)
+            let h = multiply(z.operand, block.a.value.operand, in: arithmetic)
+            let pre = multiply(h.operand, block.b.value.operand, in: arithmetic)
             let out = Matrix(uninitializedRows: z.rows, columns: width)
             parallelFor(z.rows, grain: 4) { row in
                 amend_block_forward(out.row(row), z.row(row), pre.row(row), block.bias.value.pointer, block.scale.value.row(modules[row]),
@@ -186,8 +189,8 @@ public final class HyperNetwork {
                                          pass.preactivations[index].row(row) + first, block.scale.value.row(module) + first, min(strip, width - first))
                 }
             }
-            let hiddenGradient = multiply(g.operand, block.b.value.transposed)
-            multiply(hiddenGradient.operand, block.a.value.transposed, into: dz, accumulate: true)
+            let hiddenGradient = multiply(g.operand, block.b.value.transposed, in: arithmetic)
+            multiply(hiddenGradient.operand, block.a.value.transposed, into: dz, accumulate: true, in: arithmetic)
             rows.append(BlockRows(gradient: g, hiddenGradient: hiddenGradient))
         }
         return (rows.reversed(), VectorGradients(slices: vectors))
@@ -196,8 +199,9 @@ public final class HyperNetwork {
     /// Adds ∂L/∂A = zᵀ ∂h and ∂L/∂B = hᵀ g of one block to the rows that this rank owns, over all rows in canonical order.
     public func accumulateMatrices(block index: Int, inputs: Matrix, hidden: Matrix, rows: BlockRows) {
         let block = blocks[index]
-        multiply(inputs.transposed.rows(block.a.ownedRows), rows.hiddenGradient.operand, into: block.a.gradient, accumulate: true)
-        multiply(hidden.transposed.rows(block.b.ownedRows), rows.gradient.operand, into: block.b.gradient, accumulate: true)
+        multiply(inputs.transposed.rows(block.a.ownedRows), rows.hiddenGradient.operand, into: block.a.gradient, accumulate: true,
+                 in: arithmetic)
+        multiply(hidden.transposed.rows(block.b.ownedRows), rows.gradient.operand, into: block.b.gradient, accumulate: true, in: arithmetic)
     }
 
     /// Gradients of A and B over some of the rows.
@@ -213,8 +217,8 @@ public final class HyperNetwork {
     /// gradients += those of the rows of `pass`, of which `rows` is the backward pass.
     public func accumulate(_ pass: Pass, _ rows: [BlockRows], into gradients: MatrixGradients) {
         for (index, rows) in rows.enumerated() {
-            multiply(pass.inputs[index].transposed, rows.hiddenGradient.operand, into: gradients.a[index], accumulate: true)
-            multiply(pass.hidden[index].transposed, rows.gradient.operand, into: gradients.b[index], accumulate: true)
+            multiply(pass.inputs[index].transposed, rows.hiddenGradient.operand, into: gradients.a[index], accumulate: true, in: arithmetic)
+            multiply(pass.hidden[index].transposed, rows.gradient.operand, into: gradients.b[index], accumulate: true, in: arithmetic)
         }
     }
 

@@ -89,19 +89,33 @@ extension Matrix {
     public var transposed: Operand { operand.transposed }
 }
 
+/// How products are computed. In bfloat16 both sides are rounded to it and sums are float32: twice as fast where the processor has
+/// instructions for it, the same numbers where it has not.
+public enum Arithmetic: String, Sendable, CaseIterable {
+    case float32 = "f32"
+    case bfloat16 = "bf16"
+
+    fileprivate var raw: amend_arithmetic {
+        switch self {
+        case .float32: AMEND_ARITHMETIC_F32
+        case .bfloat16: AMEND_ARITHMETIC_BF16
+        }
+    }
+}
+
 /// product = a · b, or product += a · b. Each element's bits depend on its row of `a` and its column of `b` alone: not on
 /// the other rows and columns, nor on the number of threads. `a` is float32 without addend.
-public func multiply(_ a: Operand, _ b: Operand, into product: Matrix, accumulate: Bool = false) {
+public func multiply(_ a: Operand, _ b: Operand, into product: Matrix, accumulate: Bool = false, in arithmetic: Arithmetic = .float32) {
     precondition(a.columns == b.rows && product.rows == a.rows && product.columns == b.columns,
                  "\(a.rows) × \(a.columns) times \(b.rows) × \(b.columns) into \(product.rows) × \(product.columns)")
     precondition(a.raw.element == AMEND_F32 && a.raw.addend == nil, "the left operand is plain float32")
     withExtendedLifetime((a, b)) {
-        amend_gemm(a.rows, b.columns, a.columns, a.raw, b.raw, product.pointer, product.columns, accumulate ? 1 : 0)
+        amend_gemm(arithmetic.raw, a.rows, b.columns, a.columns, a.raw, b.raw, product.pointer, product.columns, accumulate ? 1 : 0)
     }
 }
 
 /// products[i] = a · b[i], for up to four right sides: the bits of separate products, in less time for small ones.
-public func multiply(_ a: Operand, _ b: [Operand], into products: [Matrix]) {
+public func multiply(_ a: Operand, _ b: [Operand], into products: [Matrix], in arithmetic: Arithmetic = .float32) {
     precondition(b.count == products.count && b.count <= AMEND_MOST_TARGETS, "\(b.count) right sides and \(products.count) products")
     precondition(a.raw.element == AMEND_F32 && a.raw.addend == nil, "the left operand is plain float32")
     let targets = zip(b, products).map { right, product in
@@ -109,16 +123,16 @@ public func multiply(_ a: Operand, _ b: [Operand], into products: [Matrix]) {
                      "\(a.rows) × \(a.columns) times \(right.rows) × \(right.columns) into \(product.rows) × \(product.columns)")
         return amend_target(n: right.columns, b: right.raw, c: product.pointer, c_stride: product.columns, accumulate: 0)
     }
-    withExtendedLifetime((a, b, products)) { amend_gemm_many(a.rows, a.columns, a.raw, Int32(targets.count), targets) }
+    withExtendedLifetime((a, b, products)) { amend_gemm_many(arithmetic.raw, a.rows, a.columns, a.raw, Int32(targets.count), targets) }
 }
 
-public func multiply(_ a: Operand, _ b: Operand) -> Matrix {
+public func multiply(_ a: Operand, _ b: Operand, in arithmetic: Arithmetic = .float32) -> Matrix {
     let product = Matrix(uninitializedRows: a.rows, columns: b.columns)
-    multiply(a, b, into: product)
+    multiply(a, b, into: product, in: arithmetic)
     return product
 }
 
-/// The vector instructions in use: "avx512", "avx2" or "portable".
+/// The vector instructions in use: "avx512bf16", "avx512", "avx2" or "portable".
 public var kernelVariant: String { String(cString: amend_kernel_variant()) }
 
 /// Floating-point operations of all matrix products so far (2 m n k each), as asked for: packing and padding do not count.

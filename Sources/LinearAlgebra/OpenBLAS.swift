@@ -15,7 +15,7 @@ public enum OpenBLAS {
     /// The OPENBLAS_CORETYPE that suits this processor better than OpenBLAS's own choice, if there is one: Debian's 0.3.21
     /// does not know processors newer than itself (Zen 4 and 5, Sapphire Rapids) and gives them its AVX2 kernels.
     public static var betterCore: String? {
-        let hasAVX512 = kernelVariant == "avx512"
+        let hasAVX512 = kernelVariant.hasPrefix("avx512")
         let avx512Cores: Set = ["SkylakeX", "Cooperlake", "SapphireRapids"]
         return hasAVX512 && !avx512Cores.contains(core) ? "SkylakeX" : nil
     }

@@ -1,4 +1,4 @@
-import Foundation
+import CKernels
 
 /// Random numbers by counter: Philox 4×32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011).
 /// A number depends on (seed, purpose, index) alone: never on a rank, a thread, the clock, or what was drawn before.
@@ -33,28 +33,28 @@ public struct RandomStream: Sendable {
         return x
     }
 
-    /// Standard normal numbers with indices `range` of this stream (Box and Muller; four to a block).
+    /// Standard normal numbers with indices `range` of this stream (Box and Muller; four to a block), the same bits on every machine.
     public func fillNormal(_ range: Range<Int>, into out: UnsafeMutablePointer<Float>) {
-        var index = range.lowerBound
-        while index < range.upperBound {
-            let four = normals(UInt64(index / 4))
-            let last = min(range.upperBound, (index / 4 + 1) * 4)
-            for i in index..<last { out[i - range.lowerBound] = four[i % 4] }
-            index = last
+        guard !range.isEmpty else { return }
+        let (firstBlock, skipped) = range.lowerBound.quotientAndRemainder(dividingBy: 4)
+        var written = 0
+        if skipped > 0 { written += copyPart(of: firstBlock, from: skipped, to: min(4, skipped + range.count), into: out) }
+        let whole = (range.count - written) / 4, next = (range.lowerBound + written) / 4
+        normals(next, whole, out + written)
+        written += 4 * whole
+        if written < range.count { _ = copyPart(of: next + whole, from: 0, to: range.count - written, into: out + written) }
+    }
+
+    private func copyPart(of block: Int, from first: Int, to end: Int, into out: UnsafeMutablePointer<Float>) -> Int {
+        withUnsafeTemporaryAllocation(of: Float.self, capacity: 4) { four in
+            guard let start = four.baseAddress else { return }
+            normals(block, 1, start)
+            out.update(from: start + first, count: end - first)
         }
+        return end - first
     }
 
-    private func normals(_ counter: UInt64) -> SIMD4<Float> {
-        let words = block(counter)
-        let (a, b) = Self.pair(words.0, words.1)
-        let (c, d) = Self.pair(words.2, words.3)
-        return [a, b, c, d]
-    }
-
-    private static func pair(_ first: UInt32, _ second: UInt32) -> (Float, Float) {
-        let unit = 1.0 / 4_294_967_296.0
-        let radius = sqrt(-2 * log((Double(first) + 0.5) * unit))
-        let angle = 2 * Double.pi * (Double(second) + 0.5) * unit
-        return (Float(radius * cos(angle)), Float(radius * sin(angle)))
+    private func normals(_ first: Int, _ count: Int, _ out: UnsafeMutablePointer<Float>) {
+        amend_philox_normals([key.0, key.1], [stream.0, stream.1], UInt64(first), count, out)
     }
 }

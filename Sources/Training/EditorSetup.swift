@@ -1,6 +1,7 @@
 import Communication
 import Configuration
 import Editors
+import LinearAlgebra
 import Transformer
 
 /// Builds the parts of a run from its configuration.
@@ -21,11 +22,19 @@ public enum EditorSetup {
         Work(communicator: communicator, shards: configuration.run.shards, reduction: configuration.run.reduction == .fast ? .fast : .ordered)
     }
 
+    /// Of products with the weights of the model and of the hypernetworks.
+    public static func arithmetic(_ configuration: RunConfiguration) -> Arithmetic {
+        switch configuration.run.compute {
+        case .f32: .float32
+        case .bf16: .bfloat16
+        }
+    }
+
     public static func editor(_ configuration: RunConfiguration, model: LanguageModel, work: Work) -> Editor {
         let editor = configuration.editor
         return Editor(
             EditorOptions(steps: editor.steps, rank: editor.rank, blocks: editor.blocks, innerLearningRate: Float(editor.innerLearningRate),
-                          hasNetworkPerStep: editor.hasNetworkPerStep, seed: configuration.run.seed),
+                          hasNetworkPerStep: editor.hasNetworkPerStep, seed: configuration.run.seed, arithmetic: arithmetic(configuration)),
             shapes: model.edited.map { ModuleShape(keySize: $0.keySize, valueSize: $0.valueSize) },
             ownership: Ownership(pieces: work.shards, owned: work.ownShards))
     }

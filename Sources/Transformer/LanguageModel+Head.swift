@@ -55,14 +55,14 @@ extension LanguageModel {
                     amend_cross_entropy_backward(logits.row(row), logits.columns, total, label, weight, configuration.logitSoftCap)
                 }
             }
-            multiply(logits.operand, head.operand(transposed: false), into: dNormed.rows(first..<first + logits.rows))
+            multiply(logits.operand, head.operand(transposed: false), into: dNormed.rows(first..<first + logits.rows), in: arithmetic)
         }
         return (losses, rows.scatterAnswers(finalNorm.backward(dNormed, answers), pack))
     }
 
     /// Logits [n, vocabulary] of normed rows of the residual stream above the last layer.
     func logits(_ normed: Matrix) -> Matrix {
-        let logits = multiply(normed.operand, head.operand(transposed: true))
+        let logits = multiply(normed.operand, head.operand(transposed: true), in: arithmetic)
         parallelFor(logits.rows) { row in
             if let headBias { amend_add(logits.row(row), headBias.pointer, logits.columns) }
             if configuration.logitSoftCap > 0 { amend_soft_cap(logits.row(row), logits.columns, configuration.logitSoftCap) }

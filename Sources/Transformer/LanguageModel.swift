@@ -1,6 +1,7 @@
+import LinearAlgebra
 import TensorCore
 
-/// A decoder-only transformer whose weights are frozen, computed in float32. Only the edits of its `Linear` layers change.
+/// A decoder-only transformer whose weights are frozen. Only the edits of its `Linear` layers change.
 ///
 /// Legend: T packed tokens, Q of them that ask, R suffix rows (those that carry gradients), A predictions, d hiddenSize.
 /// Used from one thread at a time; its loops run on the process's threads.
@@ -16,6 +17,11 @@ public final class LanguageModel {
     /// Longest packed sequence that positions are known for.
     public let longestSequence: Int
     static let mostPositions = 8192
+
+    /// Of products with weights; everything else is float32.
+    public var arithmetic = Arithmetic.float32 {
+        didSet { for layer in layers { for module in layer.modules { module.arithmetic = arithmetic } } }
+    }
 
     public let weightMemory: WeightMemory
     private let weights: [WeightMatrix]

@@ -11,6 +11,8 @@ public final class Linear {
     let weight: WeightMatrix
     private let bias: Matrix?  // [1, valueSize]
     public private(set) var edit: WeightEdit
+    /// Of all products with this layer, edits included.
+    var arithmetic = Arithmetic.float32
 
     init(name: String, weight: WeightMatrix, bias: Matrix? = nil) {
         self.name = name
@@ -48,7 +50,7 @@ public final class Linear {
 
     /// y = x (W + ΔW)ᵀ + b, or y += it. x [tokens, keySize], y [tokens, valueSize].
     func forward(_ x: Matrix, into y: Matrix, accumulate: Bool = false) {
-        multiply(x.operand, weight.operand(transposed: true, addend: addend), into: y, accumulate: accumulate)
+        multiply(x.operand, weight.operand(transposed: true, addend: addend), into: y, accumulate: accumulate, in: arithmetic)
         addRest(x, into: y)
     }
 
@@ -58,10 +60,11 @@ public final class Linear {
         return y
     }
 
-    /// The outputs of layers that read the same x.
+    /// The outputs of layers of one model that read the same x.
     static func forward(_ layers: [Linear], _ x: Matrix) -> [Matrix] {
         let outputs = layers.map { Matrix(uninitializedRows: x.rows, columns: $0.valueSize) }
-        multiply(x.operand, layers.map { $0.weight.operand(transposed: true, addend: $0.addend) }, into: outputs)
+        multiply(x.operand, layers.map { $0.weight.operand(transposed: true, addend: $0.addend) }, into: outputs,
+                 in: layers.first?.arithmetic ?? .float32)
         for (layer, y) in zip(layers, outputs) { layer.addRest(x, into: y) }
         return outputs
     }
@@ -69,18 +72,18 @@ public final class Linear {
     /// y += the bias and, for edits held as factors, (x keysᵀ) products.
     private func addRest(_ x: Matrix, into y: Matrix) {
         if let bias { parallelFor(y.rows, grain: 16) { amend_add(y.row($0), bias.pointer, y.columns) } }
-        if weight.isTransposed, let dense = edit.dense { multiply(x.operand, dense.transposed, into: y, accumulate: true) }
+        if weight.isTransposed, let dense = edit.dense { multiply(x.operand, dense.transposed, into: y, accumulate: true, in: arithmetic) }
         if let factors = edit.factors {
-            multiply(multiply(x.operand, factors.keys.transposed).operand, factors.products.operand, into: y, accumulate: true)
+            multiply(multiply(x.operand, factors.keys.transposed, in: arithmetic).operand, factors.products.operand, into: y, accumulate: true, in: arithmetic)
         }
     }
 
     /// dx = dy (W + ΔW), or dx += it. dy [tokens, valueSize], dx [tokens, keySize].
     func backward(_ dy: Matrix, into dx: Matrix, accumulate: Bool = false) {
-        multiply(dy.operand, weight.operand(transposed: false, addend: addend), into: dx, accumulate: accumulate)
-        if weight.isTransposed, let dense = edit.dense { multiply(dy.operand, dense.operand, into: dx, accumulate: true) }
+        multiply(dy.operand, weight.operand(transposed: false, addend: addend), into: dx, accumulate: accumulate, in: arithmetic)
+        if weight.isTransposed, let dense = edit.dense { multiply(dy.operand, dense.operand, into: dx, accumulate: true, in: arithmetic) }
         if let factors = edit.factors {
-            multiply(multiply(dy.operand, factors.products.transposed).operand, factors.keys.operand, into: dx, accumulate: true)
+            multiply(multiply(dy.operand, factors.products.transposed, in: arithmetic).operand, factors.keys.operand, into: dx, accumulate: true, in: arithmetic)
         }
     }
 }

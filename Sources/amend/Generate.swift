@@ -141,6 +141,7 @@ private struct Subject {
         try EditorSetup.check(configuration)
         let source = try ModelSource(configuration.model.path)
         (model, tokenizer) = (try source.loadModel(weights: command.weights), try source.loadTokenizer())
+        model.arithmetic = EditorSetup.arithmetic(configuration)
         try model.selectModules(configuration.editor.modules)
         let all = try DatasetFile.load(edits, format: command.format)
         records = command.limit.map { Array(all.prefix($0)) } ?? all

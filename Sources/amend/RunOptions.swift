@@ -6,6 +6,7 @@ import LinearAlgebra
 import Reporting
 import TensorCore
 import Tokenizers
+import Training
 import Transformer
 
 /// The arguments that train and evaluate share.
@@ -43,6 +44,7 @@ struct RunContext {
         self.communicator = communicator
         let source = try ModelSource(configuration.model.path)
         model = try source.loadModel(weights: WeightPrecision(rawValue: configuration.model.weights.rawValue) ?? .auto)
+        model.arithmetic = EditorSetup.arithmetic(configuration)
         try model.selectModules(configuration.editor.modules)
         tokenizer = try source.loadTokenizer()
         let isRoot = communicator.isRoot

@@ -8,7 +8,7 @@ extension ProgramTests {
         /// So that rows are fewer than what a network's gradients would take to exchange; with TinyRun's own rank they are more.
         private static let fewRows = ["editor.rank=64"]
 
-        @Test(arguments: [[], fewRows, batchMode]) func trainsTheSameBits(mode: [String]) throws {
+        @Test(arguments: [[], fewRows, batchMode, ["run.compute=bf16"]]) func trainsTheSameBits(mode: [String]) throws {
             let run = try TinyRun()
             let alone = try run.train(into: "alone", mode)
             #expect(alone.batches == 8 && alone.edits == 8 * TinyRun.editsPerBatch && alone.ranks == 1)
@@ -30,7 +30,7 @@ extension ProgramTests {
         /// A digest that never changed would pass every comparison.
         @Test func tellsRunsApart() throws {
             let run = try TinyRun()
-            let digests = try [[], ["run.seed=6"], ["editor.steps=3"], ["run.shards=6"], Self.batchMode].enumerated().map { index, settings in
+            let digests = try [[], ["run.seed=6"], ["editor.steps=3"], ["run.shards=6"], ["run.compute=bf16"], Self.batchMode].enumerated().map { index, settings in
                 try run.train(into: "\(index)", settings).digest
             }
             #expect(Set(digests).count == digests.count, "\(digests)")

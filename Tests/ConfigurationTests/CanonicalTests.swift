@@ -38,6 +38,7 @@ import Testing
               path: "m"
               weights: auto
             run:
+              compute: f32
               reduction: ordered
               seed: 1
               shards: 8
@@ -53,7 +54,7 @@ import Testing
     @Test func canonicalTextReadsBackAsTheSameConfiguration() throws {
         let overrides = [
             "model.path=a\"b\\c é \u{2028}\u{FEFF}😀 #: [x]", "editor.modules=['null', \"~\", '1']",
-            "run.seed=9223372036854775807", "run.threads=2", "training.update_every=3", "editor.time_decay=0.1",
+            "run.seed=9223372036854775807", "run.threads=2", "run.compute=bf16", "training.update_every=3", "editor.time_decay=0.1",
             "editor.meta_learning_rate=1.17549436e-38",
             "editor.regularization=-0.0", "editor.max_gradient_norm=3.4e38", "data.evaluation.path=null.json",
             "evaluation.batches=3", "checkpoint.keep_every=5", "editor.method=rledit",

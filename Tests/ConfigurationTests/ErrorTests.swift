@@ -25,7 +25,7 @@ func message(_ body: () throws -> some Any) -> String {
          "steps: there is no such key; did you mean 'editor.steps'? The sections are model, editor, data, training, "
             + "evaluation, checkpoint, run (quickstart.yaml:1:1)"),
         ("run: {Shards: 2}\n",
-         "run.Shards: there is no such key; did you mean 'shards'? The keys of run are seed, shards, reduction, threads "
+         "run.Shards: there is no such key; did you mean 'shards'? The keys of run are seed, shards, reduction, compute, threads "
             + "(quickstart.yaml:1:7)"),
         ("run:\n  seed: 1\n  seed: 2\n", "seed: given more than once in its section (quickstart.yaml:2:3)"),
         ("run:\n  seed: 1\n  \"seed\": 2\n", "seed: given more than once in its section (quickstart.yaml:2:3)"),

@@ -12,7 +12,9 @@ import Testing
     @Test(arguments: kernelVariants) func cutsGiveTheSameBits(variant: String) async {
         await #expect(processExitsWith: .success) { [variant] in
             useKernels(variant)
-            for shape in Self.shapes { checkCuts(shape) }
+            for arithmetic in Arithmetic.allCases {
+                for shape in Self.shapes { checkCuts(shape, arithmetic) }
+            }
         }
     }
 
@@ -44,22 +46,22 @@ import Testing
     }
 }
 
-private func checkCuts(_ shape: ProductShape) {
+private func checkCuts(_ shape: ProductShape, _ arithmetic: Arithmetic) {
     let a = normals(shape.m, shape.k, lane: 1), bt = normals(shape.n, shape.k, lane: 2)
     let before = normals(shape.m, shape.n, lane: 3), whole = before.copy()
-    multiply(a.operand, bt.transposed, into: whole, accumulate: true)
+    multiply(a.operand, bt.transposed, into: whole, accumulate: true, in: arithmetic)
     for pieces in [2, 3, 5] {
         let byRows = before.copy()
         for piece in 0..<pieces {
             let rows = shape.m * piece / pieces..<shape.m * (piece + 1) / pieces
-            multiply(a.operand.rows(rows), bt.transposed, into: byRows.rows(rows), accumulate: true)
+            multiply(a.operand.rows(rows), bt.transposed, into: byRows.rows(rows), accumulate: true, in: arithmetic)
         }
         expectSame(byRows, whole, "\(pieces) pieces by rows, \(shape)")
 
         for piece in 0..<pieces {
             let columns = shape.n * piece / pieces..<shape.n * (piece + 1) / pieces
             let strip = transposed(transposed(before).rows(columns))
-            multiply(a.operand, bt.rows(columns).transposed, into: strip, accumulate: true)
+            multiply(a.operand, bt.rows(columns).transposed, into: strip, accumulate: true, in: arithmetic)
             expectSame(strip, transposed(transposed(whole).rows(columns)), "columns \(columns), \(shape)")
         }
     }

@@ -1,3 +1,4 @@
+import Foundation
 import TensorCore
 import Testing
 
@@ -61,6 +62,22 @@ private func philox(counter: [UInt32], key: [UInt32]) -> [UInt32] {
                 stream.fillNormal(0..<cut, into: start)
             }
             #expect(parts.bits == whole.bits, "cut at \(cut)")
+        }
+    }
+
+    /// Box and Muller by the C library's functions, in whichever variant: checkpoints hold parameters as differences to these numbers.
+    @Test(arguments: kernelVariants) func normalsAreThoseOfBoxAndMuller(variant: String) async {
+        await #expect(processExitsWith: .success) { [variant] in
+            useKernels(variant)
+            let stream = RandomStream(seed: 7, purpose: .tests, lane: 5)
+            let expected = (0..<25_003).flatMap { counter in
+                let words = stream.block(UInt64(counter))
+                return [(words.0, words.1), (words.2, words.3)].flatMap { first, second in
+                    let radius = sqrt(-2 * log((Double(first) + 0.5) / 4_294_967_296)), angle = 2 * Double.pi * (Double(second) + 0.5) / 4_294_967_296
+                    return [Float(radius * cos(angle)), Float(radius * sin(angle))]
+                }
+            }
+            #expect(normals(expected.count, lane: 5).bits == expected.bits)
         }
     }
 

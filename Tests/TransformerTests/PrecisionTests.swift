@@ -29,6 +29,18 @@ import Transformer
         expectSame(try numbers(mapped, family), try numbers(decoded, family), "\(family) in \(type)")
     }
 
+    /// Rounding the sides of every product moves the numbers by about bfloat16's relative precision, 2⁻⁸, through a few layers.
+    @Test(arguments: Golden.families) func productsMayBeRounded(family: String) throws {
+        let model = try Golden(family).loadModel(), exact = try numbers(model, family)
+        model.restore()
+        model.arithmetic = .bfloat16
+        let rounded = try numbers(model, family), error = relativeError(rounded, exact)
+        #expect(error > 1e-4 && error < 0.05, "relative error \(error)")
+        model.restore()
+        model.arithmetic = .float32
+        expectSame(try numbers(model, family), exact, "\(family) in float32 again")
+    }
+
     @Test(arguments: Golden.families) func brainFloatsAreMapped(family: String) throws {
         let copy = try ModelCopy(family)
         copy.convertWeights(to: "BF16") { UInt16(roundedToBrain($0).bitPattern >> 16) }

@@ -4,3 +4,4 @@
 #include "kernels.h"
 #include "planes.h"
 #include "pool.h"
+#include "random.h"

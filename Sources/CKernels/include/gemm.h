@@ -25,8 +25,13 @@ typedef struct {
     const float *addend;  ///< NULL, or float32 with the same strides, added to each element (an edit's ΔW)
 } amend_operand;
 
+/// AMEND_ARITHMETIC_BF16 rounds both sides to bfloat16 (to nearest, ties to even; subnormal numbers to zero) as they are packed. Sums are
+/// float32, and of each pair of terms the odd one is added before the even one, as vdpbf16ps does: processors with that instruction and
+/// those without agree, except where a sum is subnormal.
+typedef enum { AMEND_ARITHMETIC_F32, AMEND_ARITHMETIC_BF16 } amend_arithmetic;
+
 /// `a` is float32 without addend. c is row-major with `c_stride` between rows. Uses the pool of pool.h.
-void amend_gemm(long m, long n, long k, amend_operand a, amend_operand b, float *c, long c_stride, int accumulate);
+void amend_gemm(amend_arithmetic arithmetic, long m, long n, long k, amend_operand a, amend_operand b, float *c, long c_stride, int accumulate);
 
 /// One of several products with the same left side.
 typedef struct {
@@ -41,7 +46,7 @@ enum { AMEND_MOST_TARGETS = 4 };
 
 /// c_t = a b_t, or +=, for up to AMEND_MOST_TARGETS targets: the bits of separate products, with `a` packed once and the work of all
 /// spread over the threads at once.
-void amend_gemm_many(long m, long k, amend_operand a, int count, const amend_target *targets);
+void amend_gemm_many(amend_arithmetic arithmetic, long m, long k, amend_operand a, int count, const amend_target *targets);
 
 /// out = `count` elements from element `first` on, as float32: for the blocks the values of dequantize.h.
 void amend_widen(amend_element element, const void *data, long first, long count, float *out);
@@ -49,7 +54,7 @@ void amend_widen(amend_element element, const void *data, long first, long count
 /// Floating-point operations (2 m n k) of all products so far.
 double amend_gemm_operations(void);
 
-/// "avx512", "avx2" or "portable": the variant in use; `amend_gemm_select` chooses one (for tests) and returns 0 if this
+/// "avx512bf16", "avx512", "avx2" or "portable": the variant in use; `amend_gemm_select` chooses one (for tests) and returns 0 if this
 /// processor cannot run it.
 const char *amend_kernel_variant(void);
 int amend_kernel_select(const char *name);
