@@ -3,7 +3,8 @@
 
     make-random-model.py SHAPE DIRECTORY [--seed N] [--shard-bytes N]
 
-SHAPE is llama-3-8b (16 GB, bfloat16) or a tiny model of a family: gpt2, gptj, llama, mistral, qwen2, gemma2, gemma3. DIRECTORY gets
+SHAPE is smollm2-135m, qwen2.5-0.5b, llama-3.2-1b, llama-3.2-3b, llama-3-8b (0.3, 1.0, 2.5, 6.4 and 16 GB, bfloat16) or a tiny model of a
+family: gpt2, gptj, llama, mistral, qwen2, gemma2, gemma3. DIRECTORY gets
 config.json, model-0000x-of-0000y.safetensors, model.safetensors.index.json and tokenizer.json: byte-level BPE with a few merges and
 Llama 3's pipeline. Needs numpy. The same SHAPE and seed give the same bytes, whatever the shards' size.
 
@@ -48,15 +49,30 @@ def gpt(model_type, architecture, **changed):
     }
 
 
+def real(**changed):
+    """Of a published config.json, what Llama's relatives have in common."""
+    return {
+        "architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_act": "silu", "rms_norm_eps": 1e-5, "rope_scaling": None,
+        "attention_bias": False, "initializer_range": DEVIATION, "tie_word_embeddings": True, "torch_dtype": "bfloat16", **changed,
+    }
+
+
+LLAMA3 = {"vocab_size": 128256, "bos_token_id": 128000, "eos_token_id": 128001, "rope_theta": 500000.0, "num_key_value_heads": 8}
+LLAMA32 = LLAMA3 | {
+    "max_position_embeddings": 131072,
+    "rope_scaling": {"factor": 32.0, "high_freq_factor": 4.0, "low_freq_factor": 1.0, "original_max_position_embeddings": 8192, "rope_type": "llama3"},
+}
 GEMMA = {"hidden_activation": "gelu_pytorch_tanh", "query_pre_attn_scalar": 16, "sliding_window": 8, "tie_word_embeddings": True}
 SHAPES = {
-    "llama-3-8b": {
-        "architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_act": "silu", "hidden_size": 4096,
-        "intermediate_size": 14336, "num_hidden_layers": 32, "num_attention_heads": 32, "num_key_value_heads": 8,
-        "vocab_size": 128256, "max_position_embeddings": 8192, "rms_norm_eps": 1e-5, "rope_theta": 500000.0, "rope_scaling": None,
-        "attention_bias": False, "bos_token_id": 128000, "eos_token_id": 128001, "initializer_range": DEVIATION,
-        "tie_word_embeddings": False, "torch_dtype": "bfloat16",
-    },
+    "smollm2-135m": real(hidden_size=576, intermediate_size=1536, num_hidden_layers=30, num_attention_heads=9, num_key_value_heads=3,
+                         vocab_size=49152, bos_token_id=49150, eos_token_id=49151, max_position_embeddings=8192, rope_theta=100000.0),
+    "qwen2.5-0.5b": real(architectures=["Qwen2ForCausalLM"], model_type="qwen2", hidden_size=896, intermediate_size=4864, num_hidden_layers=24,
+                         num_attention_heads=14, num_key_value_heads=2, vocab_size=151936, bos_token_id=151643, eos_token_id=151645,
+                         max_position_embeddings=32768, rms_norm_eps=1e-6, rope_theta=1000000.0, use_sliding_window=False),
+    "llama-3.2-1b": real(hidden_size=2048, intermediate_size=8192, num_hidden_layers=16, num_attention_heads=32, head_dim=64, **LLAMA32),
+    "llama-3.2-3b": real(hidden_size=3072, intermediate_size=8192, num_hidden_layers=28, num_attention_heads=24, head_dim=128, **LLAMA32),
+    "llama-3-8b": real(hidden_size=4096, intermediate_size=14336, num_hidden_layers=32, num_attention_heads=32, max_position_embeddings=8192,
+                       **LLAMA3 | {"tie_word_embeddings": False}),
     "gpt2": gpt("gpt2", "GPT2LMHeadModel", tie_word_embeddings=True),
     "gptj": gpt("gptj", "GPTJForCausalLM", rotary_dim=8, tie_word_embeddings=False),
     "llama": tiny(architectures=["LlamaForCausalLM"], model_type="llama", hidden_act="silu"),

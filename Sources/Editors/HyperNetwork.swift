@@ -101,10 +101,11 @@ public final class HyperNetwork {
         }
     }
 
-    /// keys [N, k], gradients [N, v], already observed by `moments`. `keepsActivations` false frees them as it goes.
-    public func forward(keys: Matrix, gradients: Matrix, modules: [Int], keepsActivations: Bool) -> Pass {
+    /// keys [N, k], gradients [N, v], already observed by `moments`; `standardizer` is theirs, by default as they are. `keepsActivations` false
+    /// frees them as it goes.
+    public func forward(keys: Matrix, gradients: Matrix, modules: [Int], standardizer: Standardizer? = nil, keepsActivations: Bool) -> Pass {
         precondition(modules.count == keys.rows, "\(modules.count) module indices for \(keys.rows) rows")
-        var z = moments.normalize(keys: keys, gradients: gradients)
+        var z = (standardizer ?? moments.standardizer).normalize(keys: keys, gradients: gradients)
         var inputs: [Matrix] = [], hidden: [Matrix] = [], preactivations: [Matrix] = []
         for block in blocks {
             let h = multiply(z.operand, block.a.value.operand, in: arithmetic)
@@ -161,6 +162,9 @@ public final class HyperNetwork {
         public let slices: [Matrix]  // each [1, vectorCount]
     }
 
+    /// Floats that a pass keeps of each row.
+    public var activationsPerRow: Int { blocks.count * (2 * width + rank) }
+
     /// Floats in a slice of `VectorGradients`.
     public var vectorCount: Int { blocks.count * (1 + 2 * modules) * width + modules }
 
@@ -175,12 +179,14 @@ public final class HyperNetwork {
         var rows: [BlockRows] = []
         for index in blocks.indices.reversed() {
             let block = blocks[index], g = Matrix(uninitializedRows: dz.rows, columns: width)
-            parallelFor(slices.count) { slice in
-                let base = vectors[slice].pointer + index * (1 + 2 * modules) * width
+            let strip = 512, strips = (width + strip - 1) / strip  // of columns: there may be one slice, and many threads
+            parallelFor(slices.count * strips) { job in
+                let slice = job / strips, first = job % strips * strip
+                let base = vectors[slice].pointer + index * (1 + 2 * modules) * width + first
                 for row in slices[slice] {
                     let module = pass.modules[row]
-                    amend_block_backward(g.row(row), base + (1 + module) * width, base + (1 + modules + module) * width, base, dz.row(row),
-                                         pass.preactivations[index].row(row), block.scale.value.row(module), width)
+                    amend_block_backward(g.row(row) + first, base + (1 + module) * width, base + (1 + modules + module) * width, base, dz.row(row) + first,
+                                         pass.preactivations[index].row(row) + first, block.scale.value.row(module) + first, min(strip, width - first))
                 }
             }
             let hiddenGradient = multiply(g.operand, block.b.value.transposed, in: arithmetic)
@@ -196,6 +202,31 @@ public final class HyperNetwork {
         multiply(inputs.transposed.rows(block.a.ownedRows), rows.hiddenGradient.operand, into: block.a.gradient, accumulate: true,
                  in: arithmetic)
         multiply(hidden.transposed.rows(block.b.ownedRows), rows.gradient.operand, into: block.b.gradient, accumulate: true, in: arithmetic)
+    }
+
+    /// Gradients of A and B over some of the rows.
+    public struct MatrixGradients {
+        public let a: [Matrix]  // of each block [w, r]
+        public let b: [Matrix]  // of each block [r, w]
+    }
+
+    public func zeroMatrixGradients() -> MatrixGradients {
+        MatrixGradients(a: blocks.map { _ in Matrix(rows: width, columns: rank) }, b: blocks.map { _ in Matrix(rows: rank, columns: width) })
+    }
+
+    /// gradients += those of the rows of `pass`, of which `rows` is the backward pass.
+    public func accumulate(_ pass: Pass, _ rows: [BlockRows], into gradients: MatrixGradients) {
+        for (index, rows) in rows.enumerated() {
+            multiply(pass.inputs[index].transposed, rows.hiddenGradient.operand, into: gradients.a[index], accumulate: true, in: arithmetic)
+            multiply(pass.hidden[index].transposed, rows.gradient.operand, into: gradients.b[index], accumulate: true, in: arithmetic)
+        }
+    }
+
+    /// Adds ∂L/∂A and ∂L/∂B of one block, summed over all rows, to the rows that this rank owns.
+    public func add(block index: Int, a: Matrix, b: Matrix) {
+        let block = blocks[index]
+        block.a.gradient.add(a.rows(block.a.ownedRows))
+        block.b.gradient.add(b.rows(block.b.ownedRows))
     }
 
     /// Adds the sum over all slices of their `VectorGradients` to the owned rows of bias, scale, shift and learning rate.

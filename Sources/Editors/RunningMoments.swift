@@ -12,9 +12,6 @@ public final class RunningMoments {
     private var mean: Matrix  // [1, features], as `normalize` uses them
     private var deviation: Matrix  // [1, features]
 
-    /// Kept from dividing by zero: float32's machine epsilon.
-    private static let epsilon = Float.ulpOfOne
-
     public init(keySize: Int, valueSize: Int) {
         self.keySize = keySize
         self.valueSize = valueSize
@@ -78,9 +75,25 @@ public final class RunningMoments {
         }
     }
 
+    /// See `Standardizer.normalize`.
+    public func normalize(keys: Matrix, gradients: Matrix) -> Matrix { standardizer.normalize(keys: keys, gradients: gradients) }
+
+    /// The moments as they are now, for as long as they are needed.
+    public var standardizer: Standardizer { Standardizer(keySize: keySize, mean: mean.copy(), deviation: deviation.copy()) }
+}
+
+/// Means and deviations of one moment.
+public struct Standardizer: Sendable {
+    let keySize: Int
+    let mean: Matrix  // [1, features]
+    let deviation: Matrix  // [1, features]
+
+    /// Kept from dividing by zero: float32's machine epsilon.
+    private static let epsilon = Float.ulpOfOne
+
     /// z [m, features] = ([keys; gradients] − mean) / (deviation + ε), with the sample deviation (n − 1).
     public func normalize(keys: Matrix, gradients: Matrix) -> Matrix {
-        let z = Matrix(uninitializedRows: keys.rows, columns: features)
+        let z = Matrix(uninitializedRows: keys.rows, columns: mean.columns), valueSize = mean.columns - keySize
         parallelFor(keys.rows, grain: 4) { row in
             amend_standardize(z.row(row), keys.row(row), mean.pointer, deviation.pointer, Self.epsilon, keySize)
             amend_standardize(z.row(row) + keySize, gradients.row(row), mean.pointer + keySize, deviation.pointer + keySize, Self.epsilon, valueSize)

@@ -46,7 +46,11 @@ enum EditorCase {
         let bench = EditorBench(description: description, mode: mode, model: model, tensors: try SafetensorsFile(path: path + "/tensors.safetensors"))
         var comparison = Comparison()
         try bench.compareFirstStep(&comparison)
-        try bench.compareGradient(&comparison)
+        try bench.compareGradient(of: bench.makeEngine(), &comparison)
+        // As in a batch of thousands of edits: a row or a micro-batch at a time, so many rows to a shard that ranks would exchange matrices.
+        let small = try bench.makeEngine(shards: 1)
+        small.activationsAtATime = 1
+        try bench.compareGradient(of: small, where: " in parts", &comparison)
         let trained = try bench.compareTraining(&comparison)
         try bench.compareEditing(trained, &comparison)
         return comparison.outcome
@@ -60,22 +64,20 @@ private struct EditorBench {
     let model: LanguageModel
     let tensors: SafetensorsFile
 
-    private var work: Work { Work(communicator: Communicator(), shards: 8) }
-
     /// The oracle's initial networks on the unedited model.
-    private func makeEngine() throws -> EditEngine {
+    func makeEngine(shards: Int = 8) throws -> EditEngine {
         model.restore()
         let config = description.config
         let options = EditorOptions(steps: config.steps, rank: config.rank, blocks: config.blocks, innerLearningRate: config.lr,
                                     hasNetworkPerStep: mode == .sequential, seed: 1)
         let editor = Editor(options, shapes: model.edited.map { ModuleShape(keySize: $0.keySize, valueSize: $0.valueSize) },
-                            ownership: .everything(pieces: 8))
+                            ownership: .everything(pieces: shards))
         for parameter in editor.parameters {
             let initial = try floats(tensors, "initial." + parameter.name)
             guard initial.count == parameter.value.count else { throw BadInput(tensors.path, "'initial.\(parameter.name)' has \(initial.count) elements, expected \(parameter.value.count)") }
             parameter.value.assign(initial.reshaped(rows: parameter.value.rows, columns: parameter.value.columns))
         }
-        return EditEngine(model: model, editor: editor, work: work)
+        return EditEngine(model: model, editor: editor, work: Work(communicator: Communicator(), shards: shards))
     }
 
     private func learner(_ engine: EditEngine, maxGradientNorm: Double, rate: Double) -> MetaLearner {
@@ -108,8 +110,8 @@ private struct EditorBench {
         }
     }
 
-    func compareGradient(_ comparison: inout Comparison) throws {
-        let engine = try makeEngine(), learner = learner(engine, maxGradientNorm: .infinity, rate: 0)
+    func compareGradient(of engine: EditEngine, where how: String = "", _ comparison: inout Comparison) throws {
+        let learner = learner(engine, maxGradientNorm: .infinity, rate: 0)
         var gradients: [String: [Float]] = [:]
         learner.inspectGradients = {
             for parameter in engine.editor.parameters { gradients[parameter.name] = parameter.gradient.elements }
@@ -117,7 +119,7 @@ private struct EditorBench {
         _ = try learner.learn(batches("train")[0], place: "the first batch")
         for parameter in engine.editor.parameters {
             let isScalar = parameter.name.hasSuffix(".lr") || parameter.name.hasSuffix(".log_lambda")
-            comparison.compare("gradient.\(parameter.name)", gradients[parameter.name] ?? [],
+            comparison.compare("gradient.\(parameter.name)\(how)", gradients[parameter.name] ?? [],
                                try floats(tensors, "gradient.\(parameter.name)").elements, tolerance: isScalar ? 3e-3 : 1e-3)
         }
     }

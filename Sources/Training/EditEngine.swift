@@ -20,13 +20,11 @@ public struct EditStep {
 
     struct GroupPass {
         let network: HyperNetwork
-        let pass: HyperNetwork.Pass
-        /// Rows of the whole group on each rank.
-        let rankRows: [Int]
-        /// This rank's rows, cut by shard.
-        let slices: [Range<Int>]
-        /// For every shard: whether it has rows.
-        let isPresent: [Bool]
+        let rows: GroupRows
+        /// What the network's moments were.
+        let standardizer: Standardizer
+        /// Over this rank's rows; nil where it is to be computed again, as it would take too much memory to keep.
+        let pass: HyperNetwork.Pass?
     }
 }
 
@@ -37,6 +35,8 @@ public final class EditEngine {
     public let work: Work
     /// Whether the normalisers go on learning from what is edited.
     public var observes = true
+    /// Floats of activations to hold at a time: 1 GiB. What is more is computed in parts. Changes bits where the work of one shard takes more.
+    public var activationsAtATime = 1 << 28
 
     public init(model: LanguageModel, editor: Editor, work: Work) {
         self.model = model
@@ -86,30 +86,42 @@ public final class EditEngine {
 
     /// Applies step `step` of an edit batch, keeping nothing for learning.
     public func apply(step index: Int, of edits: [[TokenSequence]], place: String) throws {
-        _ = try step(index, ShardedPack(edits, model: model, work: work), keepsActivations: false, place: place)
+        _ = try step(index, pack(edits), keepsActivations: false, place: place)
     }
 
     /// Applies an edit batch: every step, each a backpropagation on the model that the last one edited.
     public func apply(_ edits: [[TokenSequence]], place: String) throws {
-        let pack = ShardedPack(edits, model: model, work: work)
+        let pack = pack(edits)
         for index in 0..<editor.options.steps { _ = try step(index, pack, keepsActivations: false, place: place) }
     }
 
     /// What `step` would capture of `edits` on the model as it is.
     public func captureForInspection(_ edits: [[TokenSequence]]) throws -> [ModuleRows] {
-        try capture(ShardedPack(edits, model: model, work: work), place: "capture")
+        try capture(pack(edits), place: "capture")
+    }
+
+    func pack(_ microBatches: [[TokenSequence]]) -> ShardedPack {
+        ShardedPack(microBatches, model: model, work: work, tokensAtATime: max(1, activationsAtATime / max(1, model.activationsPerToken)))
     }
 
     /// Keys and value gradients of every edited module at the answer tokens of the whole batch, in canonical order.
     func capture(_ edits: ShardedPack, place: String) throws -> [ModuleRows] {
-        var own = [ModuleRows?](repeating: nil, count: model.edited.count)
-        if !edits.pack.isEmpty {
-            _ = model.backpropagate(edits.pack, edits.prefix, on: .answerTokens) { own[$0.module] = $0 }
+        let count = edits.rankAnswerCounts[work.communicator.rank]
+        let own = model.edited.indices.map { index in
+            ModuleRows(module: index, keys: Matrix(uninitializedRows: count, columns: model.edited[index].keySize),
+                       gradients: Matrix(uninitializedRows: count, columns: model.edited[index].valueSize))
         }
-        return try model.edited.indices.map { index in
-            let linear = model.edited[index]
-            let rows = own[index]
-                ?? ModuleRows(module: index, keys: Matrix(rows: 0, columns: linear.keySize), gradients: Matrix(rows: 0, columns: linear.valueSize))
+        var first = 0
+        for chunk in edits.chunks {
+            let range = first..<first + chunk.pack.answerCount
+            _ = model.backpropagate(chunk.pack, chunk.prefix, on: .answerTokens) { rows in
+                own[rows.module].keys.rows(range).assign(rows.keys)
+                own[rows.module].gradients.rows(range).assign(rows.gradients)
+            }
+            first = range.upperBound
+        }
+        return try zip(model.edited, own).enumerated().map { index, both in
+            let (linear, rows) = both
             let all = ModuleRows(module: index, keys: try work.gatherRows(rows.keys, counts: edits.rankAnswerCounts),
                                  gradients: try work.gatherRows(rows.gradients, counts: edits.rankAnswerCounts))
             for (what, matrix) in [("keys", all.keys), ("value gradients", all.gradients)] where !matrix.isFinite {
@@ -134,33 +146,33 @@ public final class EditEngine {
     }
 
     /// The value differences [modules · n, v] of a group, module by module; each rank runs the network on its share of the rows.
-    private func valueDifferences(_ group: Editor.Group, _ network: HyperNetwork, _ rows: [ModuleRows],
+    private func valueDifferences(_ group: Editor.Group, _ network: HyperNetwork, _ captured: [ModuleRows],
                                   keepsActivations: Bool) throws -> (EditStep.GroupPass, Matrix) {
-        let perModule = rows[group.modules[0]].keys.rows, total = perModule * group.modules.count
-        let own = work.ownShare(of: total)
-        let keys = Self.stack(own, perModule, group.modules.map { rows[$0].keys }, columns: group.shape.keySize)
-        let gradients = Self.stack(own, perModule, group.modules.map { rows[$0].gradients }, columns: group.shape.valueSize)
-        let pass = network.forward(keys: keys, gradients: gradients, modules: own.map { $0 / perModule }, keepsActivations: keepsActivations)
-        let rankRows = (0..<work.communicator.size).map { work.share(of: total, rank: $0).count }
-        let slices = work.ownShards.map { shard in
-            let share = work.share(of: total, shard: shard)
-            return share.lowerBound - own.lowerBound..<share.upperBound - own.lowerBound
+        let rows = GroupRows(group, group.modules.map { (captured[$0].keys, captured[$0].gradients) }, work: work)
+        let standardizer = network.moments.standardizer
+        var pass: HyperNetwork.Pass?
+        var differences = Matrix(uninitializedRows: rows.own.count, columns: group.shape.valueSize)
+        if keepsActivations && exchangesRows(rows.count, network) {
+            let whole = forward(network, rows, rows.own, standardizer, keepsActivations: true)
+            (pass, differences) = (whole, whole.valueDifferences)
+        } else {
+            for range in rows.own.chunks(of: rowsAtATime(network)) {
+                let part = forward(network, rows, range, standardizer, keepsActivations: false).valueDifferences
+                differences.rows(range.lowerBound - rows.own.lowerBound..<range.upperBound - rows.own.lowerBound).assign(part)
+            }
         }
-        let isPresent = (0..<work.shards).map { !work.share(of: total, shard: $0).isEmpty }
-        return (EditStep.GroupPass(network: network, pass: pass, rankRows: rankRows, slices: slices, isPresent: isPresent),
-                try work.gatherRows(pass.valueDifferences, counts: rankRows))
+        let rankRows = (0..<work.communicator.size).map { work.share(of: rows.count, rank: $0).count }
+        return (EditStep.GroupPass(network: network, rows: rows, standardizer: standardizer, pass: pass),
+                try work.gatherRows(differences, counts: rankRows))
     }
 
-    /// Rows `range` of equally tall matrices laid one below the other.
-    private static func stack(_ range: Range<Int>, _ height: Int, _ matrices: [Matrix], columns: Int) -> Matrix {
-        let result = Matrix(uninitializedRows: range.count, columns: columns)
-        var row = range.lowerBound
-        while row < range.upperBound {
-            let (index, first) = row.quotientAndRemainder(dividingBy: height)
-            let count = min(height - first, range.upperBound - row)
-            result.rows(row - range.lowerBound..<row - range.lowerBound + count).assign(matrices[index].rows(first..<first + count))
-            row += count
-        }
-        return result
+    /// The network's pass over the group's rows `range`, which are this rank's.
+    func forward(_ network: HyperNetwork, _ rows: GroupRows, _ range: Range<Int>, _ standardizer: Standardizer,
+                 keepsActivations: Bool) -> HyperNetwork.Pass {
+        let (keys, gradients, modules) = rows.stacked(range)
+        return network.forward(keys: keys, gradients: gradients, modules: modules, standardizer: standardizer, keepsActivations: keepsActivations)
     }
+
+    /// Rows whose activations are a quarter of what is held at a time: gradients of them take as much again.
+    func rowsAtATime(_ network: HyperNetwork) -> Int { max(1, activationsAtATime / 4 / network.activationsPerRow) }
 }

@@ -4,8 +4,8 @@ import LinearAlgebra
 import TensorCore
 import Transformer
 
-/// The gradient of the generalisation loss and the norm regulariser with respect to the hypernetworks, without ever forming the
-/// gradient of a weight: each step's ridge solution asks only for its projection H (see `RidgeSolution`).
+/// The gradient of the generalisation loss and the norm regulariser with respect to the hypernetworks. Of the gradient of a weight each
+/// step's ridge solution asks only for a projection H (see `RidgeSolution`), which for few edits is much smaller.
 ///
 /// First order, as the papers do: every step's shift receives the same ∂L/∂S, and captured rows are constants.
 extension EditEngine {
@@ -27,16 +27,25 @@ extension EditEngine {
     }
 
     /// The loss, and for each step and module H [n, v], summed over all shards in one fixed order.
+    ///
+    /// What is summed is H of every step, or, where that is smaller, ∂L/∂S [k, v] once for all of them.
     private func project(_ steps: [EditStep], _ rephrasings: ShardedPack, place: String) throws -> (Double, [[Matrix]]) {
-        // parts[step][module][own shard]
-        var parts = steps.map { $0.solutions.map { _ in [Matrix?](repeating: nil, count: work.ownShards.count) } }
+        let sumsShiftGradient = model.edited.enumerated().map { module, linear in
+            steps.reduce(0) { $0 + $1.solutions[module].rows } > linear.keySize
+        }
+        // parts[module][step, or 0][own shard]
+        var parts = sumsShiftGradient.map { [[Matrix?]](repeating: Array(repeating: nil, count: work.ownShards.count), count: $0 ? 1 : steps.count) }
         var losses: [Float] = []
-        if !rephrasings.pack.isEmpty {
-            losses = model.backpropagate(rephrasings.pack, rephrasings.prefix, on: .allTokens) { rows in
-                for (shard, tokens) in rephrasings.shardTokens.enumerated() where !tokens.isEmpty {
-                    let keys = rows.keys.rows(tokens), gradients = rows.gradients.rows(tokens)
-                    for step in steps.indices {
-                        parts[step][rows.module][shard] = steps[step].solutions[rows.module].projected(keys: keys, gradients: gradients)
+        for chunk in rephrasings.chunks {
+            losses += model.backpropagate(chunk.pack, chunk.prefix, on: .allTokens) { rows in
+                for piece in chunk.pieces {
+                    let keys = rows.keys.rows(piece.tokens), gradients = rows.gradients.rows(piece.tokens)
+                    if sumsShiftGradient[rows.module] {
+                        add(keys.transposed, gradients, to: &parts[rows.module][0][piece.shard])
+                    } else {
+                        for (step, made) in steps.enumerated() {
+                            add(made.solutions[rows.module].projector(keys), gradients, to: &parts[rows.module][step][piece.shard])
+                        }
                     }
                 }
             }
@@ -45,13 +54,25 @@ extension EditEngine {
         guard loss.isFinite else {
             throw NumericalFailure("\(place): the loss of the rephrasings is \(loss)\(try firstNotFinite(losses, rephrasings))")
         }
-        let sums = try steps.indices.map { step in
-            try steps[step].solutions.indices.map { module in
-                try work.sum(parts[step][module], present: rephrasings.isPresent, rows: steps[step].solutions[module].rows,
-                             columns: model.edited[module].valueSize)
+        var projections = [[Matrix]](repeating: [], count: steps.count)
+        for module in model.edited.indices {
+            let linear = model.edited[module]
+            func sum(_ parts: [Matrix?], rows: Int) throws -> Matrix {
+                try work.sum(parts, present: rephrasings.isPresent, rows: rows, columns: linear.valueSize)
             }
+            let shiftGradient = sumsShiftGradient[module] ? try sum(parts[module][0], rows: linear.keySize) : nil
+            for (step, made) in steps.enumerated() {
+                let solution = made.solutions[module]
+                projections[step].append(try shiftGradient.map { solution.projected(shiftGradient: $0) } ?? sum(parts[module][step], rows: solution.rows))
+            }
+            parts[module] = []
         }
-        return (loss, sums)
+        return (loss, projections)
+    }
+
+    /// sum += left · right
+    private func add(_ left: Operand, _ right: Matrix, to sum: inout Matrix?) {
+        if let sum { multiply(left, right.operand, into: sum, accumulate: true) } else { sum = multiply(left, right.operand) }
     }
 
     /// ", first for …": the first sample of all ranks whose loss is not finite.
@@ -60,34 +81,5 @@ extension EditEngine {
         let own = losses.firstIndex { !$0.isFinite }.map { $0 + before } ?? Int.max
         let first = try work.communicator.allGather(own).min() ?? Int.max
         return first == .max ? "" : ", first for \(rephrasings.sample(ofAnswer: first))"
-    }
-
-    /// From H back through the solve, the value differences and the blocks.
-    private func accumulate(_ step: EditStep, _ projection: [Matrix]) throws {
-        for (group, groupPass) in zip(editor.groups, step.passes) {
-            let backward = group.modules.map { step.solutions[$0].backward(projection[$0]) }
-            groupPass.network.add(logLambdaGradients: backward.map(\.logLambda))
-            let all = Matrix.stacked(backward.map(\.differences), columns: group.shape.valueSize)
-            let own = all.rows(work.ownShare(of: all.rows))
-            try accumulate(groupPass, gradient: own)
-        }
-    }
-
-    /// Adds the gradients of a group's network. Rows are exchanged, not matrices of the network's size: every rank sees all rows
-    /// and forms the part of ∂A and ∂B that it owns.
-    private func accumulate(_ group: EditStep.GroupPass, gradient: Matrix) throws {
-        let network = group.network
-        let (blocks, vectors) = network.backward(group.pass, gradient: gradient, slices: group.slices)
-        for (index, rows) in blocks.enumerated() {
-            network.accumulateMatrices(
-                block: index,
-                inputs: try work.gatherRows(group.pass.inputs[index], counts: group.rankRows),
-                hidden: try work.gatherRows(group.pass.hidden[index], counts: group.rankRows),
-                rows: HyperNetwork.BlockRows(
-                    gradient: try work.gatherRows(rows.gradient, counts: group.rankRows),
-                    hiddenGradient: try work.gatherRows(rows.hiddenGradient, counts: group.rankRows)))
-        }
-        let parts = zip(vectors.slices, group.slices).map { $1.isEmpty ? nil : $0 }
-        network.add(vectors: try work.sum(parts, present: group.isPresent, rows: 1, columns: network.vectorCount))
     }
 }

@@ -83,9 +83,9 @@ public final class MetaLearner {
 
     private func learnSequentially(_ batch: EditBatch, place: String) throws -> BatchReport {
         var report = BatchReport()
-        let edits = ShardedPack(batch.edits, model: engine.model, work: engine.work)
+        let edits = engine.pack(batch.edits)
         let steps = try (0..<options.steps).map { try engine.step($0, edits, keepsActivations: true, place: place) }
-        let rephrasings = ShardedPack(batch.rephrasings, model: engine.model, work: engine.work)
+        let rephrasings = engine.pack(batch.rephrasings)
         let loss = try engine.accumulateMetaGradient(
             steps, rephrasings: rephrasings, regularization: options.regularization, place: place
         ) {
@@ -101,8 +101,8 @@ public final class MetaLearner {
     private func learnInSteps(_ batch: EditBatch, place: String) throws -> BatchReport {
         var report = BatchReport()
         let model = engine.model, before = model.edited.map(\.edit)
-        let edits = ShardedPack(batch.edits, model: model, work: engine.work)
-        let rephrasings = ShardedPack(batch.rephrasings, model: model, work: engine.work)
+        let edits = engine.pack(batch.edits)
+        let rephrasings = engine.pack(batch.rephrasings)
         for step in 0..<options.steps {
             defer { for (module, edit) in zip(model.edited, before) { module.setEdit(edit) } }
             let made = try engine.step(step, edits, keepsActivations: true, place: place)

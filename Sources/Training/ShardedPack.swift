@@ -2,11 +2,25 @@ import Tokenizers
 import Transformer
 
 /// This rank's part of a batch's micro-batches, packed, with the frozen part of the model run once.
+///
+/// It goes through the model in chunks whose activations fit in memory. A chunk holds whole shards, as many as fit, or part of a large one. Where
+/// a shard is cut depends on the shard alone, so sums over its parts are the same on any number of ranks.
 final class ShardedPack {
-    let pack: PackedSequences
-    let prefix: FrozenPrefix
-    /// Rows and predictions of each of this rank's shards within `pack`.
-    let shardTokens: [Range<Int>]
+    /// What goes through the model at once.
+    struct Chunk {
+        let pack: PackedSequences
+        let prefix: FrozenPrefix
+        let pieces: [Piece]
+    }
+
+    /// Neighbouring micro-batches of one shard.
+    struct Piece {
+        let shard: Int  // index among this rank's shards
+        let tokens: Range<Int>  // of the chunk's rows
+    }
+
+    let chunks: [Chunk]
+    /// Predictions of each of this rank's shards, counted over all chunks.
     let shardAnswers: [Range<Int>]
     /// For every micro-batch of the batch, on all ranks: its number of answer tokens.
     let microBatchAnswerCounts: [Int]
@@ -16,25 +30,55 @@ final class ShardedPack {
     let rankAnswerCounts: [Int]
     private let sequences: [TokenSequence]  // of all ranks
 
-    init(_ microBatches: [[TokenSequence]], model: LanguageModel, work: Work) {
-        let own = work.ownShare(of: microBatches.count)
-        let pack = PackedSequences(microBatches: Array(microBatches[own]))
-        self.pack = pack
-        prefix = work.phases.measure(.prefix) { model.prefix(of: pack) }
+    init(_ microBatches: [[TokenSequence]], model: LanguageModel, work: Work, tokensAtATime: Int) {
         let answers = microBatches.map { $0.reduce(0) { $0 + $1.answer.count } }
         microBatchAnswerCounts = answers
         isPresent = (0..<work.shards).map { !work.share(of: microBatches.count, shard: $0).isEmpty }
         rankAnswerCounts = (0..<work.communicator.size).map { rank in
             work.share(of: microBatches.count, rank: rank).reduce(0) { $0 + answers[$1] }
         }
-        func rows(_ shard: Int, _ ranges: [Range<Int>]) -> Range<Int> {
-            let share = work.share(of: microBatches.count, shard: shard)
-            guard !share.isEmpty else { return 0..<0 }
-            return ranges[share.lowerBound - own.lowerBound].lowerBound..<ranges[share.upperBound - 1 - own.lowerBound].upperBound
+        var first = 0
+        shardAnswers = work.ownShards.map { shard in
+            let start = first
+            first += work.share(of: microBatches.count, shard: shard).reduce(0) { $0 + answers[$1] }
+            return start..<first
         }
         sequences = Array(microBatches.joined())
-        shardTokens = work.ownShards.map { rows($0, pack.microBatchTokens) }
-        shardAnswers = work.ownShards.map { rows($0, pack.microBatchAnswers) }
+        let tokens = microBatches.map { $0.reduce(0) { $0 + $1.fedCount } }
+        let shares = work.ownShards.map { work.share(of: microBatches.count, shard: $0) }
+        chunks = Self.cut(shares, tokens, atATime: tokensAtATime).map { parts in
+            let pack = PackedSequences(microBatches: parts.flatMap { microBatches[$0.microBatches] })
+            let start = parts[0].microBatches.lowerBound
+            let pieces = parts.map { part in
+                Piece(shard: part.shard, tokens: pack.microBatchTokens[part.microBatches.lowerBound - start].lowerBound
+                    ..< pack.microBatchTokens[part.microBatches.upperBound - 1 - start].upperBound)
+            }
+            return Chunk(pack: pack, prefix: work.phases.measure(.prefix) { model.prefix(of: pack) }, pieces: pieces)
+        }
+    }
+
+    /// Cuts each shard's micro-batches, `shares`, into pieces of at most `limit` tokens, or of one micro-batch, and joins neighbouring pieces
+    /// that are no more together.
+    private static func cut(_ shares: [Range<Int>], _ tokens: [Int], atATime limit: Int) -> [[(shard: Int, microBatches: Range<Int>)]] {
+        var chunks: [[(shard: Int, microBatches: Range<Int>)]] = [], filled = 0
+        for (shard, share) in shares.enumerated() {
+            var rest = share
+            while !rest.isEmpty {
+                var end = rest.lowerBound + 1, size = tokens[rest.lowerBound]
+                while end < rest.upperBound, size + tokens[end] <= limit {
+                    size += tokens[end]
+                    end += 1
+                }
+                if chunks.isEmpty || filled + size > limit {
+                    chunks.append([])
+                    filled = 0
+                }
+                chunks[chunks.count - 1].append((shard, rest.lowerBound..<end))
+                filled += size
+                rest = end..<rest.upperBound
+            }
+        }
+        return chunks
     }
 
     /// What answer token `index` of the whole batch, in canonical order, belongs to.

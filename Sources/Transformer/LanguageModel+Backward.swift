@@ -19,6 +19,14 @@ extension LanguageModel {
     /// Which rows of a sequence the gradients of a backward pass are wanted on.
     public enum GradientRows { case answerTokens, allTokens }
 
+    /// Floats that a backward pass on all tokens keeps of each: see `LayerRecord`.
+    public var activationsPerToken: Int {
+        layers[firstEditedLayer...].reduce(0) { sum, layer in
+            let outputs = [layer.query, layer.key, layer.value, layer.gate, layer.up].compactMap { $0?.valueSize }
+            return sum + 3 * configuration.hiddenSize + outputs.reduce(0, +)
+        }
+    }
+
     /// The weighted cross entropy of each prediction of `pack`, and through `visit` the keys and gradients of every edited module, top
     /// layer first. With `.answerTokens` gradients flow through answer rows alone, which is exact for them: the gradient at a
     /// row depends on later rows only, and answer tokens are the last rows of their sequence.

@@ -112,6 +112,23 @@ struct SmallNetwork {
         }
     }
 
+    /// ∂A and ∂B formed of parts of the rows, against all rows at once.
+    @Test func matricesOfPartsAddUp() {
+        let whole = SmallNetwork(), parts = SmallNetwork(), sums = parts.network.zeroMatrixGradients()
+        whole.accumulate(slices: [0..<SmallNetwork.rowCount])
+        for range in [0..<2, 2..<SmallNetwork.rowCount] {
+            let pass = parts.network.forward(
+                keys: parts.keys.rows(range), gradients: parts.gradients.rows(range), modules: Array(SmallNetwork.rowModules[range]), keepsActivations: true)
+            let backward = parts.network.backward(pass, gradient: parts.weights.rows(range), slices: [0..<range.count])
+            parts.network.accumulate(pass, backward.blocks, into: sums)
+        }
+        for (index, (found, expected)) in zip(parts.network.blocks, whole.network.blocks).enumerated() {
+            parts.network.add(block: index, a: sums.a[index], b: sums.b[index])
+            expectClose(found.a.gradient, expected.a.gradient.elements.map(Double.init), within: 1e-6, found.a.name)
+            expectClose(found.b.gradient, expected.b.gradient.elements.map(Double.init), within: 1e-6, found.b.name)
+        }
+    }
+
     /// Three ranks that own a third of every parameter each, against one that owns everything.
     @Test func ownershipChangesNoBit() {
         let slices = [0..<2, 2..<6]

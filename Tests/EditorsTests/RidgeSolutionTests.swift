@@ -24,6 +24,13 @@ import Transformer
 
         /// S [k, v], whatever the form.
         var shift: Matrix { solution.form == .primal ? solution.solution : multiply(keys.transposed, solution.solution.operand) }
+
+        /// E, taken in two parts, and ∂L/∂log λ.
+        func backward(_ h: Matrix) -> (differences: Matrix, logLambda: Float) {
+            let logLambda = solution.solveBackward(inPlace: h), middle = keys.rows / 2
+            let parts = [0..<middle, middle..<keys.rows].map { solution.differenceGradients(h, rows: $0) }
+            return (Matrix.stacked(parts, columns: valueSize), logLambda)
+        }
     }
 
     @Test(arguments: rowCounts) func solvesTheNormalEquations(rows: Int) throws {
@@ -37,9 +44,11 @@ import Transformer
     /// The loss ⟨XᵀΓ, S⟩.
     @Test(arguments: rowCounts) func backwardIsTheDerivative(rows: Int) throws {
         let problem = try Problem(rows: rows), x = normals(9, Self.keySize, lane: 3), gradients = normals(9, Self.valueSize, lane: 4)
-        let h = problem.solution.projected(keys: x, gradients: gradients)
+        let h = multiply(problem.solution.projector(x), gradients.operand)
         #expect(h.rows == problem.solution.rows && h.columns == Self.valueSize)
-        let found = problem.solution.backward(h)
+        let shiftGradient = multiply(x.transposed, gradients.operand)
+        expectClose(problem.solution.projected(shiftGradient: shiftGradient), h.doubles.flatMap { $0 }, "H of \(rows) rows by ∂L/∂S")
+        let found = problem.backward(h)
 
         let keys = problem.keys.doubles, differences = problem.differences.doubles
         let loss = product(transposed(x.doubles), gradients.doubles)
@@ -56,7 +65,7 @@ import Transformer
         let problem = try Problem(rows: rows), coefficient: Float = 0.3
         let carried = normals(Self.valueSize, Self.keySize, lane: 5)
         let edit = WeightEdit(keySize: Self.keySize, valueSize: Self.valueSize, factors: nil, dense: carried)
-        let found = problem.solution.backward(problem.solution.projectedNormGradient(edit, coefficient: coefficient))
+        let found = problem.backward(problem.solution.projectedNormGradient(edit, coefficient: coefficient))
         let loss = transposed(carried.doubles).map { $0.map { $0 * 2 * Double(coefficient) } }
         let expected = centralDifferences(at: problem.differences.doubles.flatMap { $0 }) {
             dot(loss, ridge(problem.keys.doubles, matrix($0, columns: Self.valueSize), lambda: Double(Self.lambda)))
@@ -74,7 +83,7 @@ import Transformer
     @Test func noRowsShiftNothing() throws {
         let solution = try RidgeSolution(keys: Matrix(rows: 0, columns: 3), differences: Matrix(rows: 0, columns: 2), lambda: 1)
         #expect(solution.rows == 0)
-        #expect(solution.backward(Matrix(rows: 0, columns: 2)).logLambda == 0)
+        #expect(solution.solveBackward(inPlace: Matrix(rows: 0, columns: 2)) == 0)
     }
 }
 

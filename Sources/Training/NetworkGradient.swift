@@ -1,0 +1,79 @@
+import Communication
+import Editors
+import TensorCore
+
+/// From H back to the parameters of the hypernetworks. The gradients of A and B are sums over the rows of all ranks, formed in one of two ways,
+/// by the number of rows:
+///
+/// - Few: every rank receives all rows and forms the part of ∂A and ∂B that it owns.
+/// - Many: every shard's ∂A and ∂B are formed where its rows are, a chunk of rows at a time, and summed over shards. Activations are computed
+///   again, so that none but a chunk's are ever held.
+extension EditEngine {
+    /// Whether `rows` rows are few: no larger together than ∂A and ∂B of all shards. Depends on the configuration and the data alone.
+    func exchangesRows(_ rows: Int, _ network: HyperNetwork) -> Bool {
+        rows * (network.width + network.rank) <= work.shards * network.width * network.rank
+    }
+
+    /// Adds the gradients of a step to its networks' parameters. `projection` holds H of each module, and is overwritten.
+    func accumulate(_ step: EditStep, _ projection: [Matrix]) throws {
+        for (group, pass) in zip(editor.groups, step.passes) {
+            pass.network.add(logLambdaGradients: group.modules.map { step.solutions[$0].solveBackward(inPlace: projection[$0]) })
+            func gradient(_ range: Range<Int>) -> Matrix {
+                Matrix.stacked(pass.rows.parts(range).map { part in
+                    let module = group.modules[part.module]
+                    return step.solutions[module].differenceGradients(projection[module], rows: part.rows)
+                }, columns: group.shape.valueSize)
+            }
+            let shares = work.ownShards.map { work.share(of: pass.rows.count, shard: $0) }
+            let vectors = try pass.pass.map { try accumulateRows(pass, $0, shares, gradient: gradient) } ?? accumulateShards(pass, shares, gradient: gradient)
+            pass.network.add(vectors: try sum(vectors, pass.rows, rows: 1, columns: pass.network.vectorCount))
+        }
+    }
+
+    /// Few rows. Returns each own shard's vector gradients.
+    private func accumulateRows(_ group: EditStep.GroupPass, _ pass: HyperNetwork.Pass, _ shares: [Range<Int>],
+                                gradient: (Range<Int>) -> Matrix) throws -> [Matrix?] {
+        let network = group.network, own = group.rows.own
+        let slices = shares.map { $0.lowerBound - own.lowerBound..<$0.upperBound - own.lowerBound }
+        let rankRows = (0..<work.communicator.size).map { work.share(of: group.rows.count, rank: $0).count }
+        let (blocks, vectors) = network.backward(pass, gradient: gradient(own), slices: slices)
+        for (index, rows) in blocks.enumerated() {
+            network.accumulateMatrices(
+                block: index,
+                inputs: try work.gatherRows(pass.inputs[index], counts: rankRows),
+                hidden: try work.gatherRows(pass.hidden[index], counts: rankRows),
+                rows: HyperNetwork.BlockRows(
+                    gradient: try work.gatherRows(rows.gradient, counts: rankRows),
+                    hiddenGradient: try work.gatherRows(rows.hiddenGradient, counts: rankRows)))
+        }
+        return zip(vectors.slices, slices).map { $1.isEmpty ? nil : $0 }
+    }
+
+    /// Many rows. Returns each own shard's vector gradients.
+    private func accumulateShards(_ group: EditStep.GroupPass, _ shares: [Range<Int>], gradient: (Range<Int>) -> Matrix) throws -> [Matrix?] {
+        let network = group.network
+        let parts = shares.map { share -> (matrices: HyperNetwork.MatrixGradients, vectors: Matrix)? in
+            if share.isEmpty { return nil }
+            let matrices = network.zeroMatrixGradients(), sum = Matrix(rows: 1, columns: network.vectorCount)
+            for range in share.chunks(of: rowsAtATime(network)) {
+                let pass = forward(network, group.rows, range, group.standardizer, keepsActivations: true)
+                let (blocks, vectors) = network.backward(pass, gradient: gradient(range), slices: [0..<range.count])
+                network.accumulate(pass, blocks, into: matrices)
+                sum.add(vectors.slices[0])
+            }
+            return (matrices, sum)
+        }
+        for index in network.blocks.indices {
+            network.add(block: index,
+                        a: try sum(parts.map { $0?.matrices.a[index] }, group.rows, rows: network.width, columns: network.rank),
+                        b: try sum(parts.map { $0?.matrices.b[index] }, group.rows, rows: network.rank, columns: network.width))
+        }
+        return parts.map { $0?.vectors }
+    }
+
+    /// The sum over all shards of what each has of a group's rows.
+    private func sum(_ parts: [Matrix?], _ groupRows: GroupRows, rows: Int, columns: Int) throws -> Matrix {
+        let isPresent = (0..<work.shards).map { !work.share(of: groupRows.count, shard: $0).isEmpty }
+        return try work.sum(parts, present: isPresent, rows: rows, columns: columns)
+    }
+}
