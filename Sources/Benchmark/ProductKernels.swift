@@ -98,7 +98,8 @@ extension Catalogue {
                     let solution = solved(data()), h = Samples.matrix(Int(size), shape.intermediate), start = h.copy()
                     return {
                         h.assign(start)  // it is overwritten, and solving again and again would make it vanish
-                        _ = solution.backward(h)
+                        _ = solution.solveBackward(inPlace: h)
+                        _ = solution.differenceGradients(h, rows: 0..<rows)
                     }
                 },
             ]
