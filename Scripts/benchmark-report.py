@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """What Scripts/benchmark.sh has measured: put together, printed, and compared with an earlier run.
 
-    benchmark-report.py assemble FOLDER --rounds N --dtypes f32,bf16 --configuration NAME [SETTING …]    one JSON object
+    benchmark-report.py assemble FOLDER --rounds N --dtypes f32,bf16 --configuration NAME --settings [SETTING …]    one JSON object
     benchmark-report.py table REPORT                                                                     the same for people
-    benchmark-report.py check STORED --configuration NAME [SETTING …]         whether a report of these can be compared with STORED
+    benchmark-report.py check STORED --configuration NAME --settings [SETTING …]         whether a report of these can be compared with STORED
     benchmark-report.py compare STORED REPORT [--tolerance PERCENT]           status 1 where something fell
 
 Reports are compared by what was reached of the machine's own rates, measured beside it, so they may come from different machines. A
@@ -250,7 +250,7 @@ def main():
     command.add_argument("--rounds", type=int, default=0)
     command.add_argument("--dtypes", default="f32")
     command.add_argument("--configuration", required=True)
-    command.add_argument("settings", nargs="*")
+    command.add_argument("--settings", nargs="*", default=[])
     command.set_defaults(run=assemble)
     command = commands.add_parser("table")
     command.add_argument("report")
@@ -258,7 +258,7 @@ def main():
     command = commands.add_parser("check")
     command.add_argument("stored")
     command.add_argument("--configuration", required=True)
-    command.add_argument("settings", nargs="*")
+    command.add_argument("--settings", nargs="*", default=[])
     command.set_defaults(run=check)
     command = commands.add_parser("compare")
     command.add_argument("stored")

@@ -49,7 +49,7 @@ fi
 cd "$root"
 overrides=("$@")
 if [ -n "$stored" ]; then
-    python3 Scripts/benchmark-report.py check "$stored" --configuration "${config#"$root"/}" "${overrides[@]}"
+    python3 Scripts/benchmark-report.py check "$stored" --configuration "${config#"$root"/}" --settings "${overrides[@]}"
 fi
 
 build_amend
@@ -117,7 +117,7 @@ for ((round = 1; round <= rounds; round++)); do
 done
 
 python3 Scripts/benchmark-report.py assemble "$results" --rounds "$rounds" --dtypes "$(IFS=,; echo "${dtypes[*]}")" \
-    --configuration "${config#"$root"/}" "${overrides[@]}" >"$results/report.json"
+    --configuration "${config#"$root"/}" --settings "${overrides[@]}" >"$results/report.json"
 if [ "$form" = json ]; then cat "$results/report.json"; else python3 Scripts/benchmark-report.py table "$results/report.json"; fi
 if [ -n "$stored" ]; then
     if [ "$form" = json ]; then exec >&2; fi  # the object stays alone on standard output
