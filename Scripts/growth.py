@@ -212,20 +212,25 @@ def draw_edits(points):
     memory = numpy.array([point["residentBytes"] / GB for point in points])
     beyond = numpy.geomspace(1, max(16384, x[-1] * 2), 200)
     few, many = x <= 16, x >= 64
-    in_parts = x >= (512 if x[-1] > 512 else 1)  # where every part of the batch's work is cut
+    in_parts = x >= 512  # from there on everything is computed in parts; fewer edits say nothing of how memory goes on
     cost = fit(x, seconds, [inverse, constant])
-    floating, = fit(x[in_parts], gflop[in_parts], [constant])
-    bytes_ = fit(x[in_parts], memory[in_parts], [constant, line])
+    is_modelled = numpy.count_nonzero(in_parts) > 1
     figure, (left, right) = pictures("SmolLM2-135M, one process, batches of n edits, an update after each")
     panel(left, "Cost per edit", "edits per batch n", "seconds, or GFLOP")
     left.plot(x, seconds, color="C0", label="seconds, measured", **MEASURED)
     left.plot(beyond, cost[0] / beyond + cost[1], color="C0", label=f"{cost[0]:.2f} / n + {cost[1]:.3f} s", **MODELLED)
     left.plot(x, gflop, color="C1", label="GFLOP of matrix products, counted", **MEASURED)
-    large = beyond[beyond >= x[in_parts][0]]
-    left.plot(large, numpy.full_like(large, floating), color="C1", label=f"{floating:.2f} GFLOP", **MODELLED)
     panel(right, "Most resident memory", "edits per batch n", "GB")
     right.plot(x, memory, color="C2", label="measured", **MEASURED)
-    right.plot(large, bytes_[0] + bytes_[1] * large, color="C2", label=f"{bytes_[0]:.2f} GB + {bytes_[1] * 1e3:.2f} MB · n", **MODELLED)
+    models = [f"{cost[0]:.3g} / n + {cost[1]:.3g}", "not measured", "not measured"]
+    if is_modelled:
+        large = beyond[beyond >= 512]
+        floating, = fit(x[in_parts], gflop[in_parts], [constant])
+        bytes_ = fit(x[in_parts], memory[in_parts], [constant, line])
+        left.plot(large, numpy.full_like(large, floating), color="C1", label=f"{floating:.2f} GFLOP", **MODELLED)
+        right.plot(large, bytes_[0] + bytes_[1] * large, color="C2", label=f"{bytes_[0]:.2f} GB + {bytes_[1] * 1e3:.2f} MB · n", **MODELLED)
+        most = (MACHINE_BYTES / GB - bytes_[0]) / bytes_[1]
+        models[1:] = [f"{floating:.4g}", f"{bytes_[0]:.3g} + {bytes_[1]:.3g} n; 24 GiB at n = {most:,.0f}"]
     right.axhline(MACHINE_BYTES / GB, color="0.4", linewidth=0.8)
     right.text(1, MACHINE_BYTES / GB * 0.93, "24 GiB", va="top", fontsize=8, color="0.3")
     ticks = steps(powers(beyond[-1]))
@@ -236,8 +241,6 @@ def draw_edits(points):
     plain(left)
     plain(right)
     save(figure, "edits")
-    most = (MACHINE_BYTES / GB - bytes_[0]) / bytes_[1]
-    models = [f"{cost[0]:.3g} / n + {cost[1]:.3g}", f"{floating:.4g}", f"{bytes_[0]:.3g} + {bytes_[1]:.3g} n; 24 GiB at n = {most:,.0f}"]
     return [(name, model, exponent(x[few], y[few]), exponent(x[many], y[many]))
             for name, model, y in zip(("seconds per edit", "GFLOP per edit", "GB resident"), models, (seconds, gflop, memory))]
 
@@ -352,7 +355,7 @@ def tables(groups):
         texts["edits"] = "\n\n".join([
             table(["edits n", *COMMON, *[f"{name}, ms" for name, _ in PARTS]], rows),
             table(["edits n", *[f"{name}, GFLOP per edit" for name, _ in PARTS[:-1]]], counted),
-            table(["", "fitted", "exponent, n ≤ 16", "exponent, n ≥ 64"], fits)])
+            table(["", "fitted (cost to all n, the rest to n ≥ 512)", "exponent, n ≤ 16", "exponent, n ≥ 64"], fits)])
     if points := groups.get("sequence"):
         rows = [[f"{point['x']:,}", *common_columns(point)] for point in points]
         fits = [[name, signed(slope, 3)] for name, slope in draw_sequence(points)]
