@@ -53,7 +53,7 @@ def phase_of(part, whole, sgemm):
 
 def race(folder, number, dtype):
     """One round. amend's scoring counts as the slower of its two: the second has the frozen layers' results of the first at hand."""
-    trained, evaluated = (read(os.path.join(folder, f"amend-{number}-{command}.json")) for command in ("train", "evaluate"))
+    trained, evaluated = (read(os.path.join(folder, f"amend-{dtype}-{number}-{command}.json")) for command in ("train", "evaluate"))
     peer_trained, peer_evaluated = (read(os.path.join(folder, f"{dtype}-{number}-{command}.json")) for command in ("train", "evaluate"))
     scores = ("efficacy", "generalization", "specificity")
     ours = {"trainingSeconds": trained["seconds"], "loss": trained["loss"], "residentBytes": trained["residentBytes"],

@@ -5,8 +5,8 @@
 # behind. For figures that mean something the machine should be idle.
 # --compare FILE holds this run against one that --json has printed before, on whatever machine, by what each reached of its machine's
 # own rates, and fails where something fell by more than --tolerance PERCENT (25). Scripts/benchmarks keeps such runs.
-# --peer N then races amend against the same method in plain PyTorch (benchmark-peer.py, in float32 and, where the processor has
-# instructions for it, in bfloat16), N times in turn, on as many threads, and prints peer / amend. It keeps PyTorch in .build/peer: pip's
+# --peer N then races amend against the same method in plain PyTorch (benchmark-peer.py), N times in turn, on as many threads, and prints
+# peer / amend: in float32 and, where the processor has instructions for it, in bfloat16 (amend with run.compute=bf16). It keeps PyTorch in .build/peer: pip's
 # wheel, so PIP_EXTRA_INDEX_URL may name an index of smaller ones without CUDA. Takes much longer than the rest.
 # usage: benchmark.sh [--json] [--no-kernels] [--compare FILE [--tolerance PERCENT]] [--peer N] [CONFIG] [key.path=value …]
 #            CONFIG is Configs/quickstart.yaml if not given
@@ -60,12 +60,13 @@ if grep -q 'models/smollm2-135m' "$config"; then Scripts/fetch-model.sh smollm2-
 results=$(mktemp -d)
 trap 'rm -rf "$results"' EXIT
 
+settings=() # beside those of the command line
 # measure RUN COMMAND [LAUNCHER …]
 measure() {
     local name=$1 command=$2 status=0
     shift 2
     say "$command, $name"
-    "$@" "$amend" "$command" "$config" --json "${overrides[@]}" "checkpoint.directory=$results/$name" \
+    "$@" "$amend" "$command" "$config" --json "${overrides[@]}" "${settings[@]}" "checkpoint.directory=$results/$name" \
         >"$results/$name-$command.json" 2>"$results/log" || status=$?
     [ "$status" = 0 ] || { cat "$results/log" >&2; die "amend $command, $name: status $status; its messages are above"; }
 }
@@ -110,8 +111,9 @@ if [ "$kernels" = yes ]; then
     .build/release/amend-benchmark --json --threads "$threads" >"$results/kernels.json" || die "amend-benchmark failed; see the messages above"
 fi
 for ((round = 1; round <= rounds; round++)); do
-    for command in train evaluate; do measure "amend-$round" "$command"; done
     for dtype in "${dtypes[@]}"; do
+        settings=("run.compute=$dtype")
+        for command in train evaluate; do measure "amend-$dtype-$round" "$command"; done
         for command in train evaluate; do measure_peer "$dtype-$round" "$dtype" "$command"; done
     done
 done

@@ -102,8 +102,8 @@ extension Matrix {
     public var transposed: Operand { operand.transposed }
 }
 
-/// How products are computed. In bfloat16 both sides are rounded to it and sums are float32: twice as fast where the processor has
-/// instructions for it, the same numbers where it has not.
+/// How products are computed. In bfloat16 both sides are rounded to it and sums are float32: for processors with instructions that multiply
+/// pairs of them, and the same numbers on others.
 public enum Arithmetic: String, Sendable, CaseIterable {
     case float32 = "f32"
     case bfloat16 = "bf16"
