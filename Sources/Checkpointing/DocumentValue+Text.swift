@@ -65,6 +65,10 @@ extension DocumentValue {
     }
 
     private static func write(_ string: String, to out: inout String) {
+        if string.utf8.allSatisfy({ $0 >= 0x20 && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") }) {
+            out += "\"\(string)\""
+            return
+        }
         out += "\""
         for scalar in string.unicodeScalars {
             switch scalar {
