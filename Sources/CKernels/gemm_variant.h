@@ -35,6 +35,9 @@ static inline __attribute__((always_inline)) void NAME(tile)(int pairs, long dep
     for (int i = 0; i < ROWS; i++)
 #pragma clang loop unroll(full)
         for (int v = 0; v < VECTORS; v++) sum[i][v] = (NAME(vector)){0};
+    // The lines of c come while the sums are formed.
+    for (long i = 0; i < rows; i++)
+        for (long j = 0; j < columns; j += 16) __builtin_prefetch(c + i * c_stride + j, 1);
     for (long p = 0; p < depth; p++, a += ROWS, b += WIDTH) {
         NAME(vector) right[VECTORS];
 #pragma clang loop unroll(full)
@@ -251,8 +254,11 @@ static inline __attribute__((always_inline)) void NAME(copy_rows)(amend_element 
         const long place = (first + p) * b->row_stride + column;
         const float *source = widened;
         const char *ahead = (const char *)b->data + place / unit * unit_bytes + 8 * row_bytes;
-        if (p + 8 < depth)
+        if (p + 8 < depth) {
             for (long i = 0; i < bytes; i += 64) __builtin_prefetch(ahead + i);
+            if (b->addend)
+                for (long i = 0; i < columns; i += 16) __builtin_prefetch(b->addend + place + 8 * b->row_stride + i);
+        }
         if (element == AMEND_F32) source = (const float *)b->data + place;
         else if (is_block) NAME(widen_blocks)(element, unit_bytes, b->data, place, columns, widened);
         else NAME(widen_plain)(element, b->data, place, columns, widened);
