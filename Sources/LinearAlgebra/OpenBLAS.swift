@@ -37,14 +37,17 @@ public final class SgemmRate {
         b.assign(a)
     }
 
-    /// The best of so many products, in GFLOP/s.
-    public func best(of samples: Int) -> Double { (0..<samples).map { _ in sample() }.max() ?? 0 }
+    public static var operations: Double { 2 * pow(Double(size), 3) }
 
-    private func sample() -> Double {
+    /// The best of so many products, in GFLOP/s.
+    public func best(of samples: Int) -> Double { (0..<samples).map { _ in Self.operations / sample() / 1e9 }.max() ?? 0 }
+
+    /// Seconds of one product.
+    public func sample() -> Double {
         openblas_set_num_threads(Int32(threads))
         defer { openblas_set_num_threads(1) }
         let n = Int32(Self.size), start = ContinuousClock.now
         cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, n, n, n, 1, a.pointer, n, b.pointer, n, 0, c.pointer, n)
-        return 2 * pow(Double(n), 3) / ((ContinuousClock.now - start) / .seconds(1)) / 1e9
+        return (ContinuousClock.now - start) / .seconds(1)
     }
 }

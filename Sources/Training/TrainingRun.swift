@@ -109,12 +109,12 @@ public final class TrainingRun {
         let loss = report.losses.reduce(0, +) / Double(max(1, report.losses.count * batch.rephrasings.count))
         progress.lossSum += loss
         if progress.batches % length == 0 { try learner.endSequence(place: place) }
-        output.progress(progress.batches, data.batchCount, loss)
         try metrics?.append([
             "batch": .integer(progress.batches), "edits": .integer(progress.edits), "updates": .integer(learner.updates), "loss": .number(loss),
             "gradientNorm": report.gradientNorms.last.map { .number($0) } ?? .null,
             "seconds": .number((ContinuousClock.now - start) / .seconds(1)),
         ])
+        output.progress(progress.batches, data.batchCount, loss)
     }
 
     /// Rank 0's log of batches, without what a resumed run will do again.
