@@ -8,8 +8,9 @@
 
 // Terms of k summed in registers before they are added to c: a panel of b and one of a stay in the first-level cache.
 enum { BLOCK = 256 };
-// Floats between rows that are transposed: at a stride of a power of two they would fall on one another in the first-level cache.
-enum { PADDING = 8 };
+// Floats between rows that are transposed, and between packed panels of b, whose lines stay aligned: at a stride of a power of two they
+// would fall on one another in the caches.
+enum { PADDING = 8, PANEL_PADDING = 16 };
 // Panels of b packed together, at most. Where b lies by rows: enough to read long pieces of each, and few enough for the second-level cache
 // and for threads to share. Where it is transposed as it is packed: fewer.
 enum { GROUP = 8, GROUP_OF_TRANSPOSED = 4, MOST_TARGETS = AMEND_MOST_TARGETS };
@@ -36,6 +37,12 @@ typedef struct {
     void (*columns)(void *, long);
     void (*widen)(amend_element, const void *, long, const float *, long, float *);
 } variant_t;
+
+// Bytes of 32 elements.
+static const long block_bytes[] = {[AMEND_F32] = 128, [AMEND_F16] = 64, [AMEND_BF16] = 64, [AMEND_Q4_0] = 18, [AMEND_Q4_1] = 20,
+                                   [AMEND_Q5_0] = 22, [AMEND_Q5_1] = 24, [AMEND_Q8_0] = 34};
+
+static inline long bytes_of(amend_element element, long count) { return count * block_bytes[element] / 32; }
 
 typedef uint32_t __attribute__((may_alias)) loose_word_t;
 
@@ -125,9 +132,7 @@ static double bytes;
 double amend_gemm_bytes(void) { return bytes; }
 
 static double stored_bytes(amend_operand operand, double count) {
-    static const double of_32[] = {[AMEND_F32] = 128, [AMEND_F16] = 64, [AMEND_BF16] = 64, [AMEND_Q4_0] = 18, [AMEND_Q4_1] = 20,
-                                   [AMEND_Q5_0] = 22, [AMEND_Q5_1] = 24, [AMEND_Q8_0] = 34};
-    return count * (of_32[operand.element] / 32 + (operand.addend ? sizeof(float) : 0));
+    return count * (block_bytes[operand.element] / 32.0 + (operand.addend ? sizeof(float) : 0));
 }
 
 static float *packing_space(size_t floats) {

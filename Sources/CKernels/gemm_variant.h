@@ -35,9 +35,9 @@ static inline __attribute__((always_inline)) void NAME(tile)(int pairs, long dep
     for (int i = 0; i < ROWS; i++)
 #pragma clang loop unroll(full)
         for (int v = 0; v < VECTORS; v++) sum[i][v] = (NAME(vector)){0};
-    // The lines of c come while the sums are formed.
-    for (long i = 0; i < rows; i++)
-        for (long j = 0; j < columns; j += 16) __builtin_prefetch(c + i * c_stride + j, 1);
+    if (depth >= 64)  // the lines of c come while the sums are formed
+        for (long i = 0; i < rows; i++)
+            for (long j = 0; j < columns; j += 16) __builtin_prefetch(c + i * c_stride + j, 1);
     for (long p = 0; p < depth; p++, a += ROWS, b += WIDTH) {
         NAME(vector) right[VECTORS];
 #pragma clang loop unroll(full)
@@ -221,6 +221,12 @@ static void NAME(widen)(amend_element element, const void *source, long first, c
         for (long i = 0; i < count; i++) out[i] += addend[first + i];
 }
 
+// Asks for every cache line that has some of these bytes: they need not begin with one.
+static inline __attribute__((always_inline)) void NAME(fetch)(const char *bytes, long count) {
+    for (long i = 0; i < count; i += 64) __builtin_prefetch(bytes + i);
+    __builtin_prefetch(bytes + count - 1);
+}
+
 // Packs `count` outer rows (of a: rows, of b: columns) × `depth` terms from (outer, inner) as [depth][width].
 static void NAME(pack)(const amend_operand *x, long outer_stride, long inner_stride, long outer, long count, long inner, long depth,
                        float *out, long width, float *wide) {
@@ -231,7 +237,11 @@ static void NAME(pack)(const amend_operand *x, long outer_stride, long inner_str
         else NAME(copy)(source, inner_stride, count, depth, out, width);
     } else if (inner_stride == 1) {
         const long stride = depth + PADDING;
-        for (long i = 0; i < count; i++) NAME(widen)(x->element, x->data, first + i * outer_stride, x->addend, depth, wide + i * stride);
+        for (long i = 0; i < count; i++) {
+            const long next = first + (i + count) * outer_stride;  // what the next panel will want: pieces too short for the processor to foresee
+            NAME(fetch)((const char *)x->data + bytes_of(x->element, next), bytes_of(x->element, depth));
+            NAME(widen)(x->element, x->data, first + i * outer_stride, x->addend, depth, wide + i * stride);
+        }
         NAME(transpose)(wide, stride, count, depth, out, width);
     } else {
         for (long p = 0; p < depth; p++) {
@@ -240,6 +250,9 @@ static void NAME(pack)(const amend_operand *x, long outer_stride, long inner_str
         }
     }
 }
+
+// Floats from one packed panel of b to the next.
+static inline long NAME(panel_stride)(long lines) { return lines * VECTORS * LANES + PANEL_PADDING; }
 
 // [depth][columns] of row-major b -> panels of [lines][WIDTH], the first `depth` lines of each, reading each row's columns at once: rows lie
 // pages apart. Inlined for each element, so that one row costs little more than its loads and stores.
@@ -253,11 +266,9 @@ static inline __attribute__((always_inline)) void NAME(copy_rows)(amend_element 
     for (long p = 0; p < depth; p++) {
         const long place = (first + p) * b->row_stride + column;
         const float *source = widened;
-        const char *ahead = (const char *)b->data + place / unit * unit_bytes + 8 * row_bytes;
         if (p + 8 < depth) {
-            for (long i = 0; i < bytes; i += 64) __builtin_prefetch(ahead + i);
-            if (b->addend)
-                for (long i = 0; i < columns; i += 16) __builtin_prefetch(b->addend + place + 8 * b->row_stride + i);
+            NAME(fetch)((const char *)b->data + place / unit * unit_bytes + 8 * row_bytes, bytes);
+            if (b->addend) NAME(fetch)((const char *)(b->addend + place + 8 * b->row_stride), columns * (long)sizeof(float));
         }
         if (element == AMEND_F32) source = (const float *)b->data + place;
         else if (is_block) NAME(widen_blocks)(element, unit_bytes, b->data, place, columns, widened);
@@ -265,12 +276,12 @@ static inline __attribute__((always_inline)) void NAME(copy_rows)(amend_element 
         float *row = out + p * WIDTH;
         if (b->addend) {
             const float *addend = b->addend + place;
-            for (long j = 0; j < whole; j += WIDTH, row += WIDTH * lines)
+            for (long j = 0; j < whole; j += WIDTH, row += NAME(panel_stride)(lines))
 #pragma clang loop unroll(full)
                 for (int v = 0; v < VECTORS; v++)
                     *(NAME(vector) *)(row + v * LANES) = *(const NAME(loose) *)(source + j + v * LANES) + *(const NAME(loose) *)(addend + j + v * LANES);
         } else {
-            for (long j = 0; j < whole; j += WIDTH, row += WIDTH * lines)
+            for (long j = 0; j < whole; j += WIDTH, row += NAME(panel_stride)(lines))
 #pragma clang loop unroll(full)
                 for (int v = 0; v < VECTORS; v++) *(NAME(vector) *)(row + v * LANES) = *(const NAME(loose) *)(source + j + v * LANES);
         }
@@ -299,8 +310,8 @@ static void NAME(pack_group)(const amend_operand *b, long column, long columns, 
         NAME(copy_group)(b, column, columns, first, depth, lines, out);
         return;
     }
-    for (long j = 0; j < columns; j += WIDTH)
-        NAME(pack)(b, b->column_stride, b->row_stride, column + j, columns - j < WIDTH ? columns - j : WIDTH, first, depth, out + j * lines, WIDTH, wide);
+    for (long j = 0; j < columns; j += WIDTH, out += NAME(panel_stride)(lines))
+        NAME(pack)(b, b->column_stride, b->row_stride, column + j, columns - j < WIDTH ? columns - j : WIDTH, first, depth, out, WIDTH, wide);
 }
 
 typedef uint32_t NAME(words) __attribute__((vector_size(LANES * 4), aligned(4), may_alias));
@@ -355,7 +366,7 @@ static void NAME(pack_a)(void *context, long panel) {
 // A strip of product->group panels of b: packed for one block of k at a time, then multiplied with all rows.
 static inline __attribute__((always_inline)) void NAME(strip)(int bf16, const product_t *product, long strip) {
     enum { WIDTH = VECTORS * LANES };
-    static _Thread_local float panels[GROUP * BLOCK * WIDTH] __attribute__((aligned(64)));
+    static _Thread_local float panels[GROUP * (BLOCK * WIDTH + PANEL_PADDING)] __attribute__((aligned(64)));
     static _Thread_local float wide[(BLOCK + PADDING) * WIDTH] __attribute__((aligned(64)));
     int index = 0;
     while (strip >= product->first_strips[index + 1]) index++;
@@ -367,17 +378,18 @@ static inline __attribute__((always_inline)) void NAME(strip)(int bf16, const pr
         long lines = NAME(lines)(product, depth), packed = bf16 ? even(depth) : depth;
         NAME(pack_group)(&target->b, column, columns, first, depth, packed, panels, wide);
         if (bf16)
-            for (long j = 0; j < columns; j += WIDTH) NAME(pair_terms)(panels + j * packed, depth, WIDTH, panels + j * lines);
+            for (long j = 0; j < columns; j += WIDTH)
+                NAME(pair_terms)(panels + j / WIDTH * NAME(panel_stride)(packed), depth, WIDTH, panels + j / WIDTH * NAME(panel_stride)(lines));
         const float *a = product->packed_a + NAME(lines)(product, first) * product->panels * ROWS;
         for (long top = product->first_row; top < product->last_row; top += ROWS_IN_CACHE) {
             long bottom = product->last_row - top < ROWS_IN_CACHE ? product->last_row : top + ROWS_IN_CACHE;
             for (long j = 0; j < columns; j += WIDTH) {
                 long count = columns - j < WIDTH ? columns - j : WIDTH;
-                const float *panel = a + (top - product->first_row) * lines;
+                const float *panel = a + (top - product->first_row) * lines, *right = panels + j / WIDTH * NAME(panel_stride)(lines);
                 for (long row = top; row < bottom; row += ROWS, panel += ROWS * lines) {
                     long rows = bottom - row < ROWS ? bottom - row : ROWS;
-                    NAME(tile)(bf16 && PAIRS, lines, panel, panels + j * lines, target->c + row * target->c_stride + column + j, target->c_stride,
-                               rows, count, target->accumulate || first > 0);
+                    NAME(tile)(bf16 && PAIRS, lines, panel, right, target->c + row * target->c_stride + column + j, target->c_stride, rows, count,
+                               target->accumulate || first > 0);
                 }
             }
         }
