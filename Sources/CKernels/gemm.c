@@ -17,19 +17,27 @@ enum { GROUP = 8, GROUP_OF_TRANSPOSED = 4, MOST_TARGETS = AMEND_MOST_TARGETS };
 // Rows of a packed at a time, and of these multiplied with one panel of b after another while they stay in the second-level
 // cache. Multiples of every variant's ROWS.
 enum { ROWS_AT_A_TIME = 960, ROWS_IN_CACHE = 240 };
+// Narrow strips for each thread at the end of a product, and the rows from which on they pay: with fewer, packing takes most of the time.
+enum { NARROW_STRIPS = 1, ROWS_FOR_NARROW = 48 };
 
 typedef struct {
     long k, block;              // block: terms of k per pass, the same for every pass but the last
     long first_row, last_row;   // rows of a in packed_a
     long panels;                // of ROWS rows each
-    long group;                 // panels of b in a strip: the unit of work of a thread
+    long group, narrow;         // panels of b in a strip, the unit of work of a thread; and in one of the last strips
     int bf16;                   // whether both sides are rounded to bfloat16
     amend_operand a;
     float *packed_a;
     int count;                  // of targets
     const amend_target *targets;
     const long *first_strips;   // of each target, and the end
+    long narrow_panels;         // of the last target, at its end, in narrow strips
 } product_t;
+
+typedef struct {
+    int target;
+    long panel, panels;  // of the target: the first one, and how many
+} strip_t;
 
 typedef struct {
     long rows, width;
@@ -37,6 +45,23 @@ typedef struct {
     void (*columns)(void *, long);
     void (*widen)(amend_element, const void *, long, const float *, long, float *);
 } variant_t;
+
+static inline long divided_up(long count, long by) { return (count + by - 1) / by; }
+
+// Strips are taken in order by whichever thread is free. The last ones are narrow, so that threads end at about the same time even
+// where one core is slower than another.
+static inline strip_t strip_of(const product_t *product, long index, long width) {
+    strip_t strip = {0};
+    while (index >= product->first_strips[strip.target + 1]) strip.target++;
+    index -= product->first_strips[strip.target];
+    const long panels = divided_up(product->targets[strip.target].n, width);
+    const long in_wide = strip.target == product->count - 1 ? panels - product->narrow_panels : panels;
+    const long wide = divided_up(in_wide, product->group);
+    const long end = index < wide ? in_wide : panels, size = index < wide ? product->group : product->narrow;
+    strip.panel = index < wide ? index * product->group : in_wide + (index - wide) * product->narrow;
+    strip.panels = end - strip.panel < size ? end - strip.panel : size;
+    return strip;
+}
 
 // Bytes of 32 elements.
 static const long block_bytes[] = {[AMEND_F32] = 128, [AMEND_F16] = 64, [AMEND_BF16] = 64, [AMEND_Q4_0] = 18, [AMEND_Q4_1] = 20,
@@ -152,14 +177,18 @@ void amend_gemm(amend_arithmetic arithmetic, long m, long n, long k, amend_opera
     amend_gemm_many(arithmetic, m, k, a, 1, &target);
 }
 
+static int is_by_rows(int count, const amend_target *targets) {
+    for (int t = 0; t < count; t++)
+        if (targets[t].b.column_stride == 1 && targets[t].b.row_stride != 1) return 1;
+    return 0;
+}
+
 static long group_of(long panels, int count, const amend_target *targets) {
     long threads = amend_pool_threads(), group = GROUP_OF_TRANSPOSED;
-    for (int t = 0; t < count; t++)
-        if (targets[t].b.column_stride == 1 && targets[t].b.row_stride != 1) {
-            long strips = (panels + GROUP - 1) / GROUP;
-            strips = (strips + threads - 1) / threads * threads;
-            return (panels + strips - 1) / strips;
-        }
+    if (is_by_rows(count, targets)) {
+        long strips = divided_up(divided_up(panels, GROUP), threads) * threads;
+        return divided_up(panels, strips);
+    }
     while (group > 1 && panels / group < 8 * threads) group /= 2;
     return group;
 }
@@ -181,8 +210,17 @@ void amend_gemm_many(amend_arithmetic arithmetic, long m, long k, amend_operand 
     product_t product = {.k = k, .block = block_of(k), .a = a, .count = count, .targets = targets, .first_strips = first_strips,
                          .bf16 = arithmetic == AMEND_ARITHMETIC_BF16};
     product.group = group_of(panels, count, targets);
-    for (int t = 0; t < count; t++)
-        first_strips[t + 1] = first_strips[t] + (targets[t].n + product.group * v->width - 1) / (product.group * v->width);
+    const long last_panels = divided_up(targets[count - 1].n, v->width);
+    product.narrow = is_by_rows(count, targets) ? divided_up(32, v->width) : 1;  // of whole blocks of 32, where b is read along them
+    if (product.narrow < product.group && m >= ROWS_FOR_NARROW && amend_pool_threads() > 1) {
+        const long wanted = divided_up(NARROW_STRIPS * amend_pool_threads() * product.narrow, product.group) * product.group;
+        product.narrow_panels = last_panels < wanted ? last_panels : wanted + last_panels % product.group;
+        if (product.narrow_panels > last_panels) product.narrow_panels = last_panels;
+    }
+    for (int t = 0; t < count; t++) first_strips[t + 1] = first_strips[t] + divided_up(divided_up(targets[t].n, v->width), product.group);
+    if (product.narrow_panels)
+        first_strips[count] = first_strips[count - 1] + (last_panels - product.narrow_panels) / product.group
+                              + divided_up(product.narrow_panels, product.narrow);
     long strips = first_strips[count];
     for (long row = 0; row < m; row += ROWS_AT_A_TIME) {
         product.first_row = row;

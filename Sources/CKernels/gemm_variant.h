@@ -363,16 +363,15 @@ static void NAME(pack_a)(void *context, long panel) {
     }
 }
 
-// A strip of product->group panels of b: packed for one block of k at a time, then multiplied with all rows.
-static inline __attribute__((always_inline)) void NAME(strip)(int bf16, const product_t *product, long strip) {
+// A strip of panels of b: packed for one block of k at a time, then multiplied with all rows.
+static inline __attribute__((always_inline)) void NAME(strip)(int bf16, const product_t *product, long index) {
     enum { WIDTH = VECTORS * LANES };
     static _Thread_local float panels[GROUP * (BLOCK * WIDTH + PANEL_PADDING)] __attribute__((aligned(64)));
     static _Thread_local float wide[(BLOCK + PADDING) * WIDTH] __attribute__((aligned(64)));
-    int index = 0;
-    while (strip >= product->first_strips[index + 1]) index++;
-    const amend_target *target = &product->targets[index];
-    long column = (strip - product->first_strips[index]) * product->group * WIDTH;
-    long columns = target->n - column < product->group * WIDTH ? target->n - column : product->group * WIDTH;
+    const strip_t strip = strip_of(product, index, WIDTH);
+    const amend_target *target = &product->targets[strip.target];
+    const long column = strip.panel * WIDTH;
+    const long columns = target->n - column < strip.panels * WIDTH ? target->n - column : strip.panels * WIDTH;
     for (long first = 0; first < product->k; first += product->block) {
         long depth = product->k - first < product->block ? product->k - first : product->block;
         long lines = NAME(lines)(product, depth), packed = bf16 ? even(depth) : depth;
