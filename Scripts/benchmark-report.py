@@ -44,6 +44,15 @@ def run_of(folder, name, command):
     return run, result.get("digest")
 
 
+def alternated_run(folder):
+    """Training, with sgemm timed between the batches: a mean beside a mean, where the runs of run_of stand beside sgemm's best."""
+    result = read(os.path.join(folder, "alternated-train.json"))
+    sgemm = result["sgemmGflops"]
+    return {"sgemmGflops": sgemm, "sgemmBestGflops": result["sgemmBestGflops"], "seconds": result["seconds"],
+            "secondsPerEdit": result["secondsPerEdit"], "gflops": result["operations"] / result["seconds"] / 1e9,
+            "shareOfSgemm": result["shareOfSgemm"], "phases": [phase_of(part, result["seconds"], sgemm) for part in result["phases"]]}
+
+
 def phase_of(part, whole, sgemm):
     seconds = max(part["seconds"], 1e-9)
     gflops = part["operations"] / seconds / 1e9
@@ -87,8 +96,9 @@ def assemble(arguments):
             runs.append(run)
             if digest is not None:
                 digests.append(digest)
+    digests.append(read(os.path.join(folder, "alternated-train.json"))["digest"])
     report = {"work": work_of(arguments.configuration, arguments.settings), "core": machine["core"], "threads": machine["threads"],
-              "sgemmGflops": max(run["sgemmGflops"] for run in runs), "digestsEqual": len(set(digests)) == 1, "runs": runs, "problems": machine["problems"]}
+              "sgemmGflops": max(run["sgemmGflops"] for run in runs), "digestsEqual": len(set(digests)) == 1, "runs": runs, "alternated": alternated_run(folder), "problems": machine["problems"]}
     kernels = os.path.join(folder, "kernels.json")
     if os.path.exists(kernels):
         report["benchmark"] = read(kernels)
@@ -115,8 +125,11 @@ def print_runs(report):
         if "editAndScoreSecondsPerEdit" in run:
             print(f"evaluate on {run['ranks']} rank{'s' if run['ranks'] > 1 else ''}: {run['editAndScoreSecondsPerEdit']:.4f} s per edit to edit "
                   "and score the edited model, the rest for the unedited one")
-    print(f"\n{'training, alone':22}{'seconds':>10}{'of whole':>10}{'GFLOP/s':>9}{'of sgemm':>10}{'GB/s':>8}    (bytes of matrix products)")
-    for part in report["runs"][0]["phases"]:
+    alternated = report["alternated"]
+    print(f"\nTraining, with sgemm timed between the batches: {alternated['gflops']:.1f} GFLOP/s, {alternated['shareOfSgemm']:.1%} of sgemm's mean "
+          f"{alternated['sgemmGflops']:.1f} ({alternated['sgemmBestGflops']:.1f} at best)\n")
+    print(f"{'':22}{'seconds':>10}{'of whole':>10}{'GFLOP/s':>9}{'of sgemm':>10}{'GB/s':>8}    (bytes of matrix products)")
+    for part in alternated["phases"]:
         print(f"{part['phase']:22}{part['seconds']:10.2f}{part['share']:10.1%}{part['gflops']:9.1f}{part['shareOfSgemm']:10.0%}"
               f"{part['bytesPerSecond'] / 1e9:8.1f}")
 
@@ -157,7 +170,7 @@ def table(arguments):
     if "benchmark" in report:
         print_kernels(report["benchmark"])
     print_races(report)
-    print("\nBoth runs trained the same bits." if report["digestsEqual"] else "\nThe two runs trained DIFFERENT bits.")
+    print("\nAll runs trained the same bits." if report["digestsEqual"] else "\nThe runs trained DIFFERENT bits.")
     for problem in report["problems"]:
         print(f"doctor: {problem}")
 
@@ -182,6 +195,8 @@ def comparable(report):
             if part["share"] >= LEAST_PHASE:
                 per_tflop(part["phase"], part["seconds"] / run["edits"])
         lines[f"{name}: memory"] = (1e9 / run["residentBytes"], "processes/GB")
+    if "alternated" in report:  # which reports of before have not
+        lines["train, alternated with sgemm"] = (100 * report["alternated"]["shareOfSgemm"], "% of sgemm")
     if "benchmark" in report:
         benchmark = report["benchmark"]
         for kernel in benchmark["kernels"]:

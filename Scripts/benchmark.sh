@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Times training and evaluation, in one process with all threads and on two ranks, and prints seconds per edit, memory, start-up, where
-# the time of training goes, and the share of the machine's matrix rate that the arithmetic needed reaches; then the kernels alone, and
-# writing and reading a checkpoint (amend-benchmark), unless --no-kernels. Takes a minute and as long as four such runs; leaves nothing
-# behind. For figures that mean something the machine should be idle.
+# the time of training goes, and the share of the machine's matrix rate that the arithmetic needed reaches, with sgemm timed between the
+# batches; then the kernels alone, and writing and reading a checkpoint (amend-benchmark), unless --no-kernels. Takes a minute and as long
+# as five such runs; leaves nothing behind. For figures that mean something the machine should be idle.
 # --compare FILE holds this run against one that --json has printed before, on whatever machine, by what each reached of its machine's
 # own rates, and fails where something fell by more than --tolerance PERCENT (25). Scripts/benchmarks keeps such runs.
 # --peer N then races amend against the same method in plain PyTorch (benchmark-peer.py), N times in turn, on as many threads, and prints
@@ -61,12 +61,13 @@ results=$(mktemp -d)
 trap 'rm -rf "$results"' EXIT
 
 settings=() # beside those of the command line
+flags=()
 # measure RUN COMMAND [LAUNCHER …]
 measure() {
     local name=$1 command=$2 status=0
     shift 2
     say "$command, $name"
-    "$@" "$amend" "$command" "$config" --json "${overrides[@]}" "${settings[@]}" "checkpoint.directory=$results/$name" \
+    "$@" "$amend" "$command" "$config" --json "${flags[@]}" "${overrides[@]}" "${settings[@]}" "checkpoint.directory=$results/$name" \
         >"$results/$name-$command.json" 2>"$results/log" || status=$?
     [ "$status" = 0 ] || { cat "$results/log" >&2; die "amend $command, $name: status $status; its messages are above"; }
 }
@@ -105,6 +106,9 @@ fi
 "$amend" doctor --json >"$results/doctor.json"
 threads=$(python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))["threads"])' "$results/doctor.json")
 for command in train evaluate; do measure_beside_machine alone "$command"; done
+flags=(--time-sgemm)
+measure alternated train
+flags=()
 for command in train evaluate; do measure_beside_machine ranks "$command" with_ranks 2; done
 if [ "$kernels" = yes ]; then
     say "kernels"

@@ -193,13 +193,26 @@ static long group_of(long panels, int count, const amend_target *targets) {
     return group;
 }
 
+static void place_strips(product_t *product, long m, long width, long *first_strips) {
+    const int count = product->count;
+    const amend_target *targets = product->targets;
+    for (int t = 0; t < count; t++) first_strips[t + 1] = first_strips[t] + divided_up(divided_up(targets[t].n, width), product->group);
+    product->narrow = is_by_rows(count, targets) ? divided_up(32, width) : 1;  // of whole blocks of 32, where b is read along them
+    if (product->narrow >= product->group || m < ROWS_FOR_NARROW || amend_pool_threads() == 1) return;
+    const long panels = divided_up(targets[count - 1].n, width);
+    const long wanted = divided_up(NARROW_STRIPS * amend_pool_threads() * product->narrow, product->group) * product->group;
+    product->narrow_panels = panels < wanted + panels % product->group ? panels : wanted + panels % product->group;
+    first_strips[count] = first_strips[count - 1] + (panels - product->narrow_panels) / product->group
+                          + divided_up(product->narrow_panels, product->narrow);
+}
+
 void amend_gemm_many(amend_arithmetic arithmetic, long m, long k, amend_operand a, int count, const amend_target *targets) {
     const variant_t *v = variant();
     double stored = 0;  // bytes of the right sides
     long n = 0, panels = 0, first_strips[MOST_TARGETS + 1] = {0};
     for (int t = 0; t < count; t++) {
         n += targets[t].n;
-        panels += (targets[t].n + v->width - 1) / v->width;
+        panels += divided_up(targets[t].n, v->width);
         stored += stored_bytes(targets[t].b, (double)targets[t].n * (double)k);
         if (k <= 0 && !targets[t].accumulate)
             for (long i = 0; i < m; i++) memset(targets[t].c + i * targets[t].c_stride, 0, (size_t)targets[t].n * sizeof(float));
@@ -210,22 +223,12 @@ void amend_gemm_many(amend_arithmetic arithmetic, long m, long k, amend_operand 
     product_t product = {.k = k, .block = block_of(k), .a = a, .count = count, .targets = targets, .first_strips = first_strips,
                          .bf16 = arithmetic == AMEND_ARITHMETIC_BF16};
     product.group = group_of(panels, count, targets);
-    const long last_panels = divided_up(targets[count - 1].n, v->width);
-    product.narrow = is_by_rows(count, targets) ? divided_up(32, v->width) : 1;  // of whole blocks of 32, where b is read along them
-    if (product.narrow < product.group && m >= ROWS_FOR_NARROW && amend_pool_threads() > 1) {
-        const long wanted = divided_up(NARROW_STRIPS * amend_pool_threads() * product.narrow, product.group) * product.group;
-        product.narrow_panels = last_panels < wanted ? last_panels : wanted + last_panels % product.group;
-        if (product.narrow_panels > last_panels) product.narrow_panels = last_panels;
-    }
-    for (int t = 0; t < count; t++) first_strips[t + 1] = first_strips[t] + divided_up(divided_up(targets[t].n, v->width), product.group);
-    if (product.narrow_panels)
-        first_strips[count] = first_strips[count - 1] + (last_panels - product.narrow_panels) / product.group
-                              + divided_up(product.narrow_panels, product.narrow);
+    place_strips(&product, m, v->width, first_strips);
     long strips = first_strips[count];
     for (long row = 0; row < m; row += ROWS_AT_A_TIME) {
         product.first_row = row;
         product.last_row = m - row < ROWS_AT_A_TIME ? m : row + ROWS_AT_A_TIME;
-        product.panels = (product.last_row - row + v->rows - 1) / v->rows;
+        product.panels = divided_up(product.last_row - row, v->rows);
         product.packed_a = packing_space((size_t)(product.panels * v->rows * even(k)));
         if (2.0 * (double)(product.last_row - row) * n * k < 4e5) {  // shorter than waking a thread
             for (long i = 0; i < product.panels; i++) v->pack_a(&product, i);

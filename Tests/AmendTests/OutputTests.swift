@@ -46,6 +46,20 @@ extension ProgramTests {
             #expect(newest["digest"] as? String == digest)
         }
 
+        /// sgemm between the batches changes nothing but what is printed.
+        @Test(arguments: [nil, 2]) func trainBesideSgemm(ranks: Int?) throws {
+            let run = try TinyRun(), plain = try TinyRun().train()
+            let timed = try object(try run.amend("train", ranks: ranks, ["--time-sgemm"]))
+            try expect(timed, ["sgemmGflops": .number, "sgemmBestGflops": .number, "shareOfSgemm": .number])
+            #expect(timed["digest"] as? String == plain.digest)
+            let (mean, best) = (try #require(timed["sgemmGflops"] as? Double), try #require(timed["sgemmBestGflops"] as? Double))
+            let (seconds, operations) = (try #require(timed["seconds"] as? Double), try #require(timed["operations"] as? Double))
+            #expect(0 < mean && mean <= best && 0 < seconds)
+            #expect(abs(try #require(timed["shareOfSgemm"] as? Double) - operations / seconds / 1e9 / mean) < 1e-9)
+            let again = try object(try run.amend("train", ranks: ranks, ["--time-sgemm"]))  // nothing is left to do
+            #expect(again["shareOfSgemm"] == nil && again["digest"] as? String == plain.digest)
+        }
+
         @Test func selftest() throws {
             let run = try TinyRun(), tests = SmolLM2.root.appendingPathComponent("Tests")
             for (kind, source) in [("models/llama", "TransformerTests/Fixtures/llama"), ("tokenizers/smollm2", "TokenizersTests/Fixtures/smollm2")] {
