@@ -27,9 +27,11 @@ def read(path):
 
 
 def run_of(folder, name, command):
-    """One command of one run, beside the machine's rate before and after it."""
+    """One command of one run, beside sgemm's mean between its batches where that was timed, else sgemm's best before and after it."""
     result = read(os.path.join(folder, f"{name}-{command}.json"))
-    sgemm = max(read(os.path.join(folder, f"{name}-{command}-{when}.json"))["sgemmGflops"] for when in ("before", "after"))
+    sgemm = result.get("sgemmGflops")
+    if sgemm is None:
+        sgemm = max(read(os.path.join(folder, f"{name}-{command}-{when}.json"))["sgemmGflops"] for when in ("before", "after"))
     run = {"command": command, "ranks": result["ranks"], "sgemmGflops": sgemm, "seconds": result["seconds"],
            "secondsPerEdit": result["secondsPerEdit"], "edits": result["edits"], "residentBytes": result["residentBytes"]}
     if command == "evaluate":  # what other tools call editing and scoring leaves out the unedited model
@@ -39,18 +41,11 @@ def run_of(folder, name, command):
     if result.get("operations"):
         run["gflops"] = result["operations"] / result["seconds"] / 1e9
         run["shareOfSgemm"] = run["gflops"] / sgemm
+    if "sgemmBestGflops" in result:
+        run["sgemmBestGflops"] = result["sgemmBestGflops"]
     if "phases" in result:  # the first rank's, beside its part of the machine
         run["phases"] = [phase_of(part, result["seconds"], sgemm / result["ranks"]) for part in result["phases"]]
     return run, result.get("digest")
-
-
-def alternated_run(folder):
-    """Training, with sgemm timed between the batches: a mean beside a mean, where the runs of run_of stand beside sgemm's best."""
-    result = read(os.path.join(folder, "alternated-train.json"))
-    sgemm = result["sgemmGflops"]
-    return {"sgemmGflops": sgemm, "sgemmBestGflops": result["sgemmBestGflops"], "seconds": result["seconds"],
-            "secondsPerEdit": result["secondsPerEdit"], "gflops": result["operations"] / result["seconds"] / 1e9,
-            "shareOfSgemm": result["shareOfSgemm"], "phases": [phase_of(part, result["seconds"], sgemm) for part in result["phases"]]}
 
 
 def phase_of(part, whole, sgemm):
@@ -96,9 +91,11 @@ def assemble(arguments):
             runs.append(run)
             if digest is not None:
                 digests.append(digest)
-    digests.append(read(os.path.join(folder, "alternated-train.json"))["digest"])
+    alternated, digest = run_of(folder, "alternated", "train")
+    digests.append(digest)
     report = {"work": work_of(arguments.configuration, arguments.settings), "core": machine["core"], "threads": machine["threads"],
-              "sgemmGflops": max(run["sgemmGflops"] for run in runs), "digestsEqual": len(set(digests)) == 1, "runs": runs, "alternated": alternated_run(folder), "problems": machine["problems"]}
+              "sgemmGflops": max(run["sgemmGflops"] for run in runs), "digestsEqual": len(set(digests)) == 1, "runs": runs,
+              "alternated": alternated, "problems": machine["problems"]}
     kernels = os.path.join(folder, "kernels.json")
     if os.path.exists(kernels):
         report["benchmark"] = read(kernels)

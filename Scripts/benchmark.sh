@@ -6,8 +6,8 @@
 # --compare FILE holds this run against one that --json has printed before, on whatever machine, by what each reached of its machine's
 # own rates, and fails where something fell by more than --tolerance PERCENT (25). Scripts/benchmarks keeps such runs.
 # --peer N then races amend against the same method in plain PyTorch (benchmark-peer.py), N times in turn, on as many threads, and prints
-# peer / amend: in float32 and, where the processor has instructions for it, in bfloat16 (amend with run.compute=bf16). It keeps PyTorch in .build/peer: pip's
-# wheel, so PIP_EXTRA_INDEX_URL may name an index of smaller ones without CUDA. Takes much longer than the rest.
+# peer / amend: in float32 and, where the processor has instructions for it, in bfloat16 (amend with run.compute=bf16). It keeps PyTorch in
+# .build/peer: pip's wheel, so PIP_EXTRA_INDEX_URL may name an index of smaller ones without CUDA. Takes much longer than the rest.
 # usage: benchmark.sh [--json] [--no-kernels] [--compare FILE [--tolerance PERCENT]] [--peer N] [CONFIG] [key.path=value …]
 #            CONFIG is Configs/quickstart.yaml if not given
 set -euo pipefail

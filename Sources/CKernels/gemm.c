@@ -48,6 +48,8 @@ typedef struct {
 
 static inline long divided_up(long count, long by) { return (count + by - 1) / by; }
 
+static inline int is_by_rows(const amend_operand *b) { return b->column_stride == 1 && b->row_stride != 1; }
+
 // Strips are taken in order by whichever thread is free. The last ones are narrow, so that threads end at about the same time even
 // where one core is slower than another.
 static inline strip_t strip_of(const product_t *product, long index, long width) {
@@ -140,8 +142,8 @@ static const variant_t *variant(void) {
 
 // The borders of the blocks of k: a function of k alone, so that results never depend on m, n or the processor.
 static long block_of(long k) {
-    long blocks = (k + BLOCK - 1) / BLOCK;
-    return blocks ? ((k + blocks - 1) / blocks + 7) / 8 * 8 : 8;
+    long blocks = divided_up(k, BLOCK);
+    return blocks ? divided_up(divided_up(k, blocks), 8) * 8 : 8;
 }
 
 void amend_widen(amend_element element, const void *data, long first, long count, float *out) {
@@ -177,15 +179,15 @@ void amend_gemm(amend_arithmetic arithmetic, long m, long n, long k, amend_opera
     amend_gemm_many(arithmetic, m, k, a, 1, &target);
 }
 
-static int is_by_rows(int count, const amend_target *targets) {
+static int any_by_rows(int count, const amend_target *targets) {
     for (int t = 0; t < count; t++)
-        if (targets[t].b.column_stride == 1 && targets[t].b.row_stride != 1) return 1;
+        if (is_by_rows(&targets[t].b)) return 1;
     return 0;
 }
 
 static long group_of(long panels, int count, const amend_target *targets) {
     long threads = amend_pool_threads(), group = GROUP_OF_TRANSPOSED;
-    if (is_by_rows(count, targets)) {
+    if (any_by_rows(count, targets)) {
         long strips = divided_up(divided_up(panels, GROUP), threads) * threads;
         return divided_up(panels, strips);
     }
@@ -197,7 +199,7 @@ static void place_strips(product_t *product, long m, long width, long *first_str
     const int count = product->count;
     const amend_target *targets = product->targets;
     for (int t = 0; t < count; t++) first_strips[t + 1] = first_strips[t] + divided_up(divided_up(targets[t].n, width), product->group);
-    product->narrow = is_by_rows(count, targets) ? divided_up(32, width) : 1;  // of whole blocks of 32, where b is read along them
+    product->narrow = any_by_rows(count, targets) ? divided_up(32, width) : 1;  // of whole blocks of 32, where b is read along them
     if (product->narrow >= product->group || m < ROWS_FOR_NARROW || amend_pool_threads() == 1) return;
     const long panels = divided_up(targets[count - 1].n, width);
     const long wanted = divided_up(NARROW_STRIPS * amend_pool_threads() * product->narrow, product->group) * product->group;

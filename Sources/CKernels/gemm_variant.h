@@ -306,7 +306,7 @@ static void NAME(copy_group)(const amend_operand *b, long column, long columns, 
 
 static void NAME(pack_group)(const amend_operand *b, long column, long columns, long first, long depth, long lines, float *out, float *wide) {
     enum { WIDTH = VECTORS * LANES };
-    if (b->column_stride == 1 && b->row_stride != 1) {
+    if (is_by_rows(b)) {
         NAME(copy_group)(b, column, columns, first, depth, lines, out);
         return;
     }

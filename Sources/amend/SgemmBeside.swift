@@ -1,6 +1,5 @@
 import Communication
 import LinearAlgebra
-import Reporting
 import TensorCore
 
 /// OpenBLAS's sgemm, timed between the batches of a run: both meet the same moments of a machine whose rate moves with what else it does.
@@ -10,13 +9,14 @@ final class SgemmBeside {
     private static let part = 0.1
     private let sgemm = SgemmRate(threads: Threads.count)
     private var seconds: [Double] = []
-    private var mark = ContinuousClock.now
+    private var mark = ContinuousClock.now  // when the batch began
     /// What all of this took.
     private(set) var spent = 0.0
 
-    /// The run begins, or goes on.
+    /// The first batch begins.
     func start() { mark = .now }
 
+    /// A batch has ended and the next begins.
     func sample() {
         let start = ContinuousClock.now, wanted = Self.part * ((start - mark) / .seconds(1))
         _ = sgemm.sample()  // threads wake up
@@ -29,7 +29,7 @@ final class SgemmBeside {
         spent += (mark - start) / .seconds(1)
     }
 
-    /// Of all ranks at once. Collective.
+    /// Of all ranks at once, in GFLOP/s; nil if there was no batch. Collective.
     func rates(_ communicator: Communicator) throws -> (mean: Double, best: Double)? {
         guard let fastest = seconds.min(), fastest > 0 else { return nil }
         let gigas = SgemmRate.operations / 1e9

@@ -15,7 +15,7 @@ struct Train: ParsableCommand {
 
     @Flag(help: """
         Also time OpenBLAS's sgemm after each batch, on the same threads, and print what share of its mean rate the run reached. \
-        Takes a tenth more time, which the seconds leave out.
+        Takes a tenth more time, two products after each batch at least, which the seconds leave out.
         """)
     var timeSgemm = false
 
@@ -35,8 +35,12 @@ struct Train: ParsableCommand {
         let output = TrainingOutput(
             message: { text in line.map { $0.log(text) } ?? context.message(text) },
             progress: { done, total, loss in
-                if loss == nil { startSeconds = ProcessAge.seconds }  // before the first batch
-                if loss == nil { beside?.start() } else { beside?.sample() }
+                if loss == nil {  // before the first batch
+                    startSeconds = ProcessAge.seconds
+                    beside?.start()
+                } else {
+                    beside?.sample()
+                }
                 guard communicator.isRoot else { return }
                 if let line { line.update(done: done, loss: loss) } else { line = ProgressLine("training", total: total, done: done, unit: "batches") }
             })
@@ -45,6 +49,7 @@ struct Train: ParsableCommand {
         line?.finish()
         let memory = try context.memory(), operations = try communicator.sum(summary.operations)
         let sgemm = try beside?.rates(communicator)
+        if timeSgemm, sgemm == nil { context.message("--time-sgemm: sgemm was not timed, as there was no batch left to train") }
         if communicator.isRoot {
             try report(summary, startSeconds: startSeconds, ranks: communicator.size, operations: operations, memory: memory,
                        spentBeside: beside?.spent ?? 0, sgemm: sgemm)

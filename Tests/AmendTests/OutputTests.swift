@@ -56,8 +56,9 @@ extension ProgramTests {
             let (seconds, operations) = (try #require(timed["seconds"] as? Double), try #require(timed["operations"] as? Double))
             #expect(0 < mean && mean <= best && 0 < seconds)
             #expect(abs(try #require(timed["shareOfSgemm"] as? Double) - operations / seconds / 1e9 / mean) < 1e-9)
-            let again = try object(try run.amend("train", ranks: ranks, ["--time-sgemm"]))  // nothing is left to do
+            let result = try run.amend("train", ranks: ranks, ["--time-sgemm"]), again = try object(result)
             #expect(again["shareOfSgemm"] == nil && again["digest"] as? String == plain.digest)
+            #expect(result.errors.contains("no batch left to train"), "\(result.errors)")
         }
 
         @Test func selftest() throws {
