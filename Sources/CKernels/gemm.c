@@ -25,7 +25,7 @@ typedef struct {
     long first_row, last_row;   // rows of a in packed_a
     long panels;                // of ROWS rows each
     long group, narrow;         // panels of b in a strip, the unit of work of a thread; and in one of the last strips
-    int bf16;                   // whether both sides are rounded to bfloat16
+    amend_arithmetic arithmetic;
     amend_operand a;
     float *packed_a;
     int count;                  // of targets
@@ -73,7 +73,38 @@ static inline long bytes_of(amend_element element, long count) { return count * 
 
 typedef uint32_t __attribute__((may_alias)) loose_word_t;
 
-static inline long even(long count) { return (count + 1) / 2 * 2; }
+// Terms that are packed for `count` of them, the last ones zeros.
+static inline long padded(amend_arithmetic arithmetic, long count) {
+    const long unit = arithmetic == AMEND_ARITHMETIC_F32 ? 1 : arithmetic == AMEND_ARITHMETIC_BF16 ? 2 : 32;
+    return (count + unit - 1) / unit * unit;
+}
+
+// Has this thread flush subnormal numbers to zero, both operands and results, as matrix tiles do; returns what restore_rounding takes.
+static inline unsigned long flush_subnormal_numbers(void) {
+#if defined(__x86_64__)
+    const unsigned before = __builtin_ia32_stmxcsr();
+    __builtin_ia32_ldmxcsr(before | 0x8040);
+#elif defined(__aarch64__)
+    unsigned long before;
+    __asm__ volatile("mrs %0, fpcr" : "=r"(before));
+    __asm__ volatile("msr fpcr, %0" : : "r"(before | 1ul << 24));
+#else
+    const unsigned long before = 0;
+#endif
+    __asm__ volatile("" : : : "memory");
+    return before;
+}
+
+static inline void restore_rounding(unsigned long before) {
+    __asm__ volatile("" : : : "memory");
+#if defined(__x86_64__)
+    __builtin_ia32_ldmxcsr((unsigned)before);
+#elif defined(__aarch64__)
+    __asm__ volatile("msr fpcr, %0" : : "r"(before));
+#else
+    (void)before;
+#endif
+}
 
 #pragma STDC FP_CONTRACT OFF  // what is fused is written as such: decoded blocks keep ggml's two roundings
 
@@ -132,7 +163,7 @@ static inline long even(long count) { return (count + 1) / 2 * 2; }
 static const variant_t *variant(void) {
 #if defined(__x86_64__)
     switch (amend_variant_index()) {
-        case 3: return &gemm_variant_avx512bf16;
+        case 3: case 4: return &gemm_variant_avx512bf16;
         case 2: return &gemm_variant_avx512;
         case 1: return &gemm_variant_avx2;
     }
@@ -140,8 +171,10 @@ static const variant_t *variant(void) {
     return &gemm_variant_portable;
 }
 
-// The borders of the blocks of k: a function of k alone, so that results never depend on m, n or the processor.
-static long block_of(long k) {
+// The borders of the blocks of k: a function of k alone, so that results never depend on m, n or the processor. (Those of matrix tiles' arithmetic
+// change no bit.)
+static long block_of(amend_arithmetic arithmetic, long k) {
+    if (arithmetic == AMEND_ARITHMETIC_BF16_TILES) return BLOCK;
     long blocks = divided_up(k, BLOCK);
     return blocks ? divided_up(divided_up(k, blocks), 8) * 8 : 8;
 }
@@ -173,6 +206,12 @@ static float *packing_space(size_t floats) {
     if (!space) abort();  // out of memory for a few megabytes: nothing sensible is left to do
     return space;
 }
+
+#if defined(__x86_64__)
+#pragma clang attribute push(__attribute__((target("amx-tile,amx-bf16,avx512bf16,avx512f,avx512vl,avx512bw,avx512dq,avx2,fma,f16c"))), apply_to = function)
+#include "gemm_tiles.h"
+#pragma clang attribute pop
+#endif
 
 void amend_gemm(amend_arithmetic arithmetic, long m, long n, long k, amend_operand a, amend_operand b, float *c, long c_stride, int accumulate) {
     amend_target target = {n, b, c, c_stride, accumulate};
@@ -222,8 +261,17 @@ void amend_gemm_many(amend_arithmetic arithmetic, long m, long k, amend_operand 
     if (m <= 0 || n <= 0 || k <= 0) return;
     operations += 2.0 * (double)m * (double)n * (double)k;
     bytes += stored + sizeof(float) * (double)m * (double)(n + k);
-    product_t product = {.k = k, .block = block_of(k), .a = a, .count = count, .targets = targets, .first_strips = first_strips,
-                         .bf16 = arithmetic == AMEND_ARITHMETIC_BF16};
+#if defined(__x86_64__)
+    if (arithmetic == AMEND_ARITHMETIC_BF16_TILES && amend_variant_index() == 4) {
+        for (int t = 0, next; t < count; t = next) {
+            for (next = t + 1; next < count && is_by_rows(&targets[next].b) == is_by_rows(&targets[t].b);) next++;
+            tiled_gemm(m, k, a, next - t, targets + t);
+        }
+        return;
+    }
+#endif
+    product_t product = {.k = k, .block = block_of(arithmetic, k), .a = a, .count = count, .targets = targets, .first_strips = first_strips,
+                         .arithmetic = arithmetic};
     product.group = group_of(panels, count, targets);
     place_strips(&product, m, v->width, first_strips);
     long strips = first_strips[count];
@@ -231,7 +279,7 @@ void amend_gemm_many(amend_arithmetic arithmetic, long m, long k, amend_operand 
         product.first_row = row;
         product.last_row = m - row < ROWS_AT_A_TIME ? m : row + ROWS_AT_A_TIME;
         product.panels = divided_up(product.last_row - row, v->rows);
-        product.packed_a = packing_space((size_t)(product.panels * v->rows * even(k)));
+        product.packed_a = packing_space((size_t)(product.panels * v->rows * padded(arithmetic, k)));
         if (2.0 * (double)(product.last_row - row) * n * k < 4e5) {  // shorter than waking a thread
             for (long i = 0; i < product.panels; i++) v->pack_a(&product, i);
             for (long i = 0; i < strips; i++) v->columns(&product, i);

@@ -66,6 +66,42 @@ static inline __attribute__((always_inline)) void NAME(tile)(int pairs, long dep
         for (long j = 0; j < columns; j++) c[i * c_stride + j] = accumulate ? c[i * c_stride + j] + whole[i][j] : whole[i][j];
 }
 
+// The same with sums in the order of matrix tiles: of every 32 lines, 16 of even terms and 16 of odd ones. See gemm.h.
+static inline __attribute__((always_inline)) void NAME(tile_of_blocks)(long depth, const float *a, const float *b, float *c, long c_stride, long rows,
+                                                                       long columns, int accumulate) {
+    enum { WIDTH = VECTORS * LANES, HALF = 16 };
+    float whole[ROWS][WIDTH] __attribute__((aligned(64)));
+    NAME(vector) even[ROWS][VECTORS];
+    if (!accumulate || rows < ROWS || columns < WIDTH) memset(whole, 0, sizeof whole);
+    if (accumulate)
+        for (long i = 0; i < rows; i++) memcpy(whole[i], c + i * c_stride, (size_t)columns * sizeof(float));
+    for (long half = 0; half < depth / HALF; half++) {
+        NAME(vector) sum[ROWS][VECTORS];
+#pragma clang loop unroll(full)
+        for (int i = 0; i < ROWS; i++)
+#pragma clang loop unroll(full)
+            for (int v = 0; v < VECTORS; v++) sum[i][v] = (NAME(vector)){0};
+        for (long p = 0; p < HALF; p++, a += ROWS, b += WIDTH) {
+            NAME(vector) right[VECTORS];
+#pragma clang loop unroll(full)
+            for (int v = 0; v < VECTORS; v++) right[v] = *(const NAME(vector) *)(b + v * LANES);
+#pragma clang loop unroll(full)
+            for (int i = 0; i < ROWS; i++)
+#pragma clang loop unroll(full)
+                for (int v = 0; v < VECTORS; v++) sum[i][v] = NAME(step)(0, a + i, right[v], sum[i][v]);
+        }
+#pragma clang loop unroll(full)
+        for (int i = 0; i < ROWS; i++)
+#pragma clang loop unroll(full)
+            for (int v = 0; v < VECTORS; v++) {
+                NAME(vector) *total = (NAME(vector) *)&whole[i][v * LANES];
+                if (half % 2 == 0) even[i][v] = sum[i][v];
+                else *total = *total + (even[i][v] + sum[i][v]);
+            }
+    }
+    for (long i = 0; i < rows; i++) memcpy(c + i * c_stride, whole[i], (size_t)columns * sizeof(float));
+}
+
 typedef float NAME(eight) __attribute__((vector_size(32)));
 typedef float NAME(eight_loose) __attribute__((vector_size(32), aligned(4)));
 
@@ -343,28 +379,47 @@ static inline __attribute__((always_inline)) void NAME(pair_terms)(const float *
         }
 }
 
+// Rounds a packed panel [depth][width] to bfloat16, as float32, and puts of every 32 terms the even ones before the odd ones. The last 32 are
+// filled up with zeros. Writes whole vectors, as pair_terms does; `out` may be `panel` where the width is a multiple of LANES.
+static inline __attribute__((always_inline)) void NAME(split_terms)(const float *panel, long depth, long width, float *out) {
+    float block[32 * VECTORS * LANES + LANES] __attribute__((aligned(64)));
+    for (long first = 0; first < depth; first += 32, out += 32 * width) {
+        for (long line = 0; line < 32; line++) {
+            const long p = first + line % 16 * 2 + line / 16;
+            for (long j = 0; j < width; j += LANES) {
+                NAME(words) rounded = {0};
+                if (p < depth) rounded = NAME(rounded)(*(const NAME(words) *)(panel + p * width + j));
+                *(NAME(words) *)(block + line * width + j) = rounded;
+            }
+        }
+        memcpy(out, block, (size_t)(32 * width) * sizeof(float));
+    }
+}
+
 // Lines of a packed panel of `terms` terms: a pair is one line where the processor multiplies pairs.
 static inline long NAME(lines)(const product_t *product, long terms) {
-    return product->bf16 ? even(terms) / (PAIRS ? 2 : 1) : terms;
+    return padded(product->arithmetic, terms) / (PAIRS && product->arithmetic == AMEND_ARITHMETIC_BF16 ? 2 : 1);
 }
 
 static void NAME(pack_a)(void *context, long panel) {
     static _Thread_local float terms[BLOCK * ROWS + LANES] __attribute__((aligned(64))), pairs[BLOCK * ROWS + LANES] __attribute__((aligned(64)));
     const product_t *product = context;
+    const int is_rounded = product->arithmetic != AMEND_ARITHMETIC_F32;
     long row = product->first_row + panel * ROWS;
     long count = product->last_row - row < ROWS ? product->last_row - row : ROWS;
     for (long first = 0; first < product->k; first += product->block) {
         long depth = product->k - first < product->block ? product->k - first : product->block;
         float *out = product->packed_a + NAME(lines)(product, first) * product->panels * ROWS + panel * ROWS * NAME(lines)(product, depth);
-        NAME(pack)(&product->a, product->a.row_stride, product->a.column_stride, row, count, first, depth, product->bf16 ? terms : out, ROWS, NULL);
-        if (!product->bf16) continue;
-        NAME(pair_terms)(terms, depth, ROWS, pairs);
+        NAME(pack)(&product->a, product->a.row_stride, product->a.column_stride, row, count, first, depth, is_rounded ? terms : out, ROWS, NULL);
+        if (!is_rounded) continue;
+        if (product->arithmetic == AMEND_ARITHMETIC_BF16) NAME(pair_terms)(terms, depth, ROWS, pairs);
+        else NAME(split_terms)(terms, depth, ROWS, pairs);
         memcpy(out, pairs, (size_t)(NAME(lines)(product, depth) * ROWS) * sizeof(float));
     }
 }
 
 // A strip of panels of b: packed for one block of k at a time, then multiplied with all rows.
-static inline __attribute__((always_inline)) void NAME(strip)(int bf16, const product_t *product, long index) {
+static inline __attribute__((always_inline)) void NAME(strip)(amend_arithmetic arithmetic, const product_t *product, long index) {
     enum { WIDTH = VECTORS * LANES };
     static _Thread_local float panels[GROUP * (BLOCK * WIDTH + PANEL_PADDING)] __attribute__((aligned(64)));
     static _Thread_local float wide[(BLOCK + PADDING) * WIDTH] __attribute__((aligned(64)));
@@ -374,11 +429,14 @@ static inline __attribute__((always_inline)) void NAME(strip)(int bf16, const pr
     const long columns = target->n - column < strip.panels * WIDTH ? target->n - column : strip.panels * WIDTH;
     for (long first = 0; first < product->k; first += product->block) {
         long depth = product->k - first < product->block ? product->k - first : product->block;
-        long lines = NAME(lines)(product, depth), packed = bf16 ? even(depth) : depth;
+        long lines = NAME(lines)(product, depth), packed = padded(arithmetic, depth);
         NAME(pack_group)(&target->b, column, columns, first, depth, packed, panels, wide);
-        if (bf16)
-            for (long j = 0; j < columns; j += WIDTH)
-                NAME(pair_terms)(panels + j / WIDTH * NAME(panel_stride)(packed), depth, WIDTH, panels + j / WIDTH * NAME(panel_stride)(lines));
+        for (long j = 0; j < columns && arithmetic != AMEND_ARITHMETIC_F32; j += WIDTH) {
+            float *panel = panels + j / WIDTH * NAME(panel_stride)(packed), *out = panels + j / WIDTH * NAME(panel_stride)(lines);
+            if (arithmetic == AMEND_ARITHMETIC_BF16) NAME(pair_terms)(panel, depth, WIDTH, out);
+            else NAME(split_terms)(panel, depth, WIDTH, out);
+        }
+        const unsigned long rounding = arithmetic == AMEND_ARITHMETIC_BF16_TILES ? flush_subnormal_numbers() : 0;
         const float *a = product->packed_a + NAME(lines)(product, first) * product->panels * ROWS;
         for (long top = product->first_row; top < product->last_row; top += ROWS_IN_CACHE) {
             long bottom = product->last_row - top < ROWS_IN_CACHE ? product->last_row : top + ROWS_IN_CACHE;
@@ -387,18 +445,24 @@ static inline __attribute__((always_inline)) void NAME(strip)(int bf16, const pr
                 const float *panel = a + (top - product->first_row) * lines, *right = panels + j / WIDTH * NAME(panel_stride)(lines);
                 for (long row = top; row < bottom; row += ROWS, panel += ROWS * lines) {
                     long rows = bottom - row < ROWS ? bottom - row : ROWS;
-                    NAME(tile)(bf16 && PAIRS, lines, panel, right, target->c + row * target->c_stride + column + j, target->c_stride, rows, count,
-                               target->accumulate || first > 0);
+                    float *c = target->c + row * target->c_stride + column + j;
+                    const int goes_on = target->accumulate || first > 0;
+                    if (arithmetic == AMEND_ARITHMETIC_BF16_TILES) NAME(tile_of_blocks)(lines, panel, right, c, target->c_stride, rows, count, goes_on);
+                    else NAME(tile)(arithmetic == AMEND_ARITHMETIC_BF16 && PAIRS, lines, panel, right, c, target->c_stride, rows, count, goes_on);
                 }
             }
         }
+        if (arithmetic == AMEND_ARITHMETIC_BF16_TILES) restore_rounding(rounding);
     }
 }
 
 static void NAME(columns)(void *context, long strip) {
     const product_t *product = context;
-    if (product->bf16) NAME(strip)(1, product, strip);
-    else NAME(strip)(0, product, strip);
+    switch (product->arithmetic) {
+        case AMEND_ARITHMETIC_F32: NAME(strip)(AMEND_ARITHMETIC_F32, product, strip); break;
+        case AMEND_ARITHMETIC_BF16: NAME(strip)(AMEND_ARITHMETIC_BF16, product, strip); break;
+        case AMEND_ARITHMETIC_BF16_TILES: NAME(strip)(AMEND_ARITHMETIC_BF16_TILES, product, strip); break;
+    }
 }
 
 static const variant_t NAME(gemm_variant) = {ROWS, VECTORS * LANES, NAME(pack_a), NAME(columns), NAME(widen)};

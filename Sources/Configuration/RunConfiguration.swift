@@ -120,7 +120,10 @@ public struct RunConfiguration: Sendable {
     public enum Reduction: String, Sendable, CaseIterable { case ordered, fast }
 
     /// The arithmetic of products with the weights of the model and of the hypernetworks; all else is float32.
-    public enum Compute: String, Sendable, CaseIterable { case f32, bf16 }
+    public enum Compute: String, Sendable, CaseIterable {
+        case f32, bf16
+        case bf16Tiles = "bf16-tiles"
+    }
 
     /// How often the optimizer steps.
     public enum UpdateInterval: Sendable, Equatable {

@@ -1,4 +1,5 @@
 import CKernels
+import Foundation
 import TensorCore
 
 /// One side of a matrix product: a matrix or its transpose, float32 or as a file stores it, with an optional
@@ -102,16 +103,18 @@ extension Matrix {
     public var transposed: Operand { operand.transposed }
 }
 
-/// How products are computed. In bfloat16 both sides are rounded to it and sums are float32: for processors with instructions that multiply
-/// pairs of them, and the same numbers on others.
+/// How products are computed. In bfloat16 both sides are rounded to it and sums are float32, in the order of processors that multiply pairs
+/// of them (AVX-512 BF16) or tiles (AMX); others compute the same numbers, with nothing gained.
 public enum Arithmetic: String, Sendable, CaseIterable {
     case float32 = "f32"
     case bfloat16 = "bf16"
+    case bfloat16Tiles = "bf16-tiles"
 
     fileprivate var raw: amend_arithmetic {
         switch self {
         case .float32: AMEND_ARITHMETIC_F32
         case .bfloat16: AMEND_ARITHMETIC_BF16
+        case .bfloat16Tiles: AMEND_ARITHMETIC_BF16_TILES
         }
     }
 }
@@ -145,8 +148,13 @@ public func multiply(_ a: Operand, _ b: Operand, in arithmetic: Arithmetic = .fl
     return product
 }
 
-/// The vector instructions in use: "avx512bf16", "avx512", "avx2" or "portable".
+/// The vector instructions in use: "avx512amx", "avx512bf16", "avx512", "avx2" or "portable".
 public var kernelVariant: String { String(cString: amend_kernel_variant()) }
+
+/// What the environment variable AMEND_KERNELS asks for, where this processor cannot run it; nil where all is well.
+public var impossibleKernels: String? {
+    ProcessInfo.processInfo.environment["AMEND_KERNELS"].flatMap { $0.isEmpty || $0 == kernelVariant ? nil : $0 }
+}
 
 /// Floating-point operations of all matrix products so far (2 m n k each), as asked for: packing and padding do not count.
 public var matrixOperations: Double { amend_gemm_operations() }

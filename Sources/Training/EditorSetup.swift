@@ -27,6 +27,7 @@ public enum EditorSetup {
         switch configuration.run.compute {
         case .f32: .float32
         case .bf16: .bfloat16
+        case .bf16Tiles: .bfloat16Tiles
         }
     }
 

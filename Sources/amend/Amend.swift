@@ -3,6 +3,7 @@ import Checkpointing
 import Communication
 import Configuration
 import Foundation
+import LinearAlgebra
 import Machine
 import TensorCore
 import Transformer
@@ -21,6 +22,9 @@ struct Amend: ParsableCommand {
     static func main() {
         Startup.prepare()
         do {
+            if let name = impossibleKernels {
+                throw ValidationError("AMEND_KERNELS is '\(name)'; the best kernels that this processor can run are '\(kernelVariant)'")
+            }
             var command = try parseAsRoot()
             try command.run()
         } catch {

@@ -8,7 +8,7 @@ extension ProgramTests {
         /// So that rows are fewer than what a network's gradients would take to exchange; with TinyRun's own rank they are more.
         private static let fewRows = ["editor.rank=64"]
 
-        @Test(arguments: [[], fewRows, batchMode, ["run.compute=bf16"]]) func trainsTheSameBits(mode: [String]) throws {
+        @Test(arguments: [[], fewRows, batchMode, ["run.compute=bf16"], ["run.compute=bf16-tiles"]]) func trainsTheSameBits(mode: [String]) throws {
             let run = try TinyRun()
             let alone = try run.train(into: "alone", mode)
             #expect(alone.batches == 8 && alone.edits == 8 * TinyFiles.editsPerBatch && alone.ranks == 1)
@@ -27,10 +27,34 @@ extension ProgramTests {
             #expect(both.digest == alone.digest)
         }
 
+        /// Whatever instructions compute it; also where a run goes on with others than it began with.
+        @Test(arguments: ["f32", "bf16", "bf16-tiles"]) func doesNotDependOnTheProcessor(arithmetic: String) throws {
+            let run = try TinyRun(), whole = ["run.compute=\(arithmetic)"], half = whole + ["training.passes=1"]
+            func environment(_ kernels: String) -> [String: String] { ["AMEND_KERNELS": kernels, "OPENBLAS_CORETYPE": "Haswell"] }
+            let kernels = try ["avx2", "avx512", "avx512bf16", "avx512amx"].filter { name in
+                let result = try run.run(arguments: ["inspect", run.file("model").path], environment: environment(name))
+                return !result.errors.contains("AMEND_KERNELS is")
+            }
+            try #require(!kernels.isEmpty, "this processor runs the portable kernels alone")
+            let first = try run.train(into: kernels[0], whole, environment: environment(kernels[0]))
+            for other in kernels.dropFirst() {
+                #expect(try run.train(into: other, whole, environment: environment(other)).digest == first.digest, "\(other)")
+                #expect(try run.train(into: "both-\(other)", half, environment: environment(other)).batches == first.batches / 2)
+                let resumed = try run.train(into: "both-\(other)", whole, environment: environment(kernels[0]))
+                #expect(resumed.batches == first.batches && resumed.digest == first.digest, "resumed after \(other)")
+            }
+        }
+
+        @Test func refusesKernelsThatTheProcessorLacks() throws {
+            let result = try TinyRun().amend("train", environment: ["AMEND_KERNELS": "avx1024"])
+            #expect(result.status == 2 && result.errors.contains("AMEND_KERNELS is 'avx1024'"), "\(result.status): \(result.errors)")
+        }
+
         /// A digest that never changed would pass every comparison.
         @Test func tellsRunsApart() throws {
             let run = try TinyRun()
-            let digests = try [[], ["run.seed=6"], ["editor.steps=3"], ["run.shards=6"], ["run.compute=bf16"], Self.batchMode].enumerated().map { index, settings in
+            let others = [[], ["run.seed=6"], ["editor.steps=3"], ["run.shards=6"], ["run.compute=bf16"], ["run.compute=bf16-tiles"], Self.batchMode]
+            let digests = try others.enumerated().map { index, settings in
                 try run.train(into: "\(index)", settings).digest
             }
             #expect(Set(digests).count == digests.count, "\(digests)")

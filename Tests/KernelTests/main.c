@@ -12,7 +12,7 @@
 
 #pragma STDC FP_CONTRACT OFF
 
-static const char *const known_variants[] = {"portable", "avx2", "avx512", "avx512bf16"};
+static const char *const known_variants[] = {"portable", "avx2", "avx512", "avx512bf16", "avx512amx"};
 enum { KNOWN = sizeof known_variants / sizeof *known_variants };
 
 struct outcome {

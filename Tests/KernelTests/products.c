@@ -1,6 +1,8 @@
 // gemm.h: products against the chain of multiply-adds that the header fixes, and widening against dequantize.h.
 #include "check.h"
 
+#include <float.h>
+
 #pragma STDC FP_CONTRACT OFF
 
 typedef struct {
@@ -76,21 +78,34 @@ typedef struct {
     int accumulate;
 } product;
 
-static product draw_product(stream *s, long m, long n, long k, float scale) {
+// Stores what `values` holds, where that is float32 without addend.
+static void set_matrix(matrix *m, long rows, long columns) {
+    for (long i = 0; i < rows; i++)
+        for (long j = 0; j < columns; j++)
+            ((float *)m->operand.data)[i * m->operand.row_stride + j * m->operand.column_stride] = m->values[i * columns + j];
+}
+
+static product draw_product(stream *s, long m, long n, long k, float scale, amend_element element, int has_addend) {
     product p = {.n = n, .stride = n + draw_below(s, 2) * draw_below(s, 7), .accumulate = draw(s) % 2};
-    p.b = draw_matrix(s, k, n, (amend_element)draw_below(s, FORMATS), draw(s) % 4 == 0, scale);
+    p.b = draw_matrix(s, k, n, element, has_addend, scale);
     p.before = numbers(s, (m - 1) * p.stride + n, scale);
     p.c = copy(p.before, (m - 1) * p.stride + n);
     return p;
 }
 
-// To nearest, ties to even; subnormal numbers to zero.
+static product draw_any_product(stream *s, long m, long n, long k, float scale) {
+    const amend_element element = (amend_element)draw_below(s, FORMATS);
+    return draw_product(s, m, n, k, scale, element, draw(s) % 4 == 0);
+}
+
+// To nearest, ties to even; subnormal numbers to zero; what is not a number stays none.
 static float rounded_to_bf16(float x) {
     uint32_t bits, unit = 0x10000;
     memcpy(&bits, &x, 4);
     uint32_t rest = bits % unit, upper = bits - rest;
     if (rest > unit / 2 || (rest == unit / 2 && upper / unit % 2)) upper += unit;
     if ((bits & 0x7f800000) == 0) upper = bits & 0x80000000;
+    if (x != x) upper = 0x7fc00000;
     memcpy(&x, &upper, 4);
     return x;
 }
@@ -99,9 +114,56 @@ static void round_to_bf16(float *x, long count) {
     for (long i = 0; i < count; i++) x[i] = rounded_to_bf16(x[i]);
 }
 
+// What a processor that flushes subnormal numbers makes of x, which it has rounded as if exponents had no end.
+static float flushed(float x) { return fabsf(x) < FLT_MIN ? copysignf(0, x) : x; }
+
+// A fused multiply-add of flushed numbers. fmaf rounds a subnormal result to fewer digits, and that may make the smallest normal number of it.
+static float flushed_multiply_add(const outcome *o, float a, float b, float c) {
+    a = flushed(a), b = flushed(b), c = flushed(c);
+    if (!is_fused(o)) return flushed(flushed(a * b) + c);
+    const float result = fmaf(a, b, c), up = 0x1p64f;
+    if (result == 0 || !(fabsf(result) <= FLT_MIN)) return result;
+    const float scaled = fabsf(a) < fabsf(b) ? fmaf(a * up, b, c * up) : fmaf(a, b * up, c * up);
+    return fabsf(scaled) < FLT_MIN * up ? copysignf(0, result) : result;
+}
+
+// One element of AMEND_ARITHMETIC_BF16_TILES onto c, term by term as gemm.h has it. `a` and `b` are rounded, b's terms `stride` apart.
+static float sum_of_tiles(const outcome *o, const float *a, const float *b, long stride, long k, float c) {
+    for (long first = 0; first < k; first += 32) {
+        float chains[2] = {0, 0};
+        for (long t = first; t < first + 32; t++) {
+            float *chain = &chains[t % 2];
+            *chain = flushed_multiply_add(o, t < k ? a[t] : 0, t < k ? b[t * stride] : 0, *chain);
+        }
+        c = flushed(flushed(c) + flushed(chains[0] + chains[1]));
+    }
+    return c;
+}
+
+static void check_tiles(outcome *o, long m, long k, float *a, const product *p) {
+    long count = (m - 1) * p->stride + p->n;
+    if (!wants_reference(o)) {
+        record(o, p->c, count);
+        return;
+    }
+    float *c = copy(p->before, count);
+    round_to_bf16(a, m * k);
+    round_to_bf16(p->b.values, k * p->n);
+    for (long i = 0; i < m; i++)
+        for (long j = 0; j < p->n; j++) {
+            float *element = c + i * p->stride + j;
+            *element = sum_of_tiles(o, a + i * k, p->b.values + j, p->n, k, p->accumulate ? *element : 0);
+        }
+    expect_bits(o, p->c, c, count);
+}
+
 // Blocks of k of equal length, a multiple of 8 and at most 256: within each a chain from zero, then added up. With bfloat16 the chain takes the
 // odd term of each pair before the even one.
 static void check_product(outcome *o, amend_arithmetic arithmetic, long m, long k, float *a, const product *p) {
+    if (arithmetic == AMEND_ARITHMETIC_BF16_TILES) {
+        check_tiles(o, m, k, a, p);
+        return;
+    }
     long count = (m - 1) * p->stride + p->n;
     if (!wants_reference(o)) {
         record(o, p->c, count);
@@ -140,8 +202,14 @@ static void draw_shape(stream *s, long *m, long *n, long *k) {
 }
 
 static float draw_scale(stream *s, amend_arithmetic arithmetic) {
-    static const float scales[] = {1, 1, 0.02f, 1e5f, 1e-20f};  // products of the last are subnormal: with bfloat16 of no promised bits
+    static const float scales[] = {1, 1, 0.02f, 1e5f, 1e-20f};  // products of the last are subnormal: with pairs of bfloat16 of no promised bits
     return scales[draw(s) % (arithmetic == AMEND_ARITHMETIC_BF16 ? 4 : 5)];
+}
+
+// Now and then terms for which tiles read the left side in several passes.
+static void draw_many_terms(stream *s, amend_arithmetic arithmetic, long *m, long *n, long *k) {
+    if (arithmetic != AMEND_ARITHMETIC_BF16_TILES || draw(s) % 16) return;
+    *m = 1 + draw_below(s, 70), *n = 1 + draw_below(s, 70), *k = 1000 + draw_below(s, 1200);
 }
 
 static void start_threads(stream *s) {
@@ -152,10 +220,11 @@ static void start_threads(stream *s) {
 static void one_product(stream *s, outcome *o, amend_arithmetic arithmetic) {
     long m, n, k;
     draw_shape(s, &m, &n, &k);
+    draw_many_terms(s, arithmetic, &m, &n, &k);
     start_threads(s);
     float scale = draw_scale(s, arithmetic);
     matrix a = draw_matrix(s, m, k > 0 ? k : 1, AMEND_F32, 0, scale);
-    product p = draw_product(s, m, n, k > 0 ? k : 1, scale);
+    product p = draw_any_product(s, m, n, k > 0 ? k : 1, scale);
     double before = amend_gemm_operations();
     amend_gemm(arithmetic, m, n, k, a.operand, p.b.operand, p.c, p.stride, p.accumulate);
     float operations = (float)(amend_gemm_operations() - before), expected = 2 * (float)(m * n * k);
@@ -173,7 +242,7 @@ static void several_products(stream *s, outcome *o, amend_arithmetic arithmetic)
     product products[AMEND_MOST_TARGETS];
     amend_target targets[AMEND_MOST_TARGETS];
     for (int t = 0; t < count; t++) {
-        products[t] = draw_product(s, m, t ? draw_size(s, 70) : n, k, 1);
+        products[t] = draw_any_product(s, m, t ? draw_size(s, 70) : n, k, 1);
         targets[t] = (amend_target){products[t].n, products[t].b.operand, products[t].c, products[t].stride, products[t].accumulate};
     }
     amend_gemm_many(arithmetic, m, k, a.operand, count, targets);
@@ -182,6 +251,32 @@ static void several_products(stream *s, outcome *o, amend_arithmetic arithmetic)
 
 static void gemm(stream *s, outcome *o) { one_product(s, o, AMEND_ARITHMETIC_F32); }
 static void gemm_bf16(stream *s, outcome *o) { one_product(s, o, AMEND_ARITHMETIC_BF16); }
+static void gemm_tiles(stream *s, outcome *o) { one_product(s, o, AMEND_ARITHMETIC_BF16_TILES); }
+static void gemm_many_tiles(stream *s, outcome *o) { several_products(s, o, AMEND_ARITHMETIC_BF16_TILES); }
+
+// Any bits, infinite numbers, NaN and subnormal ones among them; or numbers about the smallest normal one.
+static void gemm_tiles_of_any_bits(stream *s, outcome *o) {
+    long m, n, k, near_the_end = (long)(draw(s) % 2);
+    draw_shape(s, &m, &n, &k);
+    k = k > 0 ? k : 1;
+    start_threads(s);
+    matrix a = draw_matrix(s, m, k, AMEND_F32, 0, 1);
+    product p = draw_product(s, m, n, k, 1, AMEND_F32, 0);
+    float *sides[] = {a.values, p.b.values, p.before};
+    const long counts[] = {m * k, k * n, (m - 1) * p.stride + n};
+    for (int side = 0; side < 3; side++)
+        for (long i = 0; i < counts[side]; i++) {
+            uint32_t bits = (uint32_t)draw(s);
+            if (near_the_end) bits = (bits & 0x807fffff) | (uint32_t)(side < 2 ? 56 + bits % 16 : bits % 6) << 23;
+            memcpy(sides[side] + i, &bits, 4);
+        }
+    memcpy(p.c, p.before, (size_t)counts[2] * 4);
+    set_matrix(&a, m, k);
+    set_matrix(&p.b, k, n);
+    amend_gemm(AMEND_ARITHMETIC_BF16_TILES, m, n, k, a.operand, p.b.operand, p.c, p.stride, p.accumulate);
+    check_product(o, AMEND_ARITHMETIC_BF16_TILES, m, k, a.values, &p);
+}
+
 static void gemm_many(stream *s, outcome *o) { several_products(s, o, AMEND_ARITHMETIC_F32); }
 static void gemm_many_bf16(stream *s, outcome *o) { several_products(s, o, AMEND_ARITHMETIC_BF16); }
 
@@ -198,5 +293,6 @@ static void widen(stream *s, outcome *o) {
 
 const kernel_check product_checks[] = {
     {"gemm", gemm, 0}, {"gemm_bf16", gemm_bf16, 1}, {"gemm_many", gemm_many, 0}, {"gemm_many_bf16", gemm_many_bf16, 1}, {"widen", widen, 1},
+    {"gemm_tiles", gemm_tiles, 0}, {"gemm_many_tiles", gemm_many_tiles, 0}, {"gemm_tiles_of_any_bits", gemm_tiles_of_any_bits, 0},
     {NULL, NULL, 0},
 };

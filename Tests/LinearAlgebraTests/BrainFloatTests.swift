@@ -19,6 +19,21 @@ import Testing
         }
     }
 
+    @Test(arguments: kernelVariants) func tiledProductsAreSumsOfBlocks(variant: String) async {
+        await #expect(processExitsWith: .success) { [variant] in
+            useKernels(variant)
+            for shape in ProductShape.awkward {
+                let a = normals(shape.m, shape.k, lane: 1), b = normals(shape.k, shape.n, lane: 2), before = normals(shape.m, shape.n, lane: 3)
+                let expected = sumOfBlocks(a, b, onto: before), found = before.copy()
+                multiply(a.operand, b.operand, into: found, accumulate: true, in: .bfloat16Tiles)
+                expectSame(found, expected, "\(shape)")
+                let across = before.copy()
+                multiply(transposed(a).transposed, transposed(b).transposed, into: across, accumulate: true, in: .bfloat16Tiles)
+                expectSame(across, expected, "\(shape), transposed")
+            }
+        }
+    }
+
     /// Stored weights are rounded once, after their addend: what float32 weights of the same values give.
     @Test(arguments: kernelVariants) func storedWeightsAreRoundedOnce(variant: String) async {
         await #expect(processExitsWith: .success) { [variant] in
@@ -29,8 +44,12 @@ import Testing
                 sum.add(addend)
                 let a = normals(7, 640, lane: 1), back = normals(7, 45, lane: 2)
                 for (stored, decoded) in [(weight.operand(), weight.decoded), (weight.operand(addend), sum)] {
-                    expectSame(multiply(a.operand, stored.transposed, in: .bfloat16), multiply(a.operand, decoded.transposed, in: .bfloat16), "\(element)")
-                    expectSame(multiply(back.operand, stored, in: .bfloat16), multiply(back.operand, decoded.operand, in: .bfloat16), "\(element), backward")
+                    for arithmetic in [Arithmetic.bfloat16, .bfloat16Tiles] {
+                        expectSame(multiply(a.operand, stored.transposed, in: arithmetic), multiply(a.operand, decoded.transposed, in: arithmetic),
+                                   "\(element), \(arithmetic)")
+                        expectSame(multiply(back.operand, stored, in: arithmetic), multiply(back.operand, decoded.operand, in: arithmetic),
+                                   "\(element), \(arithmetic), backward")
+                    }
                 }
             }
         }
@@ -64,11 +83,7 @@ import Testing
 
 /// onto + a b, as gemm.h fixes it: blocks of k, in each pairs of terms, the odd one first. The product of two rounded numbers is exact.
 private func sumOfPairs(_ a: Matrix, _ b: Matrix, onto before: Matrix) -> Matrix {
-    func rounded(_ x: Float) -> Float {
-        let bits = x.bitPattern
-        return Float(bitPattern: (bits + 0x7FFF + (bits >> 16 & 1)) & 0xFFFF_0000)
-    }
-    let left = a.elements.map(rounded), right = transposed(b).elements.map(rounded), k = a.columns, result = before.copy()
+    let left = a.elements.map(roundedToBrainFloat), right = transposed(b).elements.map(roundedToBrainFloat), k = a.columns, result = before.copy()
     let blocks = (k + 255) / 256, length = ((k + blocks - 1) / blocks + 7) / 8 * 8
     for i in 0..<a.rows {
         for j in 0..<b.columns {
@@ -85,4 +100,27 @@ private func sumOfPairs(_ a: Matrix, _ b: Matrix, onto before: Matrix) -> Matrix
         }
     }
     return result
+}
+
+/// onto + a b, as matrix tiles sum: of each 32 terms the even ones and the odd ones by themselves. For numbers far from the ends of their range.
+private func sumOfBlocks(_ a: Matrix, _ b: Matrix, onto before: Matrix) -> Matrix {
+    let left = a.elements.map(roundedToBrainFloat), right = transposed(b).elements.map(roundedToBrainFloat), k = a.columns, result = before.copy()
+    for i in 0..<a.rows {
+        for j in 0..<b.columns {
+            for first in stride(from: 0, to: k, by: 32) {
+                var even: Float = 0, odd: Float = 0
+                for p in stride(from: first, to: min(k, first + 32), by: 2) {
+                    even += left[i * k + p] * right[j * k + p]
+                    if p + 1 < k { odd += left[i * k + p + 1] * right[j * k + p + 1] }
+                }
+                result[i, j] += even + odd
+            }
+        }
+    }
+    return result
+}
+
+private func roundedToBrainFloat(_ x: Float) -> Float {
+    let bits = x.bitPattern
+    return Float(bitPattern: (bits + 0x7FFF + (bits >> 16 & 1)) & 0xFFFF_0000)
 }

@@ -5,7 +5,7 @@ import Testing
 /// The kernel variants that this processor can run, slowest first. The choice among them belongs to the whole process, where other
 /// tests run at the same time: a test that makes it does so in a process of its own (`processExitsWith`).
 let kernelVariants: [String] = {
-    let all = ["portable", "avx2", "avx512", "avx512bf16"]
+    let all = ["portable", "avx2", "avx512", "avx512bf16", "avx512amx"]
     return Array(all[...(all.firstIndex(of: String(cString: amend_kernel_variant())) ?? 0)])
 }()
 

@@ -28,7 +28,13 @@ typedef struct {
 /// AMEND_ARITHMETIC_BF16 rounds both sides to bfloat16 (to nearest, ties to even; subnormal numbers to zero) as they are packed. Sums are
 /// float32, and of each pair of terms the odd one is added before the even one, as vdpbf16ps does: processors with that instruction and
 /// those without agree, except where a sum is subnormal.
-typedef enum { AMEND_ARITHMETIC_F32, AMEND_ARITHMETIC_BF16 } amend_arithmetic;
+///
+/// AMEND_ARITHMETIC_BF16_TILES rounds likewise and sums as Intel's matrix tiles do (tdpbf16ps). Terms come in blocks of 32, the last one filled up
+/// with zeros. Of each block, the 16 even terms are a chain of fused multiply-adds from zero, the 16 odd ones another; the sum of both is added to
+/// the element, block after block, from zero or from what c holds. Subnormal numbers are zeros wherever they occur. Processors without tiles get
+/// the same bits from ordinary multiply-adds, a little slower than with AMEND_ARITHMETIC_F32; on 64-bit ARM except where a number just below the
+/// smallest normal one would have been rounded up to it.
+typedef enum { AMEND_ARITHMETIC_F32, AMEND_ARITHMETIC_BF16, AMEND_ARITHMETIC_BF16_TILES } amend_arithmetic;
 
 /// `a` is float32 without addend. c is row-major with `c_stride` between rows. Uses the pool of pool.h.
 void amend_gemm(amend_arithmetic arithmetic, long m, long n, long k, amend_operand a, amend_operand b, float *c, long c_stride, int accumulate);
@@ -57,7 +63,7 @@ double amend_gemm_operations(void);
 /// Bytes of the operands (as stored) and results of all products so far, each counted once per product: what must be moved at least.
 double amend_gemm_bytes(void);
 
-/// "avx512bf16", "avx512", "avx2" or "portable": the variant in use; `amend_gemm_select` chooses one (for tests) and returns 0 if this
-/// processor cannot run it.
+/// "avx512amx", "avx512bf16", "avx512", "avx2" or "portable": the variant in use, the best that the processor can run or the one
+/// that the environment variable AMEND_KERNELS names, if it can run that. `amend_kernel_select` chooses one and returns 0 if it cannot.
 const char *amend_kernel_variant(void);
 int amend_kernel_select(const char *name);

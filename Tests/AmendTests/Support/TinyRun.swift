@@ -21,22 +21,22 @@ final class TinyRun: Sendable {
     // MARK: Running
 
     /// Runs `amend COMMAND run.yaml --json SETTINGS`, under mpirun where `ranks` is given.
-    func amend(_ command: String, ranks: Int? = nil, _ settings: [String] = []) throws -> ProgramResult {
-        try run(arguments: [command, file("run.yaml").path, "--json"] + settings, ranks: ranks)
+    func amend(_ command: String, ranks: Int? = nil, _ settings: [String] = [], environment: [String: String] = [:]) throws -> ProgramResult {
+        try run(arguments: [command, file("run.yaml").path, "--json"] + settings, ranks: ranks, environment: environment)
     }
 
     /// Runs `amend` with any arguments. Open MPI keeps its files in the run's directory: a killed job leaves them behind.
-    func run(arguments: [String], ranks: Int? = nil) throws -> ProgramResult {
+    func run(arguments: [String], ranks: Int? = nil, environment: [String: String] = [:]) throws -> ProgramResult {
         let program = try builtProgram("amend"), limit = 180.0
-        guard let ranks else { return try TestSupport.run(program: program, arguments: arguments, timeoutSeconds: limit) }
+        guard let ranks else { return try TestSupport.run(program: program, arguments: arguments, environment: environment, timeoutSeconds: limit) }
+        let files = ["TMPDIR": directory.path, "OMPI_MCA_btl_vader_backing_directory": directory.path]
         return try mpirun(
-            ranks: ranks, program: program, arguments: arguments,
-            environment: ["TMPDIR": directory.path, "OMPI_MCA_btl_vader_backing_directory": directory.path], timeoutSeconds: limit)
+            ranks: ranks, program: program, arguments: arguments, environment: files.merging(environment) { $1 }, timeoutSeconds: limit)
     }
 
     /// Trains to the end, in the checkpoint directory `name`.
-    func train(ranks: Int? = nil, into name: String = "checkpoints", _ settings: [String] = []) throws -> Trained {
-        let result = try amend("train", ranks: ranks, ["checkpoint.directory=\(file(name).path)"] + settings)
+    func train(ranks: Int? = nil, into name: String = "checkpoints", _ settings: [String] = [], environment: [String: String] = [:]) throws -> Trained {
+        let result = try amend("train", ranks: ranks, ["checkpoint.directory=\(file(name).path)"] + settings, environment: environment)
         try #require(result.status == 0, "status \(result.status): \(result.errors)")
         return try JSONDecoder().decode(Trained.self, from: Data(result.output.utf8))
     }
