@@ -4,13 +4,17 @@
 // A tile is [16][16] words of 32 bits. tdpbf16ps multiplies a left tile, 16 rows of 32 terms, with a right one, 16 pairs of terms for each of 16
 // columns, and adds the 256 sums to a third. Both are packed as such tiles, and every packed tile is of use on either side: transposed as words, a
 // left tile is a right one. So the side whose terms lie together in memory goes to the left, where nothing has to be transposed. Where that is b,
-// the product is computed as cᵀ = bᵀ aᵀ, which changes no bit, and its sums are transposed as they leave.
+// the product is computed as cᵀ = bᵀ aᵀ, which changes no bit, and its sums are transposed as they leave; unless rows of a are many. A weight of
+// bfloat16 then is not even packed: its rows hold left tiles as they are.
 
 // Words of a tile, and of a block: the two tiles of 32 rows (or columns) and 32 terms.
 enum { TILE = 256, TILED_BLOCK = 2 * TILE, TILED_ROWS = 32, TILED_TERMS = 32 };
-// Terms of k for which a panel of 32 columns stays in the first-level cache; for which both packed sides stay in the second-level
-// cache; rows of a at a time; panels of b packed together at most where b lies by rows.
-enum { TILED_OUTER = 1024, TILED_ROWS_AT_A_TIME = 256, TILED_GROUP = 4, ROWS_FOR_TRANSPOSING = 96 };
+// Terms of k in a pass, and rows of a at a time, for which both packed sides stay in the second-level cache; panels of b packed together at most
+// where b lies by rows.
+enum { TILED_OUTER = 1024, TILED_ROWS_AT_A_TIME = 256, TILED_GROUP = 4 };
+// Rows of a up to which a product is computed across, so that b need not be transposed: with more, transposing sums takes longer. Where tiles
+// are loaded from b itself it need not be packed either.
+enum { ROWS_ACROSS = 96, ROWS_ACROSS_IN_TILES = 192 };
 
 typedef struct {
     long k, blocks;               // blocks of 32 terms
@@ -166,7 +170,8 @@ static inline __attribute__((always_inline)) void tiled_pack_as(amend_element el
     const int along = inner_stride == 1;
     if (along)
         for (long j = 0; j < count; j += TILED_ROWS)
-            tiled_pack_along(element, block_bytes, x, has_addend, outer_stride, outer + j, count - j, first, depth, out + j / TILED_ROWS * panel_words);
+            tiled_pack_along(element, block_bytes, x, has_addend, outer_stride, outer + j, count - j, first, depth,
+                             out + j / TILED_ROWS * panel_words);
     else tiled_pack_across(element, block_bytes, x, has_addend, inner_stride, outer, count, first, depth, out, panel_words);
     if (along == is_left) return;
     for (long j = 0; j < count; j += TILED_ROWS)
@@ -227,8 +232,8 @@ typedef struct {
 } all_wanted_t;
 
 // The share `part` of `parts` of what tiled_pack will read, in `times` times. A line brings its neighbour along.
-static inline void want_operand(all_wanted_t *wanted, const amend_operand *x, long outer_stride, long inner_stride, long outer, long count, long first,
-                                long depth, long part, long parts, long times) {
+static inline void want_operand(all_wanted_t *wanted, const amend_operand *x, long outer_stride, long inner_stride, long outer, long count,
+                                long first, long depth, long part, long parts, long times) {
     enum { TWO_LINES = 128 };
     const int along = inner_stride == 1;
     const long stride = along ? outer_stride : inner_stride, lines = along ? count : depth, length = along ? depth : count;
@@ -241,8 +246,16 @@ static inline void want_operand(all_wanted_t *wanted, const amend_operand *x, lo
         wanted->addend = wanted_rows(x->addend + place, rows, stride * (long)sizeof(float), length * (long)sizeof(float), TWO_LINES, times);
 }
 
+// Where the left tiles of a panel lie: packed, or bfloat16 in a weight itself.
+typedef struct {
+    const char *first;
+    long row_bytes, second, next;  // bytes from row to row, from the first tile to the second, and to the next block
+} tiled_left;
+
+static inline tiled_left tiled_packed(const uint32_t *packed) { return (tiled_left){(const char *)packed, 64, TILE * 4, TILED_BLOCK * 4}; }
+
 // sums, tiles of rows `stride` floats apart, += left times right over `blocks` blocks; of either side both tiles or the first.
-static inline __attribute__((always_inline)) void tiled_multiply(int both_left, int both_right, const uint32_t *left, const uint32_t *right, long blocks,
+static inline __attribute__((always_inline)) void tiled_multiply(int both_left, int both_right, tiled_left left, const uint32_t *right, long blocks,
                                                                  float *sums, long stride, int from_zero, all_wanted_t wanted) {
     const long bytes = stride * (long)sizeof(float);
     float *below = sums + 16 * stride;
@@ -254,8 +267,8 @@ static inline __attribute__((always_inline)) void tiled_multiply(int both_left, 
         if (both_left) _tile_loadd(2, below, bytes);
         if (both_left && both_right) _tile_loadd(3, below + 16, bytes);
     }
-    for (long b = 0; b < blocks; b++, left += TILED_BLOCK, right += TILED_BLOCK) {
-        _tile_loadd(4, left, 64);
+    for (long b = 0; b < blocks; b++, left.first += left.next, right += TILED_BLOCK) {
+        _tile_loadd(4, left.first, left.row_bytes);
         _tile_loadd(6, right, 64);
         _tile_dpbf16ps(0, 4, 6);
         if (both_right) {
@@ -263,7 +276,7 @@ static inline __attribute__((always_inline)) void tiled_multiply(int both_left, 
             _tile_dpbf16ps(1, 4, 7);
         }
         if (both_left) {
-            _tile_loadd(5, left + TILE, 64);
+            _tile_loadd(5, left.first + left.second, left.row_bytes);
             _tile_dpbf16ps(2, 5, 6);
             if (both_right) _tile_dpbf16ps(3, 5, 7);
         }
@@ -277,8 +290,8 @@ static inline __attribute__((always_inline)) void tiled_multiply(int both_left, 
     if (both_left && both_right) _tile_stored(3, below + 16, bytes);
 }
 
-static inline __attribute__((always_inline)) void tiled_multiply_panels(long left_rows, long right_rows, const uint32_t *left, const uint32_t *right, long blocks, float *sums, long stride,
-                                  int from_zero, all_wanted_t wanted) {
+static inline __attribute__((always_inline)) void tiled_multiply_panels(long left_rows, long right_rows, tiled_left left, const uint32_t *right,
+                                                                        long blocks, float *sums, long stride, int from_zero, all_wanted_t wanted) {
     if (left_rows > 16 && right_rows > 16) tiled_multiply(1, 1, left, right, blocks, sums, stride, from_zero, wanted);
     else if (left_rows > 16) tiled_multiply(1, 0, left, right, blocks, sums, stride, from_zero, wanted);
     else if (right_rows > 16) tiled_multiply(0, 1, left, right, blocks, sums, stride, from_zero, wanted);
@@ -339,7 +352,13 @@ typedef struct {
     long column, columns, first, depth;
 } tiled_piece;
 
-// One panel of b, packed, times all rows of a. Meanwhile asks for the share `part` of `parts` of `next`.
+// Whether tiles can be loaded from b itself.
+static inline int tiled_lies_in_tiles(const amend_operand *b, long k) {
+    return b->element == AMEND_BF16 && !b->addend && b->row_stride == 1 && k % TILED_TERMS == 0;
+}
+
+// One panel of b times all rows of a: `packed`, unless NULL, when tiles are loaded from b itself. Meanwhile asks for the share `part` of `parts` of
+// `next`.
 static inline __attribute__((always_inline)) void tiled_panel(const tiled_t *product, const amend_target *target, long column, const uint32_t *packed,
                                                               const tiled_piece *next, long part, long parts) {
     static _Thread_local float sums[TILED_ROWS * TILED_ROWS] __attribute__((aligned(64)));
@@ -347,6 +366,11 @@ static inline __attribute__((always_inline)) void tiled_panel(const tiled_t *pro
     const int goes_on = target->accumulate || product->first_block > 0, is_across = !product->a_is_left;
     const long panels = divided_up(product->last_row - product->first_row, TILED_ROWS), stride = target->c_stride;
     const uint32_t *a = product->packed_a + product->first_block * panels * TILED_BLOCK;
+    tiled_left b_tiles = tiled_packed(packed);
+    if (!packed) {
+        const long bytes = target->b.column_stride * 2;
+        b_tiles = (tiled_left){(const char *)target->b.data + column * bytes + product->first_block * 64, bytes, 16 * bytes, 64};
+    }
     for (long panel = 0; panel < panels; panel++, a += blocks * TILED_BLOCK) {
         const long row = product->first_row + panel * TILED_ROWS, rows = product->last_row - row < TILED_ROWS ? product->last_row - row : TILED_ROWS;
         float *c = target->c + row * stride + column;
@@ -361,8 +385,8 @@ static inline __attribute__((always_inline)) void tiled_panel(const tiled_t *pro
         float *out = is_direct ? c : sums;
         const long out_stride = is_direct ? stride : TILED_ROWS;
         if (goes_on && !is_direct) tiled_move(sums, c, stride, rows, columns, is_across, 0);
-        if (is_across) tiled_multiply_panels(columns, rows, packed, a, blocks, out, out_stride, !goes_on, wanted);
-        else tiled_multiply_panels(rows, columns, a, packed, blocks, out, out_stride, !goes_on, wanted);
+        if (is_across) tiled_multiply_panels(columns, rows, b_tiles, a, blocks, out, out_stride, !goes_on, wanted);
+        else tiled_multiply_panels(rows, columns, tiled_packed(a), packed, blocks, out, out_stride, !goes_on, wanted);
         if (!is_direct) tiled_move(sums, c, stride, rows, columns, is_across, 1);
     }
 }
@@ -389,9 +413,14 @@ static void tiled_strip(void *context, long index) {
     const amend_operand *b = &piece.target->b;
     const long panel_words = (product->last_block - product->first_block) * TILED_BLOCK, panels = divided_up(piece.columns, TILED_ROWS);
     tiled_configure();
-    tiled_pack(b, b->column_stride, b->row_stride, piece.column, piece.columns, piece.first, piece.depth, !product->a_is_left, packed, panel_words);
-    for (long j = 0; j < panels; j++)
-        tiled_panel(product, piece.target, piece.column + j * TILED_ROWS, packed + j * panel_words, &next, j, panels);
+    if (!product->a_is_left && tiled_lies_in_tiles(b, product->k) && piece.columns % TILED_ROWS == 0) {
+        for (long j = 0; j < panels; j++) tiled_panel(product, piece.target, piece.column + j * TILED_ROWS, NULL, &next, j, panels);
+    } else {
+        tiled_pack(b, b->column_stride, b->row_stride, piece.column, piece.columns, piece.first, piece.depth, !product->a_is_left, packed,
+                   panel_words);
+        for (long j = 0; j < panels; j++)
+            tiled_panel(product, piece.target, piece.column + j * TILED_ROWS, packed + j * panel_words, &next, j, panels);
+    }
     _tile_release();
 }
 
@@ -403,8 +432,9 @@ static void tiled_gemm(long m, long k, amend_operand a, int count, const amend_t
     long group = by_rows ? TILED_GROUP : 1;
     while (group > 1 && panels / group < 4 * amend_pool_threads()) group /= 2;
     for (int t = 0; t < count; t++) first_strips[t + 1] = first_strips[t] + divided_up(divided_up(targets[t].n, TILED_ROWS), group);
-    tiled_t product = {.k = k, .blocks = divided_up(k, TILED_TERMS), .group = group, .a = a, .a_is_left = by_rows || m > ROWS_FOR_TRANSPOSING, .count = count, .targets = targets,
+    tiled_t product = {.k = k, .blocks = divided_up(k, TILED_TERMS), .group = group, .a = a, .count = count, .targets = targets,
                        .first_strips = first_strips};
+    product.a_is_left = by_rows || m > (tiled_lies_in_tiles(&targets[0].b, k) ? ROWS_ACROSS_IN_TILES : ROWS_ACROSS);
     for (long row = 0; row < m; row += TILED_ROWS_AT_A_TIME) {
         product.first_row = row;
         product.last_row = m - row < TILED_ROWS_AT_A_TIME ? m : row + TILED_ROWS_AT_A_TIME;
