@@ -21,7 +21,7 @@ static int has_permission_for_tiles(void) {
     if (answer < 0) answer = syscall(SYS_arch_prctl, REQUEST_PERMISSION, TILE_DATA) == 0;
     return answer;
 }
-#else
+#elif defined(__x86_64__)
 static int has_permission_for_tiles(void) { return 0; }
 #endif
 

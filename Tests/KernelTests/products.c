@@ -254,6 +254,16 @@ static void gemm_bf16(stream *s, outcome *o) { one_product(s, o, AMEND_ARITHMETI
 static void gemm_tiles(stream *s, outcome *o) { one_product(s, o, AMEND_ARITHMETIC_BF16_TILES); }
 static void gemm_many_tiles(stream *s, outcome *o) { several_products(s, o, AMEND_ARITHMETIC_BF16_TILES); }
 
+// A weight of bfloat16 in whole blocks of terms, whose tiles need not be packed.
+static void gemm_tiles_of_a_weight(stream *s, outcome *o) {
+    long m = 1 + draw_below(s, 40), n = 1 + draw_below(s, 70), k = 32 * (1 + draw_below(s, draw(s) % 2 ? 8 : 70));
+    start_threads(s);
+    matrix a = draw_matrix(s, m, k, AMEND_F32, 0, 1);
+    product p = draw_product(s, m, n, k, 1, AMEND_BF16, 0);
+    amend_gemm(AMEND_ARITHMETIC_BF16_TILES, m, n, k, a.operand, p.b.operand, p.c, p.stride, p.accumulate);
+    check_product(o, AMEND_ARITHMETIC_BF16_TILES, m, k, a.values, &p);
+}
+
 // Any bits, infinite numbers, NaN and subnormal ones among them; or numbers about the smallest normal one.
 static void gemm_tiles_of_any_bits(stream *s, outcome *o) {
     long m, n, k, near_the_end = (long)(draw(s) % 2);
@@ -293,6 +303,7 @@ static void widen(stream *s, outcome *o) {
 
 const kernel_check product_checks[] = {
     {"gemm", gemm, 0}, {"gemm_bf16", gemm_bf16, 1}, {"gemm_many", gemm_many, 0}, {"gemm_many_bf16", gemm_many_bf16, 1}, {"widen", widen, 1},
-    {"gemm_tiles", gemm_tiles, 0}, {"gemm_many_tiles", gemm_many_tiles, 0}, {"gemm_tiles_of_any_bits", gemm_tiles_of_any_bits, 0},
+    {"gemm_tiles", gemm_tiles, 0}, {"gemm_many_tiles", gemm_many_tiles, 0}, {"gemm_tiles_of_a_weight", gemm_tiles_of_a_weight, 0},
+    {"gemm_tiles_of_any_bits", gemm_tiles_of_any_bits, 0},
     {NULL, NULL, 0},
 };
