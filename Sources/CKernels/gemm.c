@@ -171,6 +171,14 @@ static const variant_t *variant(void) {
     return &gemm_variant_portable;
 }
 
+amend_arithmetic amend_fastest_arithmetic(void) {
+#if defined(__x86_64__)
+    if (amend_variant_index() == 4) return AMEND_ARITHMETIC_BF16_TILES;
+    if (amend_variant_index() == 3 && !__builtin_cpu_is("intel")) return AMEND_ARITHMETIC_BF16;
+#endif
+    return AMEND_ARITHMETIC_F32;
+}
+
 // The borders of the blocks of k: a function of k alone, so that results never depend on m, n or the processor. (Those of matrix tiles' arithmetic
 // change no bit.)
 static long block_of(amend_arithmetic arithmetic, long k) {

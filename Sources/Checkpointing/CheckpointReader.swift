@@ -36,6 +36,13 @@ public struct CheckpointReader {
         }
     }
 
+    /// The configuration in the newest manifest that can be read, or nil if there is none. Collective; chunks are not looked at.
+    public func newestConfiguration(exchange: any CheckpointExchange) throws -> String? {
+        let text = try exchange.fromRoot { try manifestText(below: .max) }
+        if text.isEmpty { return nil }
+        return try Manifest(json: text, checksumLine: Manifest.checksumLine(of: text), location: directory).configuration
+    }
+
     /// The manifest of the newest step before `below` whose manifest and file lengths are right; empty if there is none.
     private func manifestText(below: Int) throws -> [UInt8] {
         guard FileSystem.exists(directory) else { return [] }

@@ -19,6 +19,11 @@ extension RunConfiguration {
         for override in overrides { root = try Override(override).applied(to: root) }
         try self.init(root, source: source)
     }
+
+    /// The same configuration with another `run.compute`.
+    public func computing(in compute: Compute) throws -> RunConfiguration {
+        try RunConfiguration(text: canonicalText, source: source, overrides: ["run.compute=\(compute.rawValue)"])
+    }
 }
 
 private func readFile(_ path: String) throws -> String {

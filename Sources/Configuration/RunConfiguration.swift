@@ -120,9 +120,11 @@ public struct RunConfiguration: Sendable {
     public enum Reduction: String, Sendable, CaseIterable { case ordered, fast }
 
     /// The arithmetic of products with the weights of the model and of the hypernetworks; all else is float32.
+    /// `auto` stands for the fastest of the others on the machines where a run begins; see `computing(in:)`.
     public enum Compute: String, Sendable, CaseIterable {
         case f32, bf16
         case bf16Tiles = "bf16-tiles"
+        case auto
     }
 
     /// How often the optimizer steps.

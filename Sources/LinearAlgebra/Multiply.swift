@@ -110,6 +110,15 @@ public enum Arithmetic: String, Sendable, CaseIterable {
     case bfloat16 = "bf16"
     case bfloat16Tiles = "bf16-tiles"
 
+    /// What this processor does fastest, by its instructions.
+    public static var fastest: Arithmetic {
+        switch amend_fastest_arithmetic() {
+        case AMEND_ARITHMETIC_BF16_TILES: .bfloat16Tiles
+        case AMEND_ARITHMETIC_BF16: .bfloat16
+        default: .float32
+        }
+    }
+
     fileprivate var raw: amend_arithmetic {
         switch self {
         case .float32: AMEND_ARITHMETIC_F32

@@ -28,6 +28,7 @@ public enum EditorSetup {
         case .f32: .float32
         case .bf16: .bfloat16
         case .bf16Tiles: .bfloat16Tiles
+        case .auto: preconditionFailure("run.compute=auto is resolved before a run begins; see ComputeChoice")
         }
     }
 

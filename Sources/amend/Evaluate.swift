@@ -23,7 +23,7 @@ struct Evaluate: ParsableCommand {
         let context = try RunContext(configuration, communicator)
         context.message("evaluating: \(context.summary)")
         let run = try EvaluationRun(
-            configuration, model: context.model, tokenizer: context.tokenizer, communicator: communicator, message: context.message)
+            context.configuration, model: context.model, tokenizer: context.tokenizer, communicator: communicator, message: context.message)
         let line = communicator.isRoot ? ProgressLine("editing", total: configuration.evaluation.batches, unit: "batches") : nil
         let summary = try run.run { done, _ in line?.update(done: done) }
         line?.finish()

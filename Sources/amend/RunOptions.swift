@@ -38,6 +38,7 @@ struct RunContext {
                 location: configuration.source, keyPath: "run.shards",
                 problem: "\(configuration.run.shards) virtual shards for \(communicator.size) ranks; expected at least one shard for each rank")
         }
+        let choice = try ComputeChoice(configuration, communicator), configuration = choice.configuration
         if configuration.run.reduction == .ordered { try Self.requireEqualArithmetic(communicator, configuration) }
         Threads.start(try threadsForThisRank(configuration.run.threads, communicator: communicator))
         self.configuration = configuration
@@ -49,6 +50,7 @@ struct RunContext {
         tokenizer = try source.loadTokenizer()
         let isRoot = communicator.isRoot
         message = { if isRoot { FileHandle.standardError.write(Data("\($0)\n".utf8)) } }
+        if let note = choice.note { message(note) }
     }
 
     /// Ranks that compute with other instructions may differ in the last bit, and would edit other models without notice.

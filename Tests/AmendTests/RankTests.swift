@@ -1,3 +1,4 @@
+import Foundation
 import TestSupport
 import Testing
 
@@ -43,6 +44,25 @@ extension ProgramTests {
                 let resumed = try run.train(into: "both-\(other)", whole, environment: environment(kernels[0]))
                 #expect(resumed.batches == first.batches && resumed.digest == first.digest, "resumed after \(other)")
             }
+        }
+
+        /// `auto` takes what is fastest here, and on another machine goes on with what the run began with.
+        @Test func choosesAnArithmeticOnce() throws {
+            let run = try TinyRun(), half = ["run.compute=auto", "training.passes=1"]
+            let old = ["AMEND_KERNELS": "avx2", "OPENBLAS_CORETYPE": "Haswell"], here = ["OPENBLAS_CORETYPE": "Haswell"]
+            let chosen = try run.amend("train", ranks: 2, half + ["checkpoint.directory=\(run.file("auto").path)"], environment: here)
+            try #require(chosen.status == 0, "\(chosen.errors)")
+            let arithmetic = try #require(["f32", "bf16", "bf16-tiles"].first { chosen.errors.contains("run.compute=auto: \($0)\n") }, "\(chosen.errors)")
+
+            let whole = ["run.compute=auto", "checkpoint.directory=\(run.file("auto").path)"]
+            let resumed = try run.amend("train", whole, environment: old)
+            try #require(resumed.status == 0, "\(resumed.errors)")
+            #expect(resumed.errors.contains("run.compute=auto: \(arithmetic), as the run in"), "\(resumed.errors)")
+            #expect(resumed.errors.contains("f32 would be faster here") == (arithmetic != "f32"), "\(resumed.errors)")
+            let expected = try run.train(into: "named", ["run.compute=\(arithmetic)"], environment: here)
+            #expect(try JSONDecoder().decode(Trained.self, from: Data(resumed.output.utf8)).digest == expected.digest)
+            let scored = try run.amend("evaluate", whole, environment: old)
+            #expect(scored.status == 0 && scored.errors.contains("run.compute=auto: \(arithmetic), as the run in"), "\(scored.errors)")
         }
 
         @Test func refusesKernelsThatTheProcessorLacks() throws {

@@ -36,6 +36,10 @@ typedef struct {
 /// smallest normal one would have been rounded up to it.
 typedef enum { AMEND_ARITHMETIC_F32, AMEND_ARITHMETIC_BF16, AMEND_ARITHMETIC_BF16_TILES } amend_arithmetic;
 
+/// What this processor multiplies fastest: tiles where it has them; pairs where its multipliers of pairs are as many as those of float32 and not half
+/// as many, as Intel's are.
+amend_arithmetic amend_fastest_arithmetic(void);
+
 /// `a` is float32 without addend. c is row-major with `c_stride` between rows. Uses the pool of pool.h.
 void amend_gemm(amend_arithmetic arithmetic, long m, long n, long k, amend_operand a, amend_operand b, float *c, long c_stride, int accumulate);
 
