@@ -37,6 +37,15 @@ indirect enum PreTokenizer: Sendable {
         }
     }
 
+    /// With the space before byte-level words as `flag` says.
+    func prefixingSpace(_ flag: Bool) -> PreTokenizer {
+        switch self {
+        case .sequence(let steps): .sequence(steps.map { $0.prefixingSpace(flag) })
+        case .byteLevel(let words, _): .byteLevel(words: words, addsPrefixSpace: flag)
+        case .split, .digits, .punctuation, .whitespaceSplit, .metaspace: self
+        }
+    }
+
     /// None of the resulting pieces is empty, if none was.
     func apply(_ pieces: [Piece]) -> [Piece] {
         switch self {

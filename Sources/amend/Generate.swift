@@ -86,6 +86,7 @@ struct Generate: ParsableCommand {
     private func generate(_ communicator: Communicator) throws {
         Threads.start(try threads ?? threadsForThisRank(.auto, communicator: communicator))
         let subject = try Subject(self, communicator)
+        for note in subject.tokenizer.notes { FileHandle.standardError.write(Data("\(note)\n".utf8)) }
         let choice = TokenChoice(temperature: temperature, topK: topK, topP: topP, seed: seed)
         let inputs = try prompts.map { prompt in
             let tokens = subject.tokenizer.encode(prompt, addSpecialTokens: true)
