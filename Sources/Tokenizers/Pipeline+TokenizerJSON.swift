@@ -10,6 +10,7 @@ extension Pipeline {
 
     /// - Parameter settings: what stands beside it.
     init(_ root: JSONNode, settings: TokenizerSettings?) throws {
+        try root.refuseKeys(otherThan: JSONNode.keysOfFile)
         let model = try BytePairModel(root.required("model"))
         let own = try Self.addedTokens(root, model: model), added = settings?.merged(with: own, pieces: model.pieces) ?? own
         if let problem = AddedVocabulary.problem(with: added) { throw root.fail(problem) }
@@ -84,6 +85,7 @@ extension Pipeline {
 
 extension AddedToken {
     init(_ node: JSONNode) throws {
+        try node.refuseKeys(otherThan: JSONNode.keysOfAddedToken)
         id = try node.required("id").index()
         content = try node.required("content").tokenText()
         isSpecial = try node.boolean("special", default: false)
@@ -97,6 +99,7 @@ extension AddedToken {
 extension BytePairModel {
     init(_ node: JSONNode) throws {
         try Self.refuseOtherModels(node)
+        try node.refuseKeys(otherThan: JSONNode.keysOfModel)
         pieces = try Self.vocabulary(node.required("vocab"))
         merges = .listed(try Self.merges(node.required("merges"), pieces: pieces))
         unknown = try node.optional("unk_token").map { token in

@@ -103,6 +103,22 @@ import Tokenizers
         #expect("\(error)".contains("has 'normalizer' twice"), "\(error)")
     }
 
+    /// A key that is not known may change tokens; null says nothing.
+    @Test(arguments: [
+        ("\"version\"", "\"cuts\": KEY, \"version\"", "tokenizer.json: has 'cuts', which is not known here"),
+        ("\"individual_digits\"", "\"cuts\": KEY, \"individual_digits\"", "pre_tokenizer.pretokenizers[0]: has 'cuts'"),
+        ("\"dropout\"", "\"cuts\": KEY, \"dropout\"", "model: has 'cuts'"),
+        ("\"single_word\"", "\"cuts\": KEY, \"single_word\"", "added_tokens[0]: has 'cuts'"),
+        ("\"decoder\": {", "\"decoder\": {\"cuts\": KEY, ", "decoder: has 'cuts'"),
+    ])
+    func refusesUnknownKeys(place: String, change: String, expected: String) throws {
+        let own = try String(contentsOfFile: Fixture("smollm2").tokenizerPath, encoding: .utf8)
+        try #require(own.contains(place))
+        let error = try #require(throws: BadInput.self) { try loadTokenizer(own.replacing(place, with: change.replacing("KEY", with: "1"))) }
+        #expect("\(error)".replacing(#/tokenizer-[-0-9A-F]+/#, with: "tokenizer").contains(expected), "\(error)")
+        _ = try loadTokenizer(own.replacing(place, with: change.replacing("KEY", with: "null")))
+    }
+
     /// The tokens that start and end a text are those that are named, not those with a usual name.
     @Test func namedTokensStartAndEndATextOfAModel() throws {
         try withDirectory("qwen2", ["tokenizer_config.json": ["eos_token": "<end>", "bos_token": ["content": "<|begin_of_text|>"]]]) { directory in
