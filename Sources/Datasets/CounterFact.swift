@@ -15,7 +15,7 @@ enum CounterFact {
         }
         let groundTruth: String? =
             use == .training ? try rewrite.object("target_true").answer("str") : try rewrite.optionalAnswer("target_true")
-        func given(_ key: String) throws -> Bool { try use == .training || fields.isGiven(key) }
+        func given(_ key: String) -> Bool { use == .training || fields.isGiven(key) }
         return EditRecord(
             id: try fields.identifier("case_id") ?? String(number),
             subject: subject,

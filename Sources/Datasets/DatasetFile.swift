@@ -104,6 +104,7 @@ public enum DatasetFile {
             throw BadInput(
                 oneLine(path), "is larger than \(maximumByteCount >> 20) MiB, the most a data set may have; split it")
         }
+        if let problem = problem(ofGitLFSPointer: bytes) { throw BadInput(oneLine(path), problem) }
         return [UInt8](bytes)
     }
 }

@@ -10,7 +10,8 @@ public struct Question: Sendable, Equatable {
 }
 
 /// One edit, with what is needed to train on it and to score it. No white space surrounds an answer: the sequence a model
-/// sees is prompt + " " + answer. Places left for the subject in prompts are filled. Records that `DatasetFile` loads have no blank text and, but for a user's own edits, at least one rephrasing.
+/// sees is prompt + " " + answer. Places left for the subject in prompts are filled. Records that `DatasetFile` loads have no
+/// blank text and, but for a user's own edits, at least one rephrasing.
 public struct EditRecord: Sendable {
     /// The file's own identifier, or the record's number in the file, counted from 1. Unique only if the file's are.
     public var id: String

@@ -25,7 +25,9 @@ enum Placeholder {
         }.joined()
         let place = parts.lazy.compactMap { if case .place(let name) = $0 { name } else { nil } }.first
         guard let subject else {
-            if let place { throw RecordError("'\(key)' has a \(place) for a subject, but the record has no 'subject'; \(remedy(place)): '\(excerpt(template))'") }
+            if let place {
+                throw RecordError("'\(key)' has a \(place) for a subject, but the record has no 'subject'; \(remedy(place)): '\(excerpt(template))'")
+            }
             return text
         }
         if place == nil, contains(text, numbered), !contains(text, subject) {

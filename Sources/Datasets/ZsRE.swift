@@ -9,7 +9,7 @@ enum ZsRE {
 
     static func record(from fields: RecordFields, number: Int, _ use: RecordUse) throws -> EditRecord {
         let target = try target(of: fields, use), subject = try fields.subject()
-        func given(_ key: String) throws -> Bool { try use == .training || fields.isGiven(key) }
+        func given(_ key: String) -> Bool { use == .training || fields.isGiven(key) }
         return EditRecord(
             id: try fields.identifier("case_id") ?? String(number),
             subject: subject,
@@ -17,7 +17,7 @@ enum ZsRE {
             target: target,
             groundTruth: try groundTruth(of: fields),
             rephrasings: try given("rephrase") ? fields.prompts("rephrase", about: subject) : [],
-            neighbors: try given("loc") ? [Question(prompt: asked(try fields.unrelatedPrompt("loc")), answer: try fields.answer("loc_ans"))] : [])
+            neighbors: given("loc") ? [Question(prompt: asked(try fields.unrelatedPrompt("loc")), answer: try fields.answer("loc_ans"))] : [])
     }
 
     private static func target(of fields: RecordFields, _ use: RecordUse) throws -> String {

@@ -36,10 +36,10 @@ extension Pipeline {
         guard let settings else { return own }
         if settings.tokenizerClass.setsPrefixSpace { return own?.prefixingSpace(settings.addsPrefixSpace ?? false) }
         let shape = try PipelineShape(root)
-        // LlamaTokenizer takes a tokenizer.json of bytes as it is.
-        if case .llama = settings.tokenizerClass, shape.addsPrefixSpace == nil, shape.marksStart != settings.addsPrefixSpace ?? true {
-            throw BadInput("\(settings.file), add_prefix_space", "is \(settings.addsPrefixSpace.map { "\($0)" } ?? "not given, which is true"), but tokenizer.json "
-                + "\(shape.marksStart ? "puts" : "does not put") a space before a text; save the tokenizer again with transformers")
+        if case .llama = settings.tokenizerClass.applied(to: shape), shape.marksStart != settings.addsPrefixSpace ?? true {
+            let flag = settings.addsPrefixSpace.map { "\($0)" } ?? "not given, which is true"
+            throw BadInput("\(settings.file), add_prefix_space", "is \(flag), but tokenizer.json \(shape.marksStart ? "puts" : "does not put") a space "
+                + "before a text; save the tokenizer again with transformers")
         }
         return own
     }

@@ -35,6 +35,12 @@ enum TokenizerClass {
         }
     }
 
+    /// The class that is made in the end: not LlamaTokenizer where tokenizer.json is about bytes.
+    func applied(to shape: PipelineShape) -> TokenizerClass {
+        if case .llama = self, shape.addsPrefixSpace != nil { return .general }
+        return self
+    }
+
     var name: String? {
         switch self {
         case .general: nil

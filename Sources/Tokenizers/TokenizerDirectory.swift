@@ -47,12 +47,12 @@ extension Pipeline {
                     + "\(adds ? "that token" : "no such token") \(place) a text; tokenizer.json counts, as in transformers 5")
             }
         }
-        let shape = try PipelineShape(root)
-        if let name = settings.tokenizerClass.name, let expected = settings.tokenizerClass.shape, !expected.matches(shape) {
+        let shape = try PipelineShape(root), tokenizerClass = settings.tokenizerClass.applied(to: shape)
+        if let name = tokenizerClass.name, let expected = tokenizerClass.shape, !expected.matches(shape) {
             notes.append("\(settings.file): transformers 5 lets the class \(name) cut text otherwise than tokenizer.json says (\(shape.text)); "
                 + "tokenizer.json counts here, as it did when the model was trained")
         }
-        if settings.tokenizerClass.shape == nil, let flag = settings.addsPrefixSpace, let own = shape.addsPrefixSpace, own != flag {
+        if tokenizerClass.shape == nil, let flag = settings.addsPrefixSpace, let own = shape.addsPrefixSpace, own != flag {
             notes.append("\(settings.file): add_prefix_space is \(flag), in tokenizer.json it is \(own); tokenizer.json counts, as in transformers 5")
         }
         return notes

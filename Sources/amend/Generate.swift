@@ -28,7 +28,7 @@ struct Generate: ParsableCommand {
     @Option(help: "The edits to apply.", completion: .file())
     var edits: String?
 
-    @Option(help: "What the records of --edits must look like; edits: any form that is known. \(DatasetFormat.allCases.map(\.rawValue).joined(separator: ", ")).")
+    @Option(help: "The form of the records of --edits: \(DatasetFormat.allCases.map(\.rawValue).joined(separator: ", ")) (any of them).")
     var format: DatasetFormat = .edits
 
     @Option(help: "Use only the first so many edits.")

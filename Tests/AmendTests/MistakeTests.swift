@@ -165,6 +165,10 @@ extension ProgramTests.MistakeTests.Mistake {
         Mistake(testDescription: "no tokenizer", status: 3, expected: ["RUN/model/tokenizer.json: "]) {
             try FileManager.default.removeItem(at: $0.file("model/tokenizer.json"))
         },
+        Mistake(testDescription: "a setting that would change tokens", status: 3,
+                expected: ["RUN/model/tokenizer_config.json, split_special_tokens: ", "not supported"]) { run in
+            try writeJSON(["split_special_tokens": true], to: run.file("model/tokenizer_config.json"))
+        },
         Mistake(testDescription: "truncated tokenizer", status: 3, expected: ["RUN/model/tokenizer.json"]) {
             try $0.file("model/tokenizer.json").change { $0.removeLast($0.count / 2) }
         },

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 extension ProgramTests {
-    /// A user's own edits in `amend generate`: what is accepted, refused, and said.
+    /// A user's own edits in `amend generate` and what is said of data: what is accepted, refused, and noted.
     @Suite struct OwnEditsTests {
         /// Generates after the edits in a file with this text, on a trained run of seven edits a batch.
         private func generate(_ edits: String, _ run: TinyRun, _ arguments: [String] = []) throws -> ProgramResult {
@@ -68,6 +68,16 @@ extension ProgramTests {
             #expect(result.errorLines.last?.contains("record '8' gives 'blue' where record '1' gave 'red': of edits with one prompt the later batch") == true)
             let limited = try generate(edits.joined(separator: "\n"), run, ["--limit", "2"])
             #expect(limited.status == 0 && limited.errors.isEmpty, "\(limited)")
+        }
+
+        /// What a model's files contradict each other in is said once by every command that loads the tokenizer.
+        @Test func saysWhatTheTokenizersFilesContradict() throws {
+            let run = try TinyRun(), note = "\(run.file("model/tokenizer_config.json").path): add_bos_token is true, but the post-processor of tokenizer.json"
+            try writeJSON(["add_bos_token": true, "bos_token": "<|endoftext|>"], to: run.file("model/tokenizer_config.json"))
+            for result in [try run.amend("train", ranks: 2, ["training.passes=1"]), try run.amend("evaluate"),
+                           try run.run(arguments: ["generate", "--model", run.file("model").path, "--max-tokens", "1", "x"])] {
+                #expect(result.status == 0 && result.errorLines.filter { $0.hasPrefix(note) }.count == 1, "\(result)")
+            }
         }
 
         /// Of a data set it is said once, by one rank, and training goes on.

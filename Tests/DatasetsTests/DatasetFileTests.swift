@@ -66,6 +66,7 @@ private func fixture(_ name: String, _ format: DatasetFormat) throws -> [EditRec
         ("[]", .zsre, "holds no records"),
         (" \n", .zsre, "holds no records"),
         ("version https://example.org/spec", .zsre, "expected a JSON array of records or JSON Lines, found 'version http'"),
+        ("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n", .zsre, ".json: is a Git LFS pointer, not the file itself; run 'git lfs pull'"),
         ("[3]", .zsre, "record 1 (line 1): should be an object, is the number 3"),
         ("[{}]", .zsre, "has no 'alt' or 'ans'; it is empty"),
         (#"[{"alt": true}]"#, .zsre, "'alt' should be text, is true"),

@@ -1,4 +1,4 @@
-"""Writes Fixtures/odd-strings.json: the tokens of some 230 odd strings with the tokenizers of SmolLM2 and Gemma 3, by Hugging Face's implementation.
+"""Writes Fixtures/odd-strings.json: the tokens of some 300 odd strings with the tokenizers of SmolLM2 and Gemma 3, by Hugging Face's implementation.
 
     pip install transformers tokenizers gguf sentencepiece protobuf
     Scripts/fetch-model.sh smollm2-135m && Scripts/fetch-model.sh gemma-3-270m

@@ -55,6 +55,7 @@ import Tokenizers
         ("qwen2", ["bos_token": "<|begin_of_text|>", "add_bos_token": true], "add_bos_token is true, but"),
         ("gpt2", ["add_prefix_space": true], nil),
         ("llama3", ["add_prefix_space": true], "add_prefix_space is true, in tokenizer.json it is false; tokenizer.json counts"),
+        ("llama3", ["tokenizer_class": "LlamaTokenizerFast"], nil),
         ("smollm2", ["tokenizer_class": "GPT2Tokenizer"], "the class GPT2Tokenizer cut text otherwise than tokenizer.json says (Digits(individual) ByteLevel(words))"),
         ("smollm2", ["tokenizer_class": "PreTrainedTokenizerFast"], nil),
         ("gpt2", ["tokenizer_class": "GPT2TokenizerFast"], nil),
@@ -101,6 +102,17 @@ import Tokenizers
         let twice = own.replacing("\"normalizer\"", with: "\"normalizer\": {\"type\": \"NFC\"}, \"normalizer\"")
         let error = try #require(throws: BadInput.self) { try loadTokenizer(twice) }
         #expect("\(error)".contains("has 'normalizer' twice"), "\(error)")
+    }
+
+    @Test func saysThatAFileWasNotFetched() throws {
+        let pointer = Data("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n".utf8)
+        try withDirectory("gpt2", [:]) { directory in
+            for name in ["tokenizer_config.json", "tokenizer.json"] {
+                try pointer.write(to: URL(fileURLWithPath: "\(directory)/\(name)"))
+                let error = try #require(throws: BadInput.self) { try Tokenizer(directory: directory) }
+                #expect("\(error)".hasPrefix("\(directory)/\(name): is a Git LFS pointer, not the file itself"), "\(error)")
+            }
+        }
     }
 
     /// A key that is not known may change tokens; null says nothing.
