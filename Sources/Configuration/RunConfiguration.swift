@@ -109,7 +109,8 @@ public struct RunConfiguration: Sendable {
 
     public enum Method: String, Sendable, CaseIterable { case emsedit, malmen, mend, rledit, ultraedit }
     public enum Mode: String, Sendable, CaseIterable { case sequential, batch }
-    public enum DataFormat: String, Sendable, CaseIterable { case counterfact, zsre, fever, rippleedits, mquake }
+    /// The forms of data that can be read; see the README.
+    public enum DataFormat: String, Sendable, CaseIterable { case counterfact, zsre }
     /// How the frozen weights are held: as the file has them, decoded to float32, or rounded to bfloat16.
     public enum Weights: String, Sendable, CaseIterable { case auto, f32, bf16 }
     /// Whether gradients are clipped each time they accumulate, or once, before the optimizer's step.

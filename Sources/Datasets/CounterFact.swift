@@ -1,43 +1,47 @@
 /// CounterFact records: an edit makes a statement about `subject` end with `target_new` where `target_true` is right.
 enum CounterFact {
     static func record(from fields: RecordFields, number: Int) throws -> EditRecord {
-        let id = try fields.identifier("case_id") ?? String(number)
-        return fields.has("requested_rewrite") ? try nested(fields, id: id) : try flat(fields, id: id)
+        try fields.has("requested_rewrite") ? nested(fields, number: number, .training) : flat(fields, number: number)
     }
 
     /// The original form. Attribute and generation prompts are not read. Every neighborhood prompt's right answer is
     /// `target_true`.
-    private static func nested(_ fields: RecordFields, id: String) throws -> EditRecord {
+    static func nested(_ fields: RecordFields, number: Int, _ use: RecordUse) throws -> EditRecord {
         let rewrite = try fields.object("requested_rewrite")
         let subject = try rewrite.text("subject")
         let template = try rewrite.text("prompt")
-        guard let prompt = filling(template, with: subject) else {
+        guard Placeholder.hasPlace(template) else {
             throw RecordError("'requested_rewrite.prompt' has no {} for the subject: '\(excerpt(template))'")
         }
-        let groundTruth = try rewrite.object("target_true").answer("str")
+        let groundTruth: String? =
+            use == .training ? try rewrite.object("target_true").answer("str") : try rewrite.optionalAnswer("target_true")
+        func given(_ key: String) -> Bool { use == .training || fields.isGiven(key) }
         return EditRecord(
-            id: id,
+            id: try fields.identifier("case_id") ?? String(number),
             subject: subject,
-            prompt: prompt,
-            target: try rewrite.object("target_new").answer("str"),
+            prompt: try rewrite.prompt("prompt", about: subject),
+            target: try use == .training ? rewrite.object("target_new").answer("str") : rewrite.answerOrObject("target_new"),
             groundTruth: groundTruth,
-            rephrasings: try fields.texts("paraphrase_prompts"),
-            neighbors: try fields.listOfTexts("neighborhood_prompts").map { Question(prompt: $0, answer: groundTruth) })
+            rephrasings: try given("paraphrase_prompts") ? fields.prompts("paraphrase_prompts", about: subject, possiblyNone: use == .editing) : [],
+            neighbors: try given("neighborhood_prompts") ? neighbors(fields, groundTruth) : [])
     }
 
-    /// EasyEdit's form: prompts hold the subject already, one rephrasing, one neighbor with its own answer.
-    private static func flat(_ fields: RecordFields, id: String) throws -> EditRecord {
-        EditRecord(
-            id: id,
-            subject: try fields.text("subject"),
-            prompt: try fields.text("prompt"),
-            target: try fields.answer("target_new"),
-            groundTruth: try fields.answer("ground_truth"),
-            rephrasings: try fields.texts("rephrase_prompt"),
-            neighbors: [
-                Question(
-                    prompt: try fields.text("locality_prompt"),
-                    answer: try fields.answer("locality_ground_truth"))
-            ])
+    private static func neighbors(_ fields: RecordFields, _ groundTruth: String?) throws -> [Question] {
+        let prompts = try fields.unrelatedPrompts("neighborhood_prompts")
+        guard let groundTruth else { return [] }
+        return prompts.map { Question(prompt: $0, answer: groundTruth) }
+    }
+
+    /// One rephrasing, one neighbor with its own answer; or EasyEdit's `locality` instead.
+    private static func flat(_ fields: RecordFields, number: Int) throws -> EditRecord {
+        let subject = try fields.text("subject")
+        return EditRecord(
+            id: try fields.identifier("case_id") ?? String(number),
+            subject: subject,
+            prompt: try fields.prompt("prompt", about: subject),
+            target: try fields.answerOrObject("target_new"),
+            groundTruth: try fields.groundTruth() ?? fields.answer("ground_truth"),
+            rephrasings: try fields.prompts("rephrase_prompt", about: subject),
+            neighbors: try fields.isGiven("locality") ? EasyEdit.neighbors(fields) : [EasyEdit.neighbor(fields)])
     }
 }

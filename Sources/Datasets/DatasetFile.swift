@@ -7,7 +7,8 @@ public enum DatasetFormat: String, Sendable, CaseIterable {
     case counterfact
     /// zsRE question answering, as MEND (arXiv 2110.11309) or MALMEN (arXiv 2311.04661) publish it.
     case zsre
-    /// A user's own edits: {"prompt", "target"}.
+    /// A user's own edits: {"prompt", "target"}, with or without a "subject" that fills a "{}" in the prompt, or records in any of the other
+    /// forms or in EasyEdit's, of which only prompt and target are needed.
     case edits
 }
 
@@ -16,10 +17,12 @@ public enum DatasetFile {
     /// Larger files are refused before they fill the memory. CounterFact has 45 MB.
     static let maximumByteCount = 512 << 20
 
-    /// The records in the file's order. Leading white space of answers is dropped.
+    /// The records in the file's order. White space around answers and spaces at the end of prompts are dropped, for a prompt and its
+    /// answer are joined by one space. Places left in prompts are filled with the subject; see ``Placeholder``.
     ///
     /// Throws `BadInput` for a file that cannot be read, is no JSON, holds no records, or has a record with a key
-    /// missing, of the wrong type or blank; the error names file, record (counted from 1), line and key.
+    /// missing, given twice, of the wrong type or blank, or a prompt that leaves a place for a subject that the record does not have; the error
+    /// names file, record (counted from 1), line and key.
     /// A zsRE record whose `alt` is empty is left out: MEND found no alternative answer for it, and EasyEdit skips it too.
     public static func load(_ path: String, format: DatasetFormat) throws -> [EditRecord] {
         let file = oneLine(path)
@@ -27,7 +30,9 @@ public enum DatasetFile {
         var records: [EditRecord] = []
         do {
             while let json = try reader.next() {
-                if let record = try convert(json, number: reader.recordNumber, format: format) { records.append(record) }
+                guard var record = try convert(json, number: reader.recordNumber, format: format) else { continue }
+                record.origin = RecordOrigin(file: file, number: reader.recordNumber)
+                records.append(record)
             }
         } catch let error as JSONError {
             throw BadInput(file + reader.place(of: error), error.problem)
@@ -44,20 +49,32 @@ public enum DatasetFile {
             throw RecordError("should be an object, is \(json.kind)")
         }
         let fields = RecordFields(members)
-        if let found = likelyFormat(of: fields), found != format {
-            throw RecordError(
-                "expected \(format == .edits ? "an" : "a") \(format.rawValue) record, found a \(found.rawValue) one; set format: \(found.rawValue)")
-        }
+        if let other = otherFormat(of: fields, than: format) { throw mismatch(fields, number: number, format, found: other) }
+        return try convert(fields, number: number, format: format)
+    }
+
+    private static func convert(_ fields: RecordFields, number: Int, format: DatasetFormat) throws -> EditRecord? {
         switch format {
         case .counterfact: return try CounterFact.record(from: fields, number: number)
         case .zsre: return try ZsRE.record(from: fields, number: number)
-        case .edits: return try PlainEdit.record(from: fields, number: number)
+        case .edits: return try UserEdit.record(from: fields, number: number)
         }
     }
 
-    private static func likelyFormat(of fields: RecordFields) -> DatasetFormat? {
-        if fields.has("requested_rewrite") || fields.has("target_new") { return .counterfact }
-        return fields.has("src") ? .zsre : nil
+    /// The format that the keys speak for, where it is another; a user's own edits may have any.
+    private static func otherFormat(of fields: RecordFields, than format: DatasetFormat) -> DatasetFormat? {
+        guard format != .edits else { return nil }
+        let found: DatasetFormat? = fields.has("requested_rewrite") || fields.has("target_new") ? .counterfact : fields.has("src") ? .zsre : nil
+        return found == format ? nil : found
+    }
+
+    /// Says what else the other format needs, so that the advice leads somewhere.
+    private static func mismatch(_ fields: RecordFields, number: Int, _ format: DatasetFormat, found: DatasetFormat) -> RecordError {
+        var advice = "set format: \(found.rawValue)"
+        do { _ = try convert(fields, number: number, format: found) } catch let error as RecordError {
+            advice += ", and mend what that needs: \(error.problem)"
+        } catch {}
+        return RecordError("expected a \(format.rawValue) record, found a \(found.rawValue) one; \(advice)")
     }
 
     private static func emptyFile(recordsSeen: Int, format: DatasetFormat) -> String {
@@ -87,6 +104,7 @@ public enum DatasetFile {
             throw BadInput(
                 oneLine(path), "is larger than \(maximumByteCount >> 20) MiB, the most a data set may have; split it")
         }
+        if let problem = problem(ofGitLFSPointer: bytes) { throw BadInput(oneLine(path), problem) }
         return [UInt8](bytes)
     }
 }

@@ -45,8 +45,8 @@ extension TokenSequence {
     public init(prompt: String, answer: String, tokenizer: Tokenizer, of record: EditRecord) throws {
         let promptIDs = tokenizer.encode(prompt, addSpecialTokens: true), answerIDs = tokenizer.encodeContinuation(answer)
         guard !promptIDs.isEmpty, !answerIDs.isEmpty else {
-            throw BadInput("edit '\(record.id)'", "the \(promptIDs.isEmpty ? "prompt '\(prompt)'" : "answer '\(answer)'") has no tokens")
+            throw BadInput(record.place, "the \(promptIDs.isEmpty ? "prompt '\(excerpt(prompt))'" : "answer '\(excerpt(answer))'") has no tokens")
         }
-        self.init(prompt: promptIDs, answer: answerIDs, source: "record '\(record.id)'")
+        self.init(prompt: promptIDs, answer: answerIDs, source: record.label)
     }
 }

@@ -109,13 +109,18 @@ struct JSONParser {
 
     private mutating func members(depth: Int) throws -> [JSONValue.Member] {
         var members: [JSONValue.Member] = []
+        var keys: Set<[UInt8]> = []  // by bytes, not by canonical equivalence
         position += 1
         skipSpace()
         if take("}") { return members }
         repeat {
             skipSpace()
+            let start = position
             guard position < limit, bytes[position] == UInt8(ascii: "\"") else { throw unexpected("a key in quotes") }
             let key = try string()
+            guard keys.insert(Array(key.utf8)).inserted else {
+                throw JSONError(offset: start, problem: "the key '\(excerpt(key))' comes twice in one object; expected it once")
+            }
             skipSpace()
             guard take(":") else { throw unexpected("':' after the key '\(excerpt(key))'") }
             skipSpace()

@@ -5,8 +5,8 @@ struct RecordError: Error {
     init(_ problem: String) { self.problem = problem }
 }
 
-/// The members of a JSON object, taken out by key with their type checked. The last of several members with the same
-/// key counts, as in Python; `null` is a value of the wrong type where text is needed, and nothing where it may be absent.
+/// The members of a JSON object, taken out by key with their type checked; no key comes twice (the parser sees to it). `null` is a value of
+/// the wrong type where text is needed, and nothing where it may be absent.
 struct RecordFields {
     private let members: [JSONValue.Member]
     /// The keys that lead here, each followed by a dot.
@@ -19,10 +19,37 @@ struct RecordFields {
 
     func has(_ key: String) -> Bool { value(key) != nil }
 
+    /// Whether there is a value other than null.
+    func isGiven(_ key: String) -> Bool {
+        switch value(key) {
+        case nil, .null: false
+        default: true
+        }
+    }
+
+    func isText(_ key: String) -> Bool { if case .text = value(key) { true } else { false } }
+    func isList(_ key: String) -> Bool { if case .array = value(key) { true } else { false } }
+    func isObject(_ key: String) -> Bool { if case .object = value(key) { true } else { false } }
+
+    var keys: [String] { members.map(\.key) }
+
+    /// The key with those that lead to it, for messages.
+    func path(_ key: String) -> String { prefix + key }
+
     func object(_ key: String) throws -> RecordFields {
         let found = try required(key)
         guard case .object(let members) = found else { throw wrongType(key, expected: "an object", found) }
         return RecordFields(members, prefix: "\(prefix)\(key).")
+    }
+
+    /// An object, as a list of one, or a list of objects.
+    func objects(_ key: String) throws -> [RecordFields] {
+        let found = try required(key)
+        guard case .array(let elements) = found else { return [try object(key)] }
+        return try elements.enumerated().map { index, element in
+            guard case .object(let members) = element else { throw wrongType("\(key)[\(index)]", expected: "an object", element) }
+            return RecordFields(members, prefix: "\(prefix)\(key)[\(index)].")
+        }
     }
 
     /// Text that is not blank.
@@ -32,8 +59,22 @@ struct RecordFields {
         return try notBlank(text, key)
     }
 
-    /// Text that is not blank, without its leading white space.
-    func answer(_ key: String) throws -> String { droppingLeadingSpace(try text(key)) }
+    /// Text that is not blank, without the white space around it.
+    func answer(_ key: String) throws -> String { trimmed(try text(key)) }
+
+    /// A list of answers; of one that is a list of spellings the first. A lone text counts as a list of one.
+    func answers(_ key: String) throws -> [String] {
+        guard case .array(let elements) = try required(key) else { return [try answer(key)] }
+        return try elements.enumerated().map { index, element in
+            if case .array(let spellings) = element, let first = spellings.first { return try answer(first, "\(key)[\(index)][0]") }
+            return try answer(element, "\(key)[\(index)]")
+        }
+    }
+
+    private func answer(_ value: JSONValue, _ key: String) throws -> String {
+        guard case .text(let text) = value else { throw wrongType(key, expected: "text", value) }
+        return trimmed(try notBlank(text, key))
+    }
 
     /// Text, empty text included, or nil if it is absent or null.
     func optionalText(_ key: String) throws -> String? {
@@ -81,7 +122,7 @@ struct RecordFields {
     }
 
     private func value(_ key: String) -> JSONValue? {
-        members.last { $0.key.utf8.elementsEqual(key.utf8) }?.value
+        members.first { $0.key.utf8.elementsEqual(key.utf8) }?.value
     }
 
     private func required(_ key: String) throws -> JSONValue {
@@ -92,6 +133,11 @@ struct RecordFields {
     private func notBlank(_ text: String, _ key: String) throws -> String {
         guard !isBlank(text) else { throw RecordError("'\(prefix)\(key)' is blank; expected text") }
         return text
+    }
+
+    /// The error for a value that is there, but not of the type.
+    func wrongType(_ key: String, expected: String) -> RecordError {
+        value(key).map { wrongType(key, expected: expected, $0) } ?? missing(key)
     }
 
     private func wrongType(_ key: String, expected: String, _ found: JSONValue) -> RecordError {

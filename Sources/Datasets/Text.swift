@@ -5,27 +5,17 @@ func isBlank(_ text: String) -> Bool {
     text.unicodeScalars.allSatisfy(\.properties.isWhitespace)
 }
 
-func droppingLeadingSpace(_ text: String) -> String {
-    String(String.UnicodeScalarView(text.unicodeScalars.drop(while: \.properties.isWhitespace)))
+/// Without the white space around it.
+func trimmed(_ text: String) -> String {
+    let scalars = text.unicodeScalars.drop(while: \.properties.isWhitespace)
+    guard let last = scalars.lastIndex(where: { !$0.properties.isWhitespace }) else { return "" }
+    return String(String.UnicodeScalarView(scalars[...last]))
 }
 
-/// The text with every "{}" replaced, or nil if there is none. A "{}" in the replacement stays.
-func filling(_ template: String, with replacement: String) -> String? {
-    let bytes = Array(template.utf8)
-    var filled: [UInt8] = []
-    var found = false
-    var index = 0
-    while index < bytes.count {
-        if bytes[index] == UInt8(ascii: "{"), index + 1 < bytes.count, bytes[index + 1] == UInt8(ascii: "}") {
-            filled += replacement.utf8
-            found = true
-            index += 2
-        } else {
-            filled.append(bytes[index])
-            index += 1
-        }
-    }
-    return found ? String(decoding: filled, as: UTF8.self) : nil
+/// Without the spaces at its end; other white space stays.
+func droppingFinalSpaces(_ text: String) -> String {
+    let end = text.utf8.lastIndex { $0 != UInt8(ascii: " ") }
+    return end.map { String(decoding: text.utf8[...$0], as: UTF8.self) } ?? ""
 }
 
 /// The text with control characters and line separators shown as "�", for messages of one line.
@@ -43,4 +33,9 @@ func excerpt(_ text: String) -> String {
     let scalars = text.unicodeScalars
     let start = String(String.UnicodeScalarView(scalars.prefix(40)))
     return oneLine(start) + (scalars.dropFirst(40).isEmpty ? "" : "…")
+}
+
+/// "1 record", "2 records".
+public func counted(_ count: Int, _ thing: String) -> String {
+    "\(count) \(thing)\(count == 1 ? "" : "s")"
 }

@@ -42,10 +42,10 @@ public final class EvaluationRun {
         self.tokenizer = tokenizer
         work = EditorSetup.work(configuration, communicator)
         let split = try configuration.evaluationSplit(neededBy: "evaluate")
-        let all = try EditingData.load(split, key: "data.evaluation", configuration)
+        let all = try EditingData.load(split)
         let wanted = configuration.evaluation.batches * configuration.evaluation.editsPerBatch
         guard all.count >= wanted else {
-            throw BadInput(split.path, "has \(all.count) records; evaluation.batches × evaluation.edits_per_batch is "
+            throw BadInput(split.path, "has \(counted(all.count, "record")); evaluation.batches × evaluation.edits_per_batch is "
                 + "\(configuration.evaluation.batches) × \(configuration.evaluation.editsPerBatch) = \(wanted)")
         }
         records = Array(all.prefix(wanted))
@@ -54,6 +54,7 @@ public final class EvaluationRun {
             into: editor, model: model, work: work, configuration: configuration, report: message).path
         engine = EditEngine(model: model, editor: editor, work: work)
         engine.observes = configuration.evaluation.normalizer == .online
+        if let note = RepeatedPrompts(records).noteOnDataSet { message(note) }
     }
 
     /// `progress` hears of batches edited. The model is left as it was.

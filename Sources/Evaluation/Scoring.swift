@@ -110,9 +110,9 @@ final class Scorer {
                 let prompt = tokenizer.encode(trial.prompt, addSpecialTokens: true)
                 let answers = [trial.right, trial.wrong].compactMap { $0 }.map { tokenizer.encodeContinuation($0) }
                 guard !prompt.isEmpty, !answers.contains(where: \.isEmpty) else {
-                    throw BadInput("record '\(records[index].id)'", "the prompt '\(trial.prompt)' or an answer to it has no tokens")
+                    throw BadInput(records[index].place, "the prompt '\(trial.prompt)' or an answer to it has no tokens")
                 }
-                for answer in answers { try model.check(prompt + answer, of: "record '\(records[index].id)'") }
+                for answer in answers { try model.check(prompt + answer, of: records[index].place) }
                 let length = prompt.count + answers.reduce(0) { $0 + $1.count - 1 }
                 if tokens + length > Self.tokensPerPack { close() }
                 open.append((trial, index, prompt, answers))

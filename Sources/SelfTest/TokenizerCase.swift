@@ -2,7 +2,7 @@ import Foundation
 import TensorCore
 import Tokenizers
 
-/// A tokenizer.json and texts with the ids they must get. Supported pipelines must agree exactly.
+/// A tokenizer.json, possibly with the files that stand beside one, and texts with the ids they must get. Supported pipelines must agree exactly.
 enum TokenizerCase {
     private struct Case: Decodable {
         let text: String
@@ -13,7 +13,7 @@ enum TokenizerCase {
 
     static func run(_ directory: String, _ kind: String) throws -> CaseResult.Outcome {
         let path = "\(directory)/tokenizers/\(kind)"
-        let tokenizer = try Tokenizer(contentsOf: path + "/tokenizer.json")
+        let tokenizer = try Tokenizer(directory: path)
         guard let data = FileManager.default.contents(atPath: path + "/cases.json") else { throw BadInput(path + "/cases.json", "cannot be read") }
         let cases: [Case]
         do { cases = try JSONDecoder().decode([Case].self, from: data) } catch { throw BadInput(path + "/cases.json", "is not a list of cases") }

@@ -27,6 +27,7 @@ struct JSONReader {
         guard data.count <= largestFileBytes else {
             throw BadInput(path, "is no tokenizer: it has more than \(largestFileBytes) bytes")
         }
+        if let problem = problem(ofGitLFSPointer: data) { throw BadInput(path, problem) }
         return Array(data)
     }
 

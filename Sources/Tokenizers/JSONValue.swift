@@ -53,10 +53,12 @@ struct JSONNode {
         fail("expected \(expected), found \(value.kind)")
     }
 
-    /// The member of that name, or nil if there is none or it is null. Throws if this is not an object.
+    /// The member of that name, or nil if there is none or it is null. Throws if this is not an object, or has two of that name.
     func optional(_ name: String) throws -> JSONNode? {
         let exact = ExactString(name)
-        guard let member = try members().last(where: { $0.name == exact }) else { return nil }
+        let found = try members().lazy.filter { $0.name == exact }.prefix(2).map(\.self)
+        guard let member = found.first else { return nil }
+        guard found.count == 1 else { throw fail("has '\(name)' twice") }
         if case .null = member.value { return nil }
         return JSONNode(value: member.value, file: file, path: path.isEmpty ? name : "\(path).\(name)")
     }

@@ -10,8 +10,8 @@ indirect enum Normalizer: Sendable {
     case replace(TextPattern, with: ExactString)
 
     init(_ node: JSONNode) throws {
-        let type = try node.required("type")
-        switch try type.string() {
+        let type = try node.componentType()
+        switch type.name {
         case "Sequence": self = .sequence(try node.required("normalizers").elements().map(Normalizer.init))
         case "NFC": self = .nfc
         case "NFD": self = .nfd
@@ -24,7 +24,7 @@ indirect enum Normalizer: Sendable {
         case "Prepend": self = .prepend(try node.required("prepend").tokenText())
         case "Replace":
             self = .replace(try TextPattern(node.required("pattern")), with: try node.required("content").exactString())
-        case let other: throw type.fail("unknown normalizer '\(other)'")
+        case let other: throw type.node.fail("unknown normalizer '\(other)'")
         }
     }
 

@@ -20,8 +20,8 @@ extension Pipeline {
             if let problem = merges.append(line: ExactString(line)) { throw vocabulary.fail("merges[\(index)]", problem) }
         }
         let model = BytePairModel(pieces: pieces, merges: .listed(merges.byPair), ignoresMerges: words.ignoresMerges)
-        self.init(
-            vocabulary, model: model, added: AddedVocabulary(try vocabulary.addedTokens()) { $0 }, normalizer: words.normalizer,
+        try self.init(
+            vocabulary, model: model, added: AddedVocabulary(vocabulary.addedTokens()) { $0 }, normalizer: words.normalizer,
             preTokenizer: words.preTokenizer, decoder: .byteLevel, addsBeginningOfText: words.addsBeginningOfText)
     }
 
@@ -39,7 +39,7 @@ extension Pipeline {
         var added = try vocabulary.addedTokens()
         // SentencePiece puts the marker before the text and then looks for user-defined tokens.
         for index in added.indices where prefixes && !added[index].isSpecial { added[index].isNormalized = true }
-        self.init(
+        try self.init(
             vocabulary, model: model, added: AddedVocabulary(added) { marking.apply($0, marksStart: false) },
             normalizer: prefixes ? .sequence([.prepend(wordStartMarker), marking]) : marking,
             preTokenizer: nil,
@@ -50,7 +50,12 @@ extension Pipeline {
     private init(
         _ vocabulary: GGUFVocabulary, model: BytePairModel, added: AddedVocabulary, normalizer: Normalizer?,
         preTokenizer: PreTokenizer?, decoder: TokenDecoder, addsBeginningOfText: Bool
-    ) {
+    ) throws {
+        for (key, flag, id) in [
+            ("bos", vocabulary.addBeginningOfText, vocabulary.beginningOfText), ("eos", vocabulary.addEndOfText, vocabulary.endOfText),
+        ] where flag == true && id == nil {
+            throw vocabulary.fail("add_\(key)_token", "is true, but there is no \(key)_token_id")
+        }
         let first = vocabulary.addBeginningOfText ?? addsBeginningOfText ? vocabulary.beginningOfText : nil
         let last = vocabulary.addEndOfText ?? false ? vocabulary.endOfText : nil
         self.init(

@@ -1,17 +1,26 @@
+import TensorCore
+
 // Reading a Hugging Face tokenizer.json.
 
 extension Pipeline {
+    /// tokenizer.json alone.
     init(contentsOf path: String) throws {
-        let root = try JSONReader.read(contentsOf: path)
+        try self.init(JSONReader.read(contentsOf: path), settings: nil)
+    }
+
+    /// - Parameter settings: what stands beside it.
+    init(_ root: JSONNode, settings: TokenizerSettings?) throws {
+        try root.refuseKeys(otherThan: JSONNode.keysOfFile)
         let model = try BytePairModel(root.required("model"))
-        let added = try Self.addedTokens(root, model: model)
+        let own = try Self.addedTokens(root, model: model), added = settings?.merged(with: own, pieces: model.pieces) ?? own
+        if let problem = AddedVocabulary.problem(with: added) { throw root.fail(problem) }
         let normalizer = try Self.component("normalizer", of: root, Normalizer.init)
         let templates = try root.optional("post_processor").map(Template.list) ?? []
-        let special = SpecialTokens(added, templates)
+        let special = SpecialTokens(added, templates, settings)
         self.init(
             added: AddedVocabulary(added) { normalizer?.apply($0, marksStart: true) ?? $0 },
             normalizer: normalizer,
-            preTokenizer: try Self.component("pre_tokenizer", of: root, PreTokenizer.init),
+            preTokenizer: try Self.preTokenizer(root, settings),
             model: model,
             templates: templates,
             decoder: try Self.component("decoder", of: root, TokenDecoder.init),
@@ -20,6 +29,19 @@ extension Pipeline {
         for id in templates.flatMap({ $0.before + $0.after }) where text(of: id) == nil {
             throw try root.required("post_processor").fail("adds the id \(id), which is not in the vocabulary")
         }
+    }
+
+    private static func preTokenizer(_ root: JSONNode, _ settings: TokenizerSettings?) throws -> PreTokenizer? {
+        let own = try component("pre_tokenizer", of: root, PreTokenizer.init)
+        guard let settings else { return own }
+        if settings.tokenizerClass.setsPrefixSpace { return own?.prefixingSpace(settings.addsPrefixSpace ?? false) }
+        let shape = try PipelineShape(root)
+        if case .llama = settings.tokenizerClass.applied(to: shape), shape.marksStart != settings.addsPrefixSpace ?? true {
+            let flag = settings.addsPrefixSpace.map { "\($0)" } ?? "not given, which is true"
+            throw BadInput("\(settings.file), add_prefix_space", "is \(flag), but tokenizer.json \(shape.marksStart ? "puts" : "does not put") a space "
+                + "before a text; save the tokenizer again with transformers")
+        }
+        return own
     }
 
     private static let mostComponentObjects = 64  // published ones have some ten
@@ -63,6 +85,7 @@ extension Pipeline {
 
 extension AddedToken {
     init(_ node: JSONNode) throws {
+        try node.refuseKeys(otherThan: JSONNode.keysOfAddedToken)
         id = try node.required("id").index()
         content = try node.required("content").tokenText()
         isSpecial = try node.boolean("special", default: false)
@@ -76,6 +99,7 @@ extension AddedToken {
 extension BytePairModel {
     init(_ node: JSONNode) throws {
         try Self.refuseOtherModels(node)
+        try node.refuseKeys(otherThan: JSONNode.keysOfModel)
         pieces = try Self.vocabulary(node.required("vocab"))
         merges = .listed(try Self.merges(node.required("merges"), pieces: pieces))
         unknown = try node.optional("unk_token").map { token in
@@ -144,19 +168,23 @@ extension BytePairModel {
     }
 }
 
-/// The tokens that start and end a text, which tokenizer.json does not name as such.
+/// The tokens that start and end a text, which tokenizer.json does not name as such; tokenizer_config.json does.
 private struct SpecialTokens {
     let beginningOfText: Int32?
     let endOfText: Int32?
 
-    init(_ added: [AddedToken], _ templates: [Template]) {
+    /// Those that the settings name come first.
+    init(_ added: [AddedToken], _ templates: [Template], _ settings: TokenizerSettings?) {
+        func declared(_ key: String) -> Int32? {
+            settings?.named.first { $0.key == key }.flatMap { named in added.first { $0.content == named.token.content }?.id }
+        }
         func named(_ names: [String]) -> Int32? {
             names.lazy.compactMap { name in added.first { $0.isSpecial && $0.content == ExactString(name) }?.id }.first
         }
         beginningOfText =
-            templates.lazy.compactMap(\.before.first).first ?? named(["<|begin_of_text|>", "<bos>", "<s>"])
+            declared("bos_token") ?? templates.lazy.compactMap(\.before.first).first ?? named(["<|begin_of_text|>", "<bos>", "<s>"])
         endOfText =
-            templates.lazy.compactMap(\.after.last).first
+            declared("eos_token") ?? templates.lazy.compactMap(\.after.last).first
             ?? named(["<|end_of_text|>", "<eos>", "</s>", "<|endoftext|>"])
     }
 }

@@ -8,6 +8,8 @@ struct Pipeline: Sendable {
     let decoder: TokenDecoder?
     let beginningOfText: Int32?
     let endOfText: Int32?
+    /// What a user should know of the files, in one line each.
+    var notes: [String] = []
 
     func text(of id: Int32) -> ExactString? {
         model.pieces.text(of: id) ?? added.tokens[id]?.content

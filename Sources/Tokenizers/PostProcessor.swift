@@ -23,12 +23,12 @@ struct Template: Sendable {
     }
 
     private static func all(_ node: JSONNode) throws -> [Template] {
-        let type = try node.required("type")
-        switch try type.string() {
+        let type = try node.componentType()
+        switch type.name {
         case "Sequence": return try node.required("processors").elements().flatMap(all)
         case "TemplateProcessing": return [try Template(node)]
         case "ByteLevel": return []
-        case let other: throw type.fail("unknown post-processor '\(other)'")
+        case let other: throw type.node.fail("unknown post-processor '\(other)'")
         }
     }
 

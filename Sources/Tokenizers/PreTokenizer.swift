@@ -17,8 +17,8 @@ indirect enum PreTokenizer: Sendable {
     case metaspace(Metaspace)
 
     init(_ node: JSONNode) throws {
-        let type = try node.required("type")
-        switch try type.string() {
+        let type = try node.componentType()
+        switch type.name {
         case "Sequence": self = .sequence(try node.required("pretokenizers").elements().map(PreTokenizer.init))
         case "Split":
             self = .split(
@@ -33,7 +33,16 @@ indirect enum PreTokenizer: Sendable {
                 words: try node.boolean("use_regex", default: true) ? try TextPattern(expression: WordPattern.gpt2) : nil,
                 addsPrefixSpace: try node.boolean("add_prefix_space", default: true))
         case "Metaspace": self = .metaspace(try Metaspace(node))
-        case let other: throw type.fail("unknown pre-tokenizer '\(other)'")
+        case let other: throw type.node.fail("unknown pre-tokenizer '\(other)'")
+        }
+    }
+
+    /// With the space before byte-level words as `flag` says.
+    func prefixingSpace(_ flag: Bool) -> PreTokenizer {
+        switch self {
+        case .sequence(let steps): .sequence(steps.map { $0.prefixingSpace(flag) })
+        case .byteLevel(let words, _): .byteLevel(words: words, addsPrefixSpace: flag)
+        case .split, .digits, .punctuation, .whitespaceSplit, .metaspace: self
         }
     }
 

@@ -9,8 +9,8 @@ indirect enum TokenDecoder: Sendable {
     case metaspace(Metaspace)
 
     init(_ node: JSONNode) throws {
-        let type = try node.required("type")
-        switch try type.string() {
+        let type = try node.componentType()
+        switch type.name {
         case "Sequence": self = .sequence(try node.required("decoders").elements().map(TokenDecoder.init))
         case "ByteLevel": self = .byteLevel
         case "ByteFallback": self = .byteFallback
@@ -22,7 +22,7 @@ indirect enum TokenDecoder: Sendable {
                 try node.required("content").scalar(), start: Int(try node.required("start").index()),
                 stop: Int(try node.required("stop").index()))
         case "Metaspace": self = .metaspace(try Metaspace(node))
-        case let other: throw type.fail("unknown decoder '\(other)'")
+        case let other: throw type.node.fail("unknown decoder '\(other)'")
         }
     }
 

@@ -10,7 +10,7 @@ public final class Tokenizer: Sendable {
         vocabularySize = (pipeline.highestID.map(Int.init) ?? -1) + 1
     }
 
-    /// Reads a Hugging Face tokenizer.json.
+    /// Reads a Hugging Face tokenizer.json by itself.
     ///
     /// Its `truncation` and `padding` sections are not applied. Throws `BadInput` if the file cannot be read, is no such
     /// file, contradicts itself, or names a component that is not known here.
@@ -18,16 +18,26 @@ public final class Tokenizer: Sendable {
         self.init(try Pipeline(contentsOf: path))
     }
 
+    /// Reads tokenizer.json and the files beside it in a Hugging Face directory, and gives the ids that transformers 5 gives: see ``TokenizerSettings``.
+    ///
+    /// Throws `BadInput` for what the other initialisers throw it for, and for a setting that would change tokens and is not known here.
+    public convenience init(directory: String) throws {
+        self.init(try Pipeline(directory: directory))
+    }
+
     /// A tokenizer from the metadata of a GGUF file. Throws `BadInput` if they are not those of a known tokenizer.
     public convenience init(gguf vocabulary: GGUFVocabulary) throws {
         self.init(try Pipeline(vocabulary))
     }
 
+    /// What a user should know of the files that the tokenizer was read from, in one line each: what they contradict each other in, and which counts.
+    public var notes: [String] { pipeline.notes }
+
     /// The highest id + 1. Ids below it may be unused.
     public let vocabularySize: Int
 
     /// The id that starts a text, where it is known: from GGUF metadata, the token that the post-processor puts first, or
-    /// a special token by one of the usual names.
+    /// a special token by one of the usual names. In a directory, first of all what tokenizer_config.json names.
     public var beginningOfText: Int32? { pipeline.beginningOfText }
 
     /// The id that ends a text, where it is known; found like `beginningOfText`.

@@ -11,12 +11,12 @@ struct TrainingData {
     private let configuration: RunConfiguration
     private let tokenizer: Tokenizer
 
-    /// Loads the records; this rank checks its share of them, so that none stops a run hours later.
-    init(_ configuration: RunConfiguration, tokenizer: Tokenizer, model: LanguageModel, work: Work) throws {
+    /// Loads the records; this rank checks its share of them, so that none stops a run hours later. `message` hears of repeated prompts.
+    init(_ configuration: RunConfiguration, tokenizer: Tokenizer, model: LanguageModel, work: Work, message: (String) -> Void) throws {
         let split = try configuration.trainingSplit(neededBy: "train")
-        records = try EditingData.load(split, key: "data.train", configuration)
+        records = try EditingData.load(split)
         guard records.count >= configuration.data.editsPerBatch else {
-            throw BadInput(split.path, "has \(records.count) records; data.edits_per_batch is \(configuration.data.editsPerBatch)")
+            throw BadInput(split.path, "has \(counted(records.count, "record")); data.edits_per_batch is \(configuration.data.editsPerBatch)")
         }
         order = SampleOrder(count: records.count, seed: configuration.run.seed)
         self.configuration = configuration
@@ -24,9 +24,10 @@ struct TrainingData {
         for record in records[work.ownShare(of: records.count)] {
             let one = try EditBatch(records: [record], tokenizer: tokenizer, microBatch: 1)
             for sequence in (one.edits + one.rephrasings + one.unrelated).joined() {
-                try model.check(sequence.prompt + sequence.answer, of: "\(split.path), record '\(record.id)'")
+                try model.check(sequence.prompt + sequence.answer, of: record.place)
             }
         }
+        if let note = RepeatedPrompts(records).noteOnDataSet { message(note) }
     }
 
     /// Batches of the whole run.
@@ -50,11 +51,10 @@ struct TrainingData {
 
 /// Loads the data that a configuration names.
 public enum EditingData {
-    public static func load(_ split: RunConfiguration.Split, key: String, _ configuration: RunConfiguration) throws -> [EditRecord] {
-        guard let format = DatasetFormat(rawValue: split.format.rawValue) else {
-            throw ConfigurationError(location: configuration.source, keyPath: key + ".format",
-                                     problem: "'\(split.format.rawValue)' is not built yet; expected counterfact or zsre")
+    public static func load(_ split: RunConfiguration.Split) throws -> [EditRecord] {
+        switch split.format {
+        case .counterfact: try DatasetFile.load(split.path, format: .counterfact)
+        case .zsre: try DatasetFile.load(split.path, format: .zsre)
         }
-        return try DatasetFile.load(split.path, format: format)
     }
 }

@@ -63,7 +63,7 @@ public final class TrainingRun {
         self.output = output
         self.model = model
         work = EditorSetup.work(configuration, communicator)
-        data = try TrainingData(configuration, tokenizer: tokenizer, model: model, work: work)
+        data = try TrainingData(configuration, tokenizer: tokenizer, model: model, work: work, message: output.message)
         let engine = EditEngine(model: model, editor: EditorSetup.editor(configuration, model: model, work: work), work: work)
         learner = MetaLearner(engine: engine, options: EditorSetup.learning(configuration))
         state = EditorState(editor: engine.editor, model: model, work: work)

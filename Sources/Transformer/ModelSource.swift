@@ -57,36 +57,6 @@ public struct ModelSource: Sendable {
             return try family.load(configuration, SafetensorsDirectory(directory: directory), precision)
         }
     }
-
-    public func loadTokenizer() throws -> Tokenizer {
-        switch kind {
-        case .gguf(let file): try Tokenizer(gguf: Self.vocabulary(of: file))
-        case .huggingFace(let directory): try Tokenizer(contentsOf: directory + "/tokenizer.json")
-        }
-    }
-
-    private static func vocabulary(of file: GGUFFile) throws -> GGUFVocabulary {
-        let prefix = "tokenizer.ggml."
-        func id(_ key: String) throws -> Int32? {
-            guard let found = try file.integer(prefix + key) else { return nil }
-            guard let id = Int32(exactly: found) else { throw BadInput(file.path, "\(prefix)\(key) is \(found); expected a token id, 0 to \(Int32.max)") }
-            return id
-        }
-        return GGUFVocabulary(
-            source: file.path,
-            model: try file.required(prefix + "model", file.string),
-            pre: try file.string(prefix + "pre"),
-            tokens: try file.required(prefix + "tokens", file.strings),
-            tokenTypes: try file.integers(prefix + "token_type")?.map { Int32(clamping: $0) },
-            merges: try file.strings(prefix + "merges") ?? [],
-            scores: try file.floats(prefix + "scores")?.map { Float($0) },
-            beginningOfText: try id("bos_token_id"),
-            endOfText: try id("eos_token_id"),
-            unknown: try id("unknown_token_id"),
-            addBeginningOfText: try file.bool(prefix + "add_bos_token"),
-            addEndOfText: try file.bool(prefix + "add_eos_token"),
-            addSpacePrefix: try file.bool(prefix + "add_space_prefix"))
-    }
 }
 
 /// A model of a family that cannot be computed.

@@ -15,8 +15,8 @@ struct Generate: ParsableCommand {
         abstract: "Let a model continue prompts, as it is or with edits applied.",
         discussion: """
             With --editor and --edits each prompt is continued twice: before the edits and after. The editor is a directory of checkpoints \
-            (the newest that is whole) or one checkpoint. Edits are a JSON array or JSON Lines of {"prompt": …, "target": …}, or records of a \
-            data set (--format).
+            (the newest that is whole) or one checkpoint. Edits are a JSON array or JSON Lines of {"prompt": …, "target": …}, where "{}" in a \
+            prompt stands for the record's "subject", or records in the form of CounterFact, zsRE or EasyEdit.
             """)
 
     @Option(help: "The model: a .gguf file, a directory with one, or a Hugging Face directory. With --editor: the model it was trained on, if left out.")
@@ -28,7 +28,7 @@ struct Generate: ParsableCommand {
     @Option(help: "The edits to apply.", completion: .file())
     var edits: String?
 
-    @Option(help: "What the records of --edits look like: \(DatasetFormat.allCases.map(\.rawValue).joined(separator: ", ")).")
+    @Option(help: "The form of the records of --edits: \(DatasetFormat.allCases.map(\.rawValue).joined(separator: ", ")) (any of them).")
     var format: DatasetFormat = .edits
 
     @Option(help: "Use only the first so many edits.")
@@ -86,6 +86,7 @@ struct Generate: ParsableCommand {
     private func generate(_ communicator: Communicator) throws {
         Threads.start(try threads ?? threadsForThisRank(.auto, communicator: communicator))
         let subject = try Subject(self, communicator)
+        for note in subject.tokenizer.notes { FileHandle.standardError.write(Data("\(note)\n".utf8)) }
         let choice = TokenChoice(temperature: temperature, topK: topK, topP: topP, seed: seed)
         let inputs = try prompts.map { prompt in
             let tokens = subject.tokenizer.encode(prompt, addSpecialTokens: true)
@@ -134,17 +135,22 @@ private struct Subject {
             (engine, records, configuration) = (nil, [], nil)
             return
         }
+        // Before the model, which may be large: what is wrong with a user's own edits shows at once.
+        let all = try DatasetFile.load(edits, format: command.format)
+        records = command.limit.map { Array(all.prefix($0)) } ?? all
         let message: (String) -> Void = { FileHandle.standardError.write(Data("\($0)\n".utf8)) }
         let (checkpoint, configuration) = try TrainedEditor.open(
             editorPath, overrides: ["model.weights=\(command.weights.rawValue)"] + (command.model.map { ["model.path=\($0)"] } ?? []),
             exchange: communicator, report: message)
         try EditorSetup.check(configuration)
+        let repeated = RepeatedPrompts(records)
+        try repeated.checkBatches(of: Self.batchSize(records.count, configuration))
+        repeated.notesOnEdits.forEach(message)
         let source = try ModelSource(configuration.model.path)
         (model, tokenizer) = (try source.loadModel(weights: command.weights), try source.loadTokenizer())
         model.arithmetic = EditorSetup.arithmetic(configuration)
         try model.selectModules(configuration.editor.modules)
-        let all = try DatasetFile.load(edits, format: command.format)
-        records = command.limit.map { Array(all.prefix($0)) } ?? all
+        try Self.check(records, tokenizer, model)
         let work = EditorSetup.work(configuration, communicator), editor = EditorSetup.editor(configuration, model: model, work: work)
         _ = try TrainedEditor.load(checkpoint, into: editor, model: model, work: work, configuration: configuration)
         engine = EditEngine(model: model, editor: editor, work: work)
@@ -154,14 +160,25 @@ private struct Subject {
     /// Applies the edits as the editor was trained to: in batches to the same model, or all together in batch mode. Returns their number.
     func applyEdits() throws -> Int {
         guard let engine, let configuration else { return 0 }
-        let size = configuration.editor.mode == .batch ? records.count : configuration.data.editsPerBatch
+        let size = Self.batchSize(records.count, configuration)
         for first in stride(from: 0, to: records.count, by: size) {
             let part = Array(records[first..<min(records.count, first + size)])
             let batch = try EditBatch(records: part, tokenizer: tokenizer, microBatch: configuration.data.microBatch)
-            for sequence in batch.edits.joined() { try model.check(sequence.prompt + sequence.answer, of: "an edit's prompt") }
             try engine.apply(batch.edits, place: "edits \(first + 1) to \(first + part.count)")
         }
         return records.count
+    }
+
+    private static func batchSize(_ count: Int, _ configuration: RunConfiguration) -> Int {
+        configuration.editor.mode == .batch ? count : configuration.data.editsPerBatch
+    }
+
+    /// Every edit before any is applied.
+    private static func check(_ records: [EditRecord], _ tokenizer: Tokenizer, _ model: LanguageModel) throws {
+        for record in records {
+            let sequence = try TokenSequence(prompt: record.prompt, answer: record.target, tokenizer: tokenizer, of: record)
+            try model.check(sequence.prompt + sequence.answer, of: record.place)
+        }
     }
 }
 

@@ -110,6 +110,14 @@ extension ProgramTests.MistakeTests.Mistake {
         Mistake(testDescription: "module named twice", status: 2, expected: ["editor.modules: ", "twice"],
                 settings: ["editor.modules=[model.layers.1.mlp.gate_proj, model.layers.0-1.mlp.gate_proj]"]),
         Mistake(testDescription: "what is not built", status: 2, expected: ["editor.method: ", "emsedit"], settings: ["editor.method=mend"]),
+        Mistake(testDescription: "what is not built, before the model", status: 2, expected: ["editor.method: ", "'malmen'", "emsedit"],
+                settings: ["editor.method=malmen", "model.path=/nowhere/model"]),
+        Mistake(testDescription: "a format that is not built, before the model", status: 2,
+                expected: ["data.train.format: ", "expected one of counterfact, zsre, found 'fever'"],
+                settings: ["data.train.format=fever", "model.path=/nowhere/model"]),
+        Mistake(testDescription: "a format that is not built, to evaluate", status: 2,
+                expected: ["data.evaluation.format: ", "expected one of counterfact, zsre, found 'mquake'"], command: "evaluate",
+                settings: ["data.evaluation.format=mquake", "model.path=/nowhere/model"]),
         Mistake(testDescription: "no YAML", status: 2, expected: ["RUN/run.yaml:"]) {
             try $0.file("run.yaml").change { $0.append(Data("\n  editor: [".utf8)) }
         },
@@ -157,6 +165,10 @@ extension ProgramTests.MistakeTests.Mistake {
         Mistake(testDescription: "no tokenizer", status: 3, expected: ["RUN/model/tokenizer.json: "]) {
             try FileManager.default.removeItem(at: $0.file("model/tokenizer.json"))
         },
+        Mistake(testDescription: "a setting that would change tokens", status: 3,
+                expected: ["RUN/model/tokenizer_config.json, split_special_tokens: ", "not supported"]) { run in
+            try writeJSON(["split_special_tokens": true], to: run.file("model/tokenizer_config.json"))
+        },
         Mistake(testDescription: "truncated tokenizer", status: 3, expected: ["RUN/model/tokenizer.json"]) {
             try $0.file("model/tokenizer.json").change { $0.removeLast($0.count / 2) }
         },
@@ -188,6 +200,25 @@ extension ProgramTests.MistakeTests.Mistake {
             var records = TinyFiles.records(60, of: "s")
             for index in records.indices { records[index]["prompt"] = String(repeating: "x", count: 300) }
             try writeJSON(records, to: run.file("train.json"))
+        },
+        Mistake(testDescription: "one prompt that is too long", status: 3,
+                expected: ["RUN/train.json, record 'b' (number 58), 'The color of s57 is xxxx", "of 326 tokens; at most 128"]) { run in
+            var records = TinyFiles.records(60, of: "s")
+            records[57]["prompt"]! += " " + String(repeating: "x", count: 300)
+            records[57]["case_id"] = "b"
+            try writeJSON(records, to: run.file("train.json"))
+        },
+        Mistake(testDescription: "one answer that is too long to score", status: 3,
+                expected: ["RUN/evaluation.json, record '3', 'The color of e2 is'", "at most 128"], command: "evaluate", isTrained: true) { run in
+            var records = TinyFiles.records(24, of: "e")
+            records[2]["ground_truth"] = String(repeating: "x", count: 300)
+            try writeJSON(records, to: run.file("evaluation.json"))
+        },
+        Mistake(testDescription: "a key given twice", status: 3, expected: ["RUN/train.json, record 1, line ", "the key 'subject' comes twice"]) { run in
+            try run.file("train.json").change { $0.replaceSubrange(0..<2, with: Data("[{\"subject\": \"x\", ".utf8)) }
+        },
+        Mistake(testDescription: "a single record", status: 3, expected: ["RUN/train.json: has 1 record; ", "7"]) { run in
+            try writeJSON(TinyFiles.records(1, of: "s"), to: run.file("train.json"))
         },
         Mistake(testDescription: "no data", status: 2, expected: ["data.train.path: ", "RUN/run.yaml"]) { run in
             try run.file("run.yaml").replace("  train: {path", with: "  # train: {path")

@@ -9,22 +9,6 @@ private func fixture(_ name: String, _ format: DatasetFormat) throws -> [EditRec
     return try DatasetFile.load(directory.appendingPathComponent(name).path, format: format)
 }
 
-/// Loads a file with these bytes.
-private func load(_ bytes: some Collection<UInt8>, _ format: DatasetFormat) throws -> [EditRecord] {
-    let file = FileManager.default.temporaryDirectory.appendingPathComponent("datasets-\(UUID().uuidString).json")
-    try Data(bytes).write(to: file)
-    defer { try? FileManager.default.removeItem(at: file) }
-    return try DatasetFile.load(file.path, format: format)
-}
-
-private func failure(_ bytes: some Collection<UInt8>, _ format: DatasetFormat) -> String {
-    do {
-        return "loaded \(try load(bytes, format).count) records"
-    } catch {
-        return error is BadInput ? "\(error)" : "not BadInput: \(error)"
-    }
-}
-
 @Suite struct DatasetFileTests {
     @Test func nestedCounterFact() throws {
         let records = try fixture("counterfact-nested.json", .counterfact)
@@ -82,6 +66,7 @@ private func failure(_ bytes: some Collection<UInt8>, _ format: DatasetFormat) -
         ("[]", .zsre, "holds no records"),
         (" \n", .zsre, "holds no records"),
         ("version https://example.org/spec", .zsre, "expected a JSON array of records or JSON Lines, found 'version http'"),
+        ("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n", .zsre, ".json: is a Git LFS pointer, not the file itself; run 'git lfs pull'"),
         ("[3]", .zsre, "record 1 (line 1): should be an object, is the number 3"),
         ("[{}]", .zsre, "has no 'alt' or 'ans'; it is empty"),
         (#"[{"alt": true}]"#, .zsre, "'alt' should be text, is true"),
@@ -129,13 +114,15 @@ private func failure(_ bytes: some Collection<UInt8>, _ format: DatasetFormat) -
     /// Neither canonical equivalence nor graphemes may change what a text or a key is.
     @Test func textIsTakenByScalars() throws {
         let record = #"""
-            {"src": "q\u0301", "ans": " \u0301a\ud83d\ude00\/", "rephrase": "r", "loc": "l?\u0301", "loc_ans": "b", "subject": "s", "subject": "t"}
+            {"src": "q\u0301", "ans": " \u0301a\ud83d\ude00\/", "rephrase": "r", "loc": "l?\u0301", "loc_ans": "b", "subject": "t"}
             """#
         let loaded = try #require(try load([0xEF, 0xBB, 0xBF] + Array(record.utf8), .zsre).first)
         #expect(Array(loaded.target.unicodeScalars) == ["\u{301}", "a", "😀", "/"])
         #expect(Array(loaded.prompt.unicodeScalars) == ["q", "\u{301}"])
         #expect(Array(loaded.neighbors[0].prompt.utf8.suffix(1)) == Array("?".utf8))
-        #expect(loaded.subject == "t", "the last of equal keys counts")
+        #expect(loaded.subject == "t")
+        let twice = record.replacingOccurrences(of: "\"subject\"", with: "\"subject\": \"s\", \"s\\u0075bject\"")
+        #expect(failure(twice.utf8, .zsre).contains("the key 'subject' comes twice in one object"))
         let accented = record.replacingOccurrences(of: "\"src\"", with: "\"src\\u0301\"")
         #expect(failure(accented.utf8, .zsre).contains("has no 'src'"))
     }

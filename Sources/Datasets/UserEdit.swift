@@ -1,0 +1,30 @@
+/// A user's own edit, in whichever form it comes: only a prompt and what should follow it are needed to edit.
+enum UserEdit {
+    static func record(from fields: RecordFields, number: Int) throws -> EditRecord {
+        if fields.has("requested_rewrite") { return try CounterFact.nested(fields, number: number, .editing) }
+        if fields.has("src") { return try ZsRE.record(from: fields, number: number, .editing) }
+        return try flat(fields, number: number)
+    }
+
+    /// {"prompt", "target"}, flat CounterFact, or a record of EasyEdit.
+    private static func flat(_ fields: RecordFields, number: Int) throws -> EditRecord {
+        let subject = try fields.subject()
+        return EditRecord(
+            id: try fields.identifier("id") ?? fields.identifier("case_id") ?? String(number),
+            subject: subject,
+            prompt: try fields.prompt("prompt", about: subject),
+            target: try fields.target(),
+            groundTruth: try fields.groundTruth(),
+            rephrasings: try ["rephrasings", "rephrase_prompt", "rephrase", "paraphrase_prompts"].flatMap {
+                try fields.isGiven($0) ? fields.prompts($0, about: subject, possiblyNone: true) : []
+            },
+            neighbors: try EasyEdit.neighbors(fields))
+    }
+}
+
+/// Whether a record is to be trained on and scored, or only to be applied.
+enum RecordUse {
+    case training
+    /// Rephrasings and unrelated prompts may be left out.
+    case editing
+}
