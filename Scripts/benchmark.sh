@@ -6,7 +6,8 @@
 # --compare FILE holds this run against one that --json has printed before, on whatever machine, by what each reached of its machine's
 # own rates, and fails where something fell by more than --tolerance PERCENT (25). Scripts/benchmarks keeps such runs.
 # --peer N then races amend against the same method in plain PyTorch (benchmark-peer.py), N times in turn, on as many threads, and prints
-# peer / amend: in float32 and, where the processor has instructions for it, in bfloat16 (amend with run.compute=bf16). It keeps PyTorch in
+# peer / amend: in float32 and, where the processor has instructions for it, in bfloat16 (amend with run.compute=bf16; on a processor with matrix
+# tiles with bf16-tiles, and then again without tiles on either side). It keeps PyTorch in
 # .build/peer: pip's wheel, so PIP_EXTRA_INDEX_URL may name an index of smaller ones without CUDA. Takes much longer than the rest.
 # usage: benchmark.sh [--json] [--no-kernels] [--compare FILE [--tolerance PERCENT]] [--peer N] [CONFIG] [key.path=value …]
 #            CONFIG is Configs/quickstart.yaml if not given
@@ -88,23 +89,32 @@ install_peer() {
         || die "pip could not install PyTorch; see the messages above"
 }
 
-# measure_peer RUN DTYPE COMMAND
+# measure_peer RUN DTYPE COMMAND [LAUNCHER …]
 measure_peer() {
     local name=$1 dtype=$2 command=$3
+    shift 3
     say "$command, $name"
-    "$peer_python" Scripts/benchmark-peer.py "$command" "$config" --editor "$results/$name.pt" --dtype "$dtype" --threads "$threads" \
+    "$@" "$peer_python" Scripts/benchmark-peer.py "$command" "$config" --editor "$results/$name.pt" --dtype "$dtype" --threads "$threads" \
         "${overrides[@]}" >"$results/$name-$command.json" 2>"$results/log" \
         || { cat "$results/log" >&2; die "PyTorch, $command, $name: its messages are above"; }
 }
 
-dtypes=(f32)
+"$amend" doctor --json >"$results/doctor.json"
+found() { python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))[sys.argv[2]])' "$results/doctor.json" "$1"; }
+threads=$(found threads)
+
+# What races, and with which settings of amend, type of PyTorch's and environment of both.
+races=(f32)
+declare -A compute=([f32]=f32 [bf16]=bf16 [bf16-without-tiles]=bf16) without=([bf16-without-tiles]="ONEDNN_MAX_CPU_ISA=AVX512_CORE_BF16 AMEND_KERNELS=avx512bf16")
 if [ "$rounds" -gt 0 ]; then
     install_peer
     # Elsewhere PyTorch has to emulate bfloat16, which says nothing of what it can do.
-    if grep -qwE 'avx512_bf16|amx_bf16|bf16' /proc/cpuinfo; then dtypes+=(bf16); else say "no bfloat16 instructions here: float32 only"; fi
+    if grep -qwE 'avx512_bf16|amx_bf16|bf16' /proc/cpuinfo; then races+=(bf16); else say "no bfloat16 instructions here: float32 only"; fi
+    if [ "$(found kernels)" = avx512amx ]; then
+        races+=(bf16-without-tiles)
+        compute[bf16]=bf16-tiles
+    fi
 fi
-"$amend" doctor --json >"$results/doctor.json"
-threads=$(python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))["threads"])' "$results/doctor.json")
 for command in train evaluate; do measure_beside_machine alone "$command"; done
 flags=(--time-sgemm)
 measure alternated train
@@ -115,14 +125,15 @@ if [ "$kernels" = yes ]; then
     .build/release/amend-benchmark --json --threads "$threads" >"$results/kernels.json" || die "amend-benchmark failed; see the messages above"
 fi
 for ((round = 1; round <= rounds; round++)); do
-    for dtype in "${dtypes[@]}"; do
-        settings=("run.compute=$dtype")
-        for command in train evaluate; do measure "amend-$dtype-$round" "$command"; done
-        for command in train evaluate; do measure_peer "$dtype-$round" "$dtype" "$command"; done
+    for race in "${races[@]}"; do
+        settings=("run.compute=${compute[$race]}")
+        read -ra environment <<<"env ${without[$race]:-}"
+        for command in train evaluate; do measure "amend-$race-$round" "$command" "${environment[@]}"; done
+        for command in train evaluate; do measure_peer "$race-$round" "${race%-without-tiles}" "$command" "${environment[@]}"; done
     done
 done
 
-python3 Scripts/benchmark-report.py assemble "$results" --rounds "$rounds" --dtypes "$(IFS=,; echo "${dtypes[*]}")" \
+python3 Scripts/benchmark-report.py assemble "$results" --rounds "$rounds" --dtypes "$(IFS=,; echo "${races[*]}")" \
     --configuration "${config#"$root"/}" --settings "${overrides[@]}" >"$results/report.json"
 if [ "$form" = json ]; then cat "$results/report.json"; else python3 Scripts/benchmark-report.py table "$results/report.json"; fi
 if [ -n "$stored" ]; then
