@@ -1,7 +1,7 @@
 /// CounterFact records: an edit makes a statement about `subject` end with `target_new` where `target_true` is right.
 enum CounterFact {
     static func record(from fields: RecordFields, number: Int) throws -> EditRecord {
-        try fields.has("requested_rewrite") ? nested(fields, number: number, .training) : flat(fields, number: number)
+        try fields.isGiven("requested_rewrite") || !fields.has("prompt") && fields.has("requested_rewrite") ? nested(fields, number: number, .training) : flat(fields, number: number)
     }
 
     /// The original form. Attribute and generation prompts are not read. Every neighborhood prompt's right answer is
@@ -10,8 +10,8 @@ enum CounterFact {
         let rewrite = try fields.object("requested_rewrite")
         let subject = try rewrite.text("subject")
         let template = try rewrite.text("prompt")
-        guard Placeholder.hasPlace(template) else {
-            throw RecordError("'requested_rewrite.prompt' has no {} for the subject: '\(excerpt(template))'")
+        guard Placeholder.hasPlace(template) || Placeholder.contains(template, subject) else {
+            throw RecordError("'requested_rewrite.prompt' has no {} for the subject, and the subject is not in it: '\(excerpt(template))'")
         }
         let groundTruth: String? =
             use == .training ? try rewrite.object("target_true").answer("str") : try rewrite.optionalAnswer("target_true")
@@ -41,7 +41,7 @@ enum CounterFact {
             prompt: try fields.prompt("prompt", about: subject),
             target: try fields.answerOrObject("target_new"),
             groundTruth: try fields.groundTruth() ?? fields.answer("ground_truth"),
-            rephrasings: try fields.prompts("rephrase_prompt", about: subject),
-            neighbors: try fields.isGiven("locality") ? EasyEdit.neighbors(fields) : [EasyEdit.neighbor(fields)])
+            rephrasings: try fields.prompts(fields.isGiven("rephrase") && !fields.isGiven("rephrase_prompt") ? "rephrase" : "rephrase_prompt", about: subject),
+            neighbors: try fields.isGiven("locality") ? EasyEdit.neighbors(fields) : EasyEdit.flatNeighbors(fields))
     }
 }

@@ -2,11 +2,12 @@
 
 /// The places that are left for a subject in a template: "{}" as in CounterFact, and "{subject}".
 ///
-/// "{{}}" and "{{subject}}" are the texts "{}" and "{subject}", for prompts about code. All other braces stand for themselves; "{0}" does too,
-/// unless it must have been meant as a place: see ``filled(_:key:subject:)``.
+/// "{{}}" and "{{subject}}" are the texts "{}" and "{subject}", for prompts about code. All other braces stand for themselves; "{0}", "{Subject}"
+/// and "[X]" do too, unless they must have been meant as a place: see ``filled(_:key:subject:)``.
 enum Placeholder {
     private static let names = ["{}", "{subject}"]
-    private static let numbered = "{0}"
+    /// Places in other notations, in lower case; "[X]" is ParaRel's.
+    private static let otherNotations = ["{0}", "{ subject }", "{subject}", "{entity}", "[subject]", "[entity]", "<subject>", "[x]"]
 
     private enum Part {
         case text(String)
@@ -14,7 +15,7 @@ enum Placeholder {
     }
 
     /// The template with the subject in all its places; braces in the subject stay. Throws a `RecordError` that names `key` where
-    /// there is a place and no subject for it, or where the subject is in none of the places and a "{0}" was left.
+    /// there is a place and no subject for it, or where the subject is nowhere in the text and something like a place was left.
     static func filled(_ template: String, key: String, subject: String?) throws -> String {
         let parts = parts(of: template)
         let text = parts.map { part in
@@ -30,8 +31,8 @@ enum Placeholder {
             }
             return text
         }
-        if place == nil, contains(text, numbered), !contains(text, subject) {
-            throw RecordError("'\(key)' has a \(numbered), and the subject is not in it; write {} where it belongs: '\(excerpt(template))'")
+        if place == nil, !contains(text, subject), let meant = otherNotations.first(where: { contains(text.lowercased(), $0) }), !contains(template, "{{") {
+            throw RecordError("'\(key)' has a \(meant), and the subject is not in it; write {} where it belongs: '\(excerpt(template))'")
         }
         return text
     }
@@ -80,7 +81,7 @@ enum Placeholder {
     }
 
     /// By bytes: `String` would compare characters.
-    private static func contains(_ text: String, _ part: String) -> Bool {
+    static func contains(_ text: String, _ part: String) -> Bool {
         let text = Array(text.utf8), part = Array(part.utf8)
         return text.count >= part.count && (0...text.count - part.count).contains { text[$0..<$0 + part.count].elementsEqual(part) }
     }

@@ -32,7 +32,9 @@ extension RecordFields {
     /// The new answer of an edit: `target` or `target_new`, text or {"str": text}.
     func target() throws -> String {
         guard has("target") || has("target_new") else { throw missing("target", "target_new") }
-        guard has("target"), has("target_new") else { return try answerOrObject(has("target") ? "target" : "target_new") }
+        guard isGiven("target"), isGiven("target_new") else {
+            return try answerOrObject(isGiven("target_new") || !has("target") ? "target_new" : "target")
+        }
         let target = try answerOrObject("target"), other = try answerOrObject("target_new")
         guard target.utf8.elementsEqual(other.utf8) else {
             throw RecordError("has a 'target', '\(excerpt(target))', and a 'target_new', '\(excerpt(other))'; expected one of them")
@@ -52,14 +54,9 @@ extension RecordFields {
         return try answer(key)
     }
 
-    /// As `answerOrObject`, or the first of a list of answers, which are spellings of one: nil if it is absent, null or an empty list.
+    /// As `answerOrObject`, or the first of a list of answers, which are spellings of one: nil if it is absent, null, blank or an empty list.
     func optionalAnswer(_ key: String) throws -> String? {
         guard isGiven(key) else { return nil }
-        return isList(key) ? try answers(key).first : try answerOrObject(key)
-    }
-
-    func requiredAnswer(_ key: String) throws -> String {
-        guard let answer = try optionalAnswer(key) else { throw has(key) ? RecordError("'\(path(key))' is empty; expected an answer") : missing(key) }
-        return answer
+        return isList(key) ? try answers(key).lazy.compactMap(\.self).first : try answerOrObject(key)
     }
 }

@@ -6,7 +6,7 @@ struct RecordError: Error {
 }
 
 /// The members of a JSON object, taken out by key with their type checked; no key comes twice (the parser sees to it). `null` is a value of
-/// the wrong type where text is needed, and nothing where it may be absent.
+/// the wrong type where text is needed, and nothing where it may be absent; so is blank text.
 struct RecordFields {
     private let members: [JSONValue.Member]
     /// The keys that lead here, each followed by a dot.
@@ -19,10 +19,11 @@ struct RecordFields {
 
     func has(_ key: String) -> Bool { value(key) != nil }
 
-    /// Whether there is a value other than null.
+    /// Whether there is a value other than null and blank text, which tables leave behind where a record has nothing.
     func isGiven(_ key: String) -> Bool {
         switch value(key) {
         case nil, .null: false
+        case .text(let text): !isBlank(text)
         default: true
         }
     }
@@ -62,11 +63,11 @@ struct RecordFields {
     /// Text that is not blank, without the white space around it.
     func answer(_ key: String) throws -> String { trimmed(try text(key)) }
 
-    /// A list of answers; of one that is a list of spellings the first. A lone text counts as a list of one.
-    func answers(_ key: String) throws -> [String] {
+    /// A list of answers; of one that is a list of spellings the first, nil if there is none. A lone text counts as a list of one.
+    func answers(_ key: String) throws -> [String?] {
         guard case .array(let elements) = try required(key) else { return [try answer(key)] }
         return try elements.enumerated().map { index, element in
-            if case .array(let spellings) = element, let first = spellings.first { return try answer(first, "\(key)[\(index)][0]") }
+            if case .array(let spellings) = element { return try spellings.first.map { try answer($0, "\(key)[\(index)][0]") } }
             return try answer(element, "\(key)[\(index)]")
         }
     }

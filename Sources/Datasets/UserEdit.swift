@@ -1,8 +1,8 @@
 /// A user's own edit, in whichever form it comes: only a prompt and what should follow it are needed to edit.
 enum UserEdit {
     static func record(from fields: RecordFields, number: Int) throws -> EditRecord {
-        if fields.has("requested_rewrite") { return try CounterFact.nested(fields, number: number, .editing) }
-        if fields.has("src") { return try ZsRE.record(from: fields, number: number, .editing) }
+        if fields.isGiven("requested_rewrite") { return try CounterFact.nested(fields, number: number, .editing) }
+        if fields.isGiven("src") || !fields.has("prompt") && fields.has("src") { return try ZsRE.record(from: fields, number: number, .editing) }
         return try flat(fields, number: number)
     }
 

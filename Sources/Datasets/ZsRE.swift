@@ -15,22 +15,18 @@ enum ZsRE {
             subject: subject,
             prompt: try fields.prompt("src", about: subject),
             target: target,
-            groundTruth: try groundTruth(of: fields),
+            groundTruth: try fields.optionalAnswer("answers"),  // MALMEN's form has none
             rephrasings: try given("rephrase") ? fields.prompts("rephrase", about: subject) : [],
             neighbors: given("loc") ? [Question(prompt: asked(try fields.unrelatedPrompt("loc")), answer: try fields.answer("loc_ans"))] : [])
     }
 
     private static func target(of fields: RecordFields, _ use: RecordUse) throws -> String {
-        if fields.has("alt") { return try fields.answer("alt") }
+        if fields.isGiven("alt") || fields.has("alt") && !fields.isGiven("ans") { return try fields.answer("alt") }
         if use == .editing, !fields.has("ans") { return try fields.target() }
         guard fields.has("ans") else { throw fields.missing("alt", "ans") }
         return try fields.answer("ans")
     }
 
-    /// The first of MEND's `answers`; MALMEN's form has none.
-    private static func groundTruth(of fields: RecordFields) throws -> String? {
-        fields.has("answers") ? try fields.listOfTexts("answers").first.map(trimmed) : nil
-    }
 
     /// The published files leave out the question mark of `loc`, and the published code of MALMEN and EMSEdit adds it.
     private static func asked(_ question: String) -> String {

@@ -23,6 +23,10 @@ extension Pipeline {
         try self.init(
             vocabulary, model: model, added: AddedVocabulary(vocabulary.addedTokens()) { $0 }, normalizer: words.normalizer,
             preTokenizer: words.preTokenizer, decoder: .byteLevel, addsBeginningOfText: words.addsBeginningOfText)
+        if words.areAssumed {
+            notes = ["\(vocabulary.source): tokenizer.ggml.pre \(vocabulary.pre.map { "is '\($0)'" } ?? "is missing"), which does not say how the model's words are cut; "
+                + "they are cut as GPT-2's. For another model convert it again with a newer llama.cpp"]
+        }
     }
 
     private init(sentencePiece vocabulary: GGUFVocabulary) throws {
@@ -71,18 +75,24 @@ private struct ByteLevelWords {
     let preTokenizer: PreTokenizer
     var ignoresMerges = false
     var addsBeginningOfText = false
+    /// The file does not say.
+    var areAssumed = false
 
     init(_ vocabulary: GGUFVocabulary) throws {
         switch vocabulary.pre {
-        case nil, "gpt-2", "default": preTokenizer = try Self.split(WordPattern.gpt2)
+        case nil, "default":
+            preTokenizer = try Self.split(WordPattern.gpt2)
+            areAssumed = true
+        case "gpt-2": preTokenizer = try Self.split(WordPattern.gpt2)
         case "smollm": preTokenizer = .sequence([.digits(.isolated), try Self.split(WordPattern.gpt2)])
-        case "llama-bpe", "llama3", "llama-v3":
+        case "llama-bpe", "llama3", "llama-v3", "smaug-bpe", "falcon3":
             preTokenizer = try Self.split(WordPattern.llama3)
             ignoresMerges = true
             addsBeginningOfText = true
         case "qwen2":
             preTokenizer = try Self.split(WordPattern.qwen2)
             normalizer = .nfc
+        case "deepseek-r1-qwen", "megrez": preTokenizer = try Self.split(WordPattern.qwen2)
         case "tekken":
             preTokenizer = try Self.split(WordPattern.tekken)
             ignoresMerges = true
@@ -90,7 +100,8 @@ private struct ByteLevelWords {
         case let other?:
             throw vocabulary.fail(
                 "pre",
-                "unknown way to cut words '\(other)', known: default, gpt-2, smollm, llama-bpe, llama3, llama-v3, qwen2, tekken")
+                "unknown way to cut words '\(other)', known: default, gpt-2, smollm, llama-bpe, llama3, llama-v3, smaug-bpe, falcon3, "
+                    + "qwen2, deepseek-r1-qwen, megrez, tekken")
         }
     }
 

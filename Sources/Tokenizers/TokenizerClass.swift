@@ -62,6 +62,20 @@ enum TokenizerClass {
         }
     }
 
+    /// Those that it has where nothing else is named.
+    var specialTokens: [String: String] {
+        switch self {
+        case .general: [:]
+        case .gpt2: ["unk_token": "<|endoftext|>", "bos_token": "<|endoftext|>", "eos_token": "<|endoftext|>"]
+        case .qwen2: ["unk_token": "<|endoftext|>", "eos_token": "<|endoftext|>", "pad_token": "<|endoftext|>"]
+        case .gemma: ["unk_token": "<unk>", "bos_token": "<bos>", "eos_token": "<eos>", "pad_token": "<pad>", "mask_token": "<mask>"]
+        case .llama: ["unk_token": "<unk>", "bos_token": "<s>", "eos_token": "</s>"]
+        }
+    }
+
+    /// Whether special tokens are found however else they are declared.
+    var findsSpecialTokensAnywhere: Bool { if case .qwen2 = self { true } else { false } }
+
     /// Whether byte-level words get a space put before them by `add_prefix_space`, which is then false where it is not given.
     var setsPrefixSpace: Bool {
         switch self {

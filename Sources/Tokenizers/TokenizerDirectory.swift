@@ -52,6 +52,11 @@ extension Pipeline {
             notes.append("\(settings.file): transformers 5 lets the class \(name) cut text otherwise than tokenizer.json says (\(shape.text)); "
                 + "tokenizer.json counts here, as it did when the model was trained")
         }
+        let lost = settings.tokensOnlyIn(try root.optional("added_tokens")?.elements().map { try $0.required("content").exactString() } ?? [])
+        if let first = lost.first, let name = tokenizerClass.name {
+            notes.append("\(settings.file): added_tokens_decoder lacks \(lost.count) of the added tokens of tokenizer.json, '\(first.string.onOneLine)' for one; "
+                + "transformers 5 lets the class \(name) know none of them; tokenizer.json counts here")
+        }
         if tokenizerClass.shape == nil, let flag = settings.addsPrefixSpace, let own = shape.addsPrefixSpace, own != flag {
             notes.append("\(settings.file): add_prefix_space is \(flag), in tokenizer.json it is \(own); tokenizer.json counts, as in transformers 5")
         }

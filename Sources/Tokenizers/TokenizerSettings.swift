@@ -4,8 +4,7 @@ import TensorCore
 /// What the files beside a tokenizer.json say that changes tokens: tokenizer_config.json, special_tokens_map.json and added_tokens.json.
 ///
 /// Read as transformers 5 reads them where there is a tokenizer.json:
-/// - `added_tokens_decoder` (or else added_tokens.json), `bos_token` and the other special tokens (in special_tokens_map.json too, unless there is
-///   an `added_tokens_decoder`), `extra_special_tokens`, `additional_special_tokens` and any other text whose key ends in `_token`: found in texts
+/// - `added_tokens_decoder` (or else added_tokens.json), `bos_token` and the other special tokens: see ``NamedSpecialTokens``: found in texts
 ///   from then on. An `added_tokens_decoder` also says how a token of tokenizer.json is found.
 /// - `tokenizer_class` and `add_prefix_space`: see ``TokenizerClass``.
 /// - `add_bos_token`, `add_eos_token`: nothing. The post-processor of tokenizer.json counts; where they contradict it, that is said.
@@ -19,16 +18,17 @@ struct TokenizerSettings {
     let file: String
     /// No such file is there.
     let isEmpty: Bool
-    /// By falling precedence in the order in which they get ids.
+    /// Tokens in the order in which they get ids: those of `added_tokens_decoder` or added_tokens.json, then those that have a name, then others.
     private(set) var declared: [AddedToken] = []
-    private(set) var named: [(key: String, token: AddedToken)] = []
-    private(set) var extra: [AddedToken] = []
+    let named: [(key: String, token: AddedToken)]
+    private let extra: [AddedToken]
+    /// There is an `added_tokens_decoder`.
+    let declaresTokens: Bool
     let addsBeginningOfText: Bool?
     let addsEndOfText: Bool?
     let addsPrefixSpace: Bool?
     let tokenizerClass: TokenizerClass
 
-    private static let attributes = ["bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"]
     private static let mostTokens = 1 << 20
 
     init(directory: String) throws {
@@ -46,11 +46,12 @@ struct TokenizerSettings {
             modelType: try model?.optional("model_type")?.string(),
             declared: try (configuration?.optional("tokenizer_class") ?? model?.optional("tokenizer_class"))?.string())
         let decoder = try configuration?.optional("added_tokens_decoder")
+        declaresTokens = decoder != nil
         let map = try decoder == nil ? read("special_tokens_map.json") : nil
         let legacy = try decoder == nil ? read("added_tokens.json") : nil
         isEmpty = configuration == nil && map == nil && legacy == nil
-        // special_tokens_map.json goes over what the configuration says.
-        for node in [configuration, map].compactMap(\.self) { try readSpecialTokens(node, isMap: node.file == map?.file) }
+        let special = try NamedSpecialTokens(configuration: configuration, map: map, of: tokenizerClass)
+        (named, extra) = (special.inOrder, special.extra)
         if let decoder { declared = try Self.declared(decoder) }
         if let legacy { declared = try legacyTokens(legacy) }
     }
@@ -65,32 +66,6 @@ struct TokenizerSettings {
         if let files = try configuration.optional("fast_tokenizer_files"), try !files.elements().allSatisfy({ try $0.string() == "tokenizer.json" }) {
             throw files.fail("names other files than tokenizer.json, for other versions of transformers; expected tokenizer.json alone")
         }
-    }
-
-    private mutating func readSpecialTokens(_ node: JSONNode, isMap: Bool) throws {
-        for member in try node.members() {
-            let key = member.name.string
-            guard let value = try node.optional(key) else { continue }
-            if Self.attributes.contains(key) {
-                name(key, try AddedToken(special: value))
-            } else if key.hasSuffix("_token"), case .string = value.value {
-                name(key, try AddedToken(special: value))
-            }
-        }
-        for key in ["extra_special_tokens", "additional_special_tokens"] {
-            guard let tokens = try node.optional(key) else { continue }
-            if case .object(let members) = tokens.value {
-                for member in members { name(member.name.string, try AddedToken(special: tokens.required(member.name.string))) }
-            } else {
-                extra += try tokens.elements().map { try AddedToken(special: $0) }
-                if key == "extra_special_tokens", !extra.isEmpty { break }  // the other is its old name
-            }
-        }
-    }
-
-    private mutating func name(_ key: String, _ token: AddedToken) {
-        named.removeAll { $0.key == key }
-        named.append((key, token))
     }
 
     /// By id, which only orders them: tokens that are new get the next free ones.
@@ -117,6 +92,13 @@ struct TokenizerSettings {
         }.sorted { $0.id < $1.id }
     }
 
+    /// Of tokenizer.json's added tokens those that an `added_tokens_decoder` leaves out, and nothing else names.
+    func tokensOnlyIn(_ own: [ExactString]) -> [ExactString] {
+        guard declaresTokens else { return [] }
+        let others = Set((declared + named.map(\.token) + extra).map(\.content))
+        return own.filter { !others.contains($0) }
+    }
+
     /// The added tokens of tokenizer.json with those that the settings add, and with the settings' way to find them.
     /// - Parameter pieces: tokens that already have an id.
     func merged(with own: [AddedToken], pieces: TokenTable) -> [AddedToken] {
@@ -138,15 +120,19 @@ struct TokenizerSettings {
             token.isSpecial = token.isSpecial || special.contains(token.content)
             add(token, replacing: true)
         }
-        let order = Self.attributes.compactMap { key in named.first { $0.key == key } } + named.filter { !Self.attributes.contains($0.key) }
-        for token in order.map(\.token) + extra where !token.content.isEmpty { add(token, replacing: false) }
+        // Of those that are new a later one says how they are found.
+        let known = Set(index.keys), names = (named.map(\.token) + extra).filter { !$0.content.isEmpty }
+        for token in names { add(token, replacing: !known.contains(token.content)) }
+        if tokenizerClass.findsSpecialTokensAnywhere {
+            for token in names { add(AddedToken(id: 0, content: token.content, isSpecial: true), replacing: true) }
+        }
         return tokens
     }
 }
 
 extension AddedToken {
     /// A special token that is given as its text or as an object.
-    fileprivate init(special node: JSONNode) throws {
+    init(special node: JSONNode) throws {
         if case .string = node.value {
             self.init(id: 0, content: try node.tokenText(), isSpecial: true)
         } else {

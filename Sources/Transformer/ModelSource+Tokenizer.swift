@@ -54,13 +54,19 @@ extension ModelSource {
     /// Every key of the tokenizer is read, or known not to change the tokens of a text by itself, or refused.
     private static func refuseUnknownKeys(of file: GGUFFile) throws {
         for (key, value) in file.metadata.sorted(by: { $0.key < $1.key }) where key.hasPrefix("tokenizer.") && !isHarmless(key) {
-            guard key.hasPrefix(prefix), let known = keysThatMustBe[String(key.dropFirst(prefix.count))] else {
+            guard key.hasPrefix(prefix), let known = requirement(of: String(key.dropFirst(prefix.count))) else {
                 throw BadInput(file.path, "\(quoted(key)) is not known here and may change how text becomes tokens")
             }
             guard value == known.value else {
                 throw BadInput(file.path, "\(quoted(key)) \(known.effect), which is not supported; expected \(text(known.value)) or no such key")
             }
         }
+    }
+
+    private static func requirement(of name: String) -> (value: GGUFValue, effect: String)? {
+        if let known = keysThatMustBe[name] { return known }
+        // Ollama's converter writes such a flag for every special token: add_padding_token, add_unknown_token, add_mask_token, …
+        return name.hasPrefix("add_") && name.hasSuffix("_token") ? (.bool(false), "adds a token to a text") : nil
     }
 
     private static func isHarmless(_ key: String) -> Bool {

@@ -14,6 +14,13 @@ import Datasets
         #"{"requested_rewrite": {"prompt": "{} lives in", "subject": "Ana", "target_new": "Rome"}}"#,
         #"{"requested_rewrite": {"prompt": "{} lives in", "subject": "Ana", "target_new": {"str": "Rome"}, "target_true": {"str": "Paris"}}, "paraphrase_prompts": []}"#,
         #"{"src": "Ana lives in", "alt": "Rome", "answers": ["Paris"]}"#,
+        #"{"src": "Ana lives in", "alt": "Rome", "answers": "Paris"}"#,
+        #"{"src": "Ana lives in", "alt": "Rome", "answers": null}"#,
+        #"{"src": "Ana lives in", "alt": null, "ans": "Rome", "rephrase": "", "loc": "", "loc_ans": ""}"#,
+        #"{"requested_rewrite": {"prompt": "Ana lives in", "subject": "Ana", "target_new": {"str": "Rome"}}}"#,
+        #"{"prompt": "Ana lives in", "target_new": "Rome", "target": null, "ground_truth": "", "src": null, "requested_rewrite": null, "rephrase_prompt": " "}"#,
+        #"{"prompt": "Ana lives in", "target": "Rome", "target_new": "", "subject": "", "locality": "", "locality_prompt": ""}"#,
+        #"{"src": "Ana lives in", "ans": "Rome", "prompt": null, "alt": null, "target_new": null}"#,
         #"{"src": "Ana lives in", "ans": "Rome"}"#,
         #"{"src": "Ana lives in", "target_new": "Rome"}"#,
     ])
@@ -35,6 +42,26 @@ import Datasets
         #expect(record.neighbors.map(\.prompt) == ["Bo", "Cy", "Di", "Ed", "Fo"].map { $0 + " lives in" })
         #expect(record.neighbors.map(\.answer) == ["Oslo", "Bern", "Bonn", "Riga", "Kyiv"])
         #expect(try load(easyEdit, .counterfact) == [record], "it has all that training needs")
+    }
+
+    /// A prompt without an answer asks nothing; lists may stand where a text may.
+    @Test func readsUnrelatedPromptsInEveryForm() throws {
+        for (rest, expected) in [
+            (#""locality": {"a": [{"prompt": "x", "ground_truth": []}, {"prompt": "y", "ground_truth": [[]]}, {"prompt": "z", "ground_truth": [[], ["w", "v"]]}]}"#, ["z→w"]),
+            (#""locality": {"a": {"prompt": ["x", "y"], "ground_truth": [[], "w"]}, "b": {}, "c": []}"#, ["y→w"]),
+            (#""locality": [{"prompt": "x", "ground_truth": "w"}]"#, ["x→w"]),
+            (#""locality": []"#, []),
+            (#""locality_prompt": ["x", "y"], "locality_ground_truth": ["w", ["v", "u"]]"#, ["x→w", "y→v"]),
+            (#""locality_prompt": "x", "locality_ground_truth": ["w", "v"]"#, ["x→w"]),
+            (#""locality_prompt": "x", "locality_ground_truth": {"str": "w"}"#, ["x→w"]),
+        ] {
+            for (format, keys) in [(DatasetFormat.edits, ""), (.counterfact, #""subject": "s", "ground_truth": "g", "rephrase": "r", "#)] {
+                if format == .counterfact, expected.isEmpty { continue }
+                let record = try load(#"[{"prompt": "p", "target_new": "t", \#(keys)\#(rest)}]"#, format)[0]
+                #expect(record.neighbors.map { "\($0.prompt)→\($0.answer)" } == expected, "\(rest)")
+                #expect(record.rephrasings == (format == .edits ? [] : ["r"]))
+            }
+        }
     }
 
     @Test(arguments: [
@@ -66,6 +93,10 @@ import Datasets
         let zsre = #"[{"src": "q", "ans": "a", "rephrase": "r", "loc": "l", "loc_ans": "b"}]"#
         #expect(failure(zsre.utf8, .counterfact).hasSuffix("set format: zsre"))
         #expect(try load(zsre, .zsre).count == 1)
+        // No format reads a file of two forms.
+        let flat = #"{"prompt": "p", "subject": "s", "target_new": "t", "ground_truth": "g", "rephrase_prompt": "r", "locality_prompt": "l", "locality_ground_truth": "a"}"#
+        #expect(failure("[\(flat), \(zsre.dropFirst())".utf8, .counterfact).hasSuffix(
+            "record 2 (line 1): expected a counterfact record as before it, found a zsre one; put the two in files of their own"))
     }
 
     @Test func namesRecords() throws {

@@ -27,6 +27,10 @@ import Transformer
         ("tokenizer.chat_template.tools", string, GGUFParts.string(Array("{{ x }}".utf8))),
         ("tokenizer.huggingface.json", string, GGUFParts.string(Array("{}".utf8))),
         ("tokenizer.ggml.add_sep_token", bool, [0]),
+        ("tokenizer.ggml.add_padding_token", bool, [0]),
+        ("tokenizer.ggml.add_unknown_token", bool, [0]),
+        ("tokenizer.ggml.add_mask_token", bool, [0]),
+        ("tokenizer.ggml.eos_token_ids", 9, GGUFParts.array(4, [littleEndian(UInt32(1))])),
         ("tokenizer.ggml.remove_extra_whitespaces", bool, [0]),
         ("tokenizer.ggml.escape_whitespaces", bool, [1]),
     ] as [(String, UInt32, [UInt8])])
@@ -36,6 +40,7 @@ import Transformer
 
     @Test(arguments: [
         ("tokenizer.ggml.add_sep_token", bool, [1], "'tokenizer.ggml.add_sep_token' puts a separator after a text, which is not supported; expected false"),
+        ("tokenizer.ggml.add_mask_token", bool, [1], "'tokenizer.ggml.add_mask_token' adds a token to a text, which is not supported; expected false"),
         ("tokenizer.ggml.remove_extra_whitespaces", bool, [1], "drops spaces"),
         ("tokenizer.ggml.escape_whitespaces", bool, [0], "expected true or no such key"),
         ("tokenizer.ggml.precompiled_charsmap", 9, GGUFParts.array(4, [littleEndian(UInt32(7))]), "replaces characters"),
