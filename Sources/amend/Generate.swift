@@ -128,19 +128,21 @@ private struct Subject {
     private let configuration: RunConfiguration?
 
     init(_ command: Generate, _ communicator: Communicator) throws {
+        let message: (String) -> Void = { FileHandle.standardError.write(Data("\($0)\n".utf8)) }
         guard let editorPath = command.editor, let edits = command.edits else {
             let source = try ModelSource(command.model ?? "")
             (model, tokenizer) = (try source.loadModel(weights: command.weights), try source.loadTokenizer())
+            for note in model.loadingNotes { message(note) }
             (engine, records, configuration) = (nil, [], nil)
             return
         }
-        let message: (String) -> Void = { FileHandle.standardError.write(Data("\($0)\n".utf8)) }
         let (checkpoint, configuration) = try TrainedEditor.open(
             editorPath, overrides: ["model.weights=\(command.weights.rawValue)"] + (command.model.map { ["model.path=\($0)"] } ?? []),
             exchange: communicator, report: message)
         try EditorSetup.check(configuration)
         let source = try ModelSource(configuration.model.path)
         (model, tokenizer) = (try source.loadModel(weights: command.weights), try source.loadTokenizer())
+        for note in model.loadingNotes { message(note) }
         model.arithmetic = EditorSetup.arithmetic(configuration)
         try model.selectModules(configuration.editor.modules)
         let all = try DatasetFile.load(edits, format: command.format)

@@ -49,6 +49,7 @@ struct RunContext {
         tokenizer = try source.loadTokenizer()
         let isRoot = communicator.isRoot
         message = { if isRoot { FileHandle.standardError.write(Data("\($0)\n".utf8)) } }
+        for note in model.loadingNotes { message(note) }
     }
 
     /// Ranks that compute with other instructions may differ in the last bit, and would edit other models without notice.
