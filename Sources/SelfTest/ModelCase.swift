@@ -14,6 +14,7 @@ enum ModelCase {
         try model.selectModules(modules)
 
         let batch = try PaddedBatch(golden, prefix: "")
+        for sequence in batch.sequences { try model.check(sequence.prompt + sequence.answer.dropLast(), of: golden.path) }
         let pack = PackedSequences(microBatches: [batch.sequences])
         let prefix = model.prefix(of: pack)
         var comparison = Comparison()

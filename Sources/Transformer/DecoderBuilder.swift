@@ -1,7 +1,17 @@
 import TensorCore
 import WeightFiles
 
-enum LinearRole: CaseIterable { case query, key, value, output, gate, up, down }
+enum LinearRole: CaseIterable {
+    case query, key, value, output, gate, up, down
+
+    var bias: DecoderConfiguration.Bias {
+        switch self {
+        case .query, .key, .value: .queryKeyValue
+        case .output: .attentionOutput
+        case .gate, .up, .down: .feedForward
+        }
+    }
+}
 enum NormRole: CaseIterable { case input, query, key, attentionOutput, feedForward, feedForwardOutput }
 
 /// What a file calls the parts of a model, without ".weight" and ".bias".
@@ -14,10 +24,10 @@ struct TensorNames: Sendable {
     var fusedProjection: (@Sendable (Int) -> String)?
 }
 
-/// Makes a model of the tensors of a file, whose shapes must be those that the configuration implies.
+/// Makes a model of the tensors of a file, whose shapes must be those that the configuration implies, and of which none may be left.
 struct DecoderBuilder {
     let configuration: DecoderConfiguration
-    let source: any WeightSource
+    let source: TensorLedger
     let precision: WeightPrecision
     let names: TensorNames
     /// Hugging Face's names of linear modules, whatever the file calls them.
@@ -25,15 +35,53 @@ struct DecoderBuilder {
     /// Whether linear weights lie as [keySize, valueSize] (GPT-2's Conv1D).
     var isTransposed = false
     /// What the file leaves out of the norms' weights: 1 in Hugging Face's Gemma files.
-    var normOffset: Float = 0
+    var normOffset: Float
     /// Whether the rows of queries and keys come in neighbouring pairs to be turned, where the engine turns halves (llama.cpp's Llama files).
-    var permutesPairs = false
+    let permutesPairs: Bool
+    /// Whether single modules may lack biases of the kinds that the configuration has, but for `requiredBiases`.
+    let biasesMayLack: Bool
+    let requiredBiases: Set<DecoderConfiguration.Bias>
+    /// Tensors that nothing needs.
+    var harmless: [HarmlessTensors]
+    /// Tensors that were read with the configuration.
+    let readElsewhere: [String]
+    /// The sizes that the configuration has, by the file's names, for messages.
+    let sizes: String
+    /// What is to be said of how the files were understood.
+    let notes: [String]
+
+    init(configuration: DecoderConfiguration, source: any WeightSource, precision: WeightPrecision, names: TensorNames,
+         moduleName: @escaping @Sendable (Int, LinearRole) -> String, isTransposed: Bool = false, normOffset: Float = 0, permutesPairs: Bool = false,
+         biasesMayLack: Bool = false, requiredBiases: Set<DecoderConfiguration.Bias> = [], harmless: [HarmlessTensors] = [],
+         readElsewhere: [String] = [], sizes: String, notes: [String] = []) {
+        self.configuration = configuration
+        self.source = TensorLedger(source)
+        (self.precision, self.names, self.moduleName) = (precision, names, moduleName)
+        (self.isTransposed, self.normOffset, self.permutesPairs) = (isTransposed, normOffset, permutesPairs)
+        (self.biasesMayLack, self.requiredBiases) = (biasesMayLack, requiredBiases)
+        (self.harmless, self.readElsewhere, self.sizes, self.notes) = (harmless + [.frequencies], readElsewhere, sizes, notes)
+    }
 
     private var loader: WeightLoader { WeightLoader(precision: precision) }
 
+    /// Throws `BadInput` for a tensor that is missing, of another shape, or of no use.
     func build() throws -> LanguageModel {
-        let c = configuration
-        let embedding = try loader.weight(source.require(names.embedding + ".weight", shape: [c.vocabularySize, c.hiddenSize]))
+        do {
+            let model = try assemble()
+            for name in readElsewhere { _ = source.tensor(name) }
+            try source.refuseUnread(harmless)
+            return model
+        } catch let error as BadInput {
+            throw BadInput(error.location, error.problem + " (the configuration has \(sizes))")
+        }
+    }
+
+    private func assemble() throws -> LanguageModel {
+        var c = configuration, notes = notes
+        let ends = try TiedHead(source, names, c).resolve()
+        c.hasTiedHead = ends.head == nil
+        notes += ends.notes
+        let embedding = try loader.weight(ends.embedding)
         let layers = try (0..<c.layerCount).map(layer)  // first: the tables of rotaries are as large as a head, which these tensors bound
         let rotaries = c.rotaries.map { Rotary($0, headSize: c.headSize, positions: min(c.contextLength, LanguageModel.mostPositions)) }
         return LanguageModel(c, LanguageModel.Parts(
@@ -44,8 +92,8 @@ struct DecoderBuilder {
                 DecoderLayer(layer, c, attention, rotary: rotaries.isEmpty ? nil : rotaries[attention.rotary])
             },
             finalNorm: try norm(names.finalNorm, c.hiddenSize),
-            head: c.hasTiedHead ? embedding : try loader.weight(source.require(names.head + ".weight", shape: [c.vocabularySize, c.hiddenSize])),
-            headBias: c.biases.contains(.head) ? try vector(names.head + ".bias", c.vocabularySize) : nil))
+            head: try ends.head.map { try loader.weight($0) } ?? embedding,
+            headBias: c.biases.contains(.head) ? try vector(names.head + ".bias", c.vocabularySize) : nil), notes: notes)
     }
 
     private func layer(_ index: Int) throws -> DecoderLayer.Parts {
@@ -72,12 +120,7 @@ struct DecoderBuilder {
 
     private func linear(_ layer: Int, _ role: LinearRole) throws -> Linear {
         let c = configuration, shape = shape(role)
-        let bias: DecoderConfiguration.Bias = switch role {
-        case .query, .key, .value: .queryKeyValue
-        case .output: .attentionOutput
-        case .gate, .up, .down: .feedForward
-        }
-        let isFused = names.fusedProjection != nil && bias == .queryKeyValue
+        let isFused = names.fusedProjection != nil && role.bias == .queryKeyValue
         let name = isFused ? names.fusedProjection?(layer) ?? "" : names.linear(layer, role)
         let whole = isFused ? c.querySize + 2 * c.keyValueSize : shape.values
         let first = switch role {
@@ -92,9 +135,17 @@ struct DecoderBuilder {
         case .key where permutesPairs: c.keyValueHeadCount
         default: 0
         }
-        let weight = try loader.weight(tensor, transposed: isTransposed, part: part, order: heads > 0 ? Self.halves(rows: shape.values, heads: heads) : nil)
-        let vector = c.biases.contains(bias) ? try vector(name + ".bias", whole).elements : nil
-        return Linear(name: moduleName(layer, role), weight: weight, bias: vector.map { Matrix(rows: 1, columns: part.count, Array($0[part])) })
+        let order = heads > 0 ? Self.halves(rows: shape.values, heads: heads) : nil
+        let weight = try loader.weight(tensor, transposed: isTransposed, part: part, order: order)
+        return Linear(name: moduleName(layer, role), weight: weight, bias: try bias(role, name + ".bias", whole: whole, part: part, order: order))
+    }
+
+    /// [1, part.count], in the order of the weight's rows; nil where there is none.
+    private func bias(_ role: LinearRole, _ name: String, whole: Int, part: Range<Int>, order: ((Int) -> Int)?) throws -> Matrix? {
+        guard configuration.biases.contains(role.bias) else { return nil }
+        if biasesMayLack, !requiredBiases.contains(role.bias), source.tensor(name) == nil { return nil }
+        let elements = try vector(name, whole).elements
+        return Matrix(rows: 1, columns: part.count, part.map { elements[order?($0) ?? $0] })
     }
 
     /// The row (head, pair, half) of a llama.cpp file that is row (head, half, pair) here.

@@ -1,3 +1,4 @@
+import Foundation
 import TensorCore
 
 /// The sizes, constants and arrangement of a decoder-only transformer, whatever file they came from. The defaults are those of Llama.
@@ -53,6 +54,17 @@ public struct DecoderConfiguration: Sendable, Equatable {
     public var querySize: Int { headCount * headSize }
     public var keyValueSize: Int { keyValueHeadCount * headSize }
 
+    /// " (num_attention_heads, n_head, attention.head_count)": what files call a size.
+    private static func keys(of size: String) -> String {
+        let names: [String: String] = [
+            "hidden size": "hidden_size, n_embd, embedding_length", "intermediate size": "intermediate_size, n_inner, feed_forward_length",
+            "number of layers": "num_hidden_layers, n_layer, block_count", "number of attention heads": "num_attention_heads, n_head, attention.head_count",
+            "number of key-value heads": "num_key_value_heads, attention.head_count_kv", "head size": "head_dim, attention.key_length",
+            "vocabulary size": "vocab_size", "context length": "max_position_embeddings, n_positions, context_length",
+        ]
+        return names[size].map { " (\($0))" } ?? ""
+    }
+
     /// Refuses what the engine could not compute with; `location` names the file.
     func validate(_ location: String) throws {
         let sizes = [
@@ -61,32 +73,33 @@ public struct DecoderConfiguration: Sendable, Equatable {
             ("vocabulary size", vocabularySize), ("context length", contextLength),
         ]
         for (name, value) in sizes where value < 1 || value > 1 << 24 {
-            throw BadInput(location, "the \(name) is \(value); expected 1 to \(1 << 24)")
+            throw BadInput(location, "the \(name) is \(value); expected 1 to \(1 << 24)\(Self.keys(of: name))")
         }
         guard layerCount <= 4096 else { throw BadInput(location, "the number of layers is \(layerCount); at most 4096 are supported") }
         guard headSize <= 4096 else {  // a rotary's tables have this many numbers for each of thousands of positions
             throw BadInput(location, "the head size is \(headSize); at most 4096 are supported")
         }
         guard headCount % keyValueHeadCount == 0 else {
-            throw BadInput(location, "the number of attention heads (\(headCount)) is not a multiple of that of key-value heads (\(keyValueHeadCount))")
+            throw BadInput(location, "the number of attention heads (\(headCount)) is not a multiple of that of key-value heads (\(keyValueHeadCount))"
+                + Self.keys(of: "number of key-value heads"))
         }
         guard normEpsilon > 0, normEpsilon < 1 else {
-            throw BadInput(location, "the norms' epsilon is \(normEpsilon); expected a small positive number")
+            throw BadInput(location, "the norms' epsilon is \(normEpsilon); expected a small positive number (rms_norm_eps, layer_norm_epsilon)")
         }
         for (name, cap) in [("attention", attentionSoftCap), ("final logit", logitSoftCap)] where !(cap >= 0 && cap.isFinite) {
-            throw BadInput(location, "the \(name) soft cap is \(cap); expected a positive number")
+            throw BadInput(location, "the \(name) soft cap is \(cap); expected a positive number (attn_logit_softcapping, final_logit_softcapping)")
         }
         for layer in attention {
             guard layer.scale.isFinite, layer.scale > 0 else {
-                throw BadInput(location, "attention scores are multiplied by \(layer.scale); expected a positive number")
+                throw BadInput(location, "attention scores are multiplied by \(layer.scale); expected a positive number (query_pre_attn_scalar)")
             }
-            guard layer.window >= 0 else { throw BadInput(location, "the sliding window is \(layer.window); expected a positive number of tokens") }
+            guard layer.window >= 0 else { throw BadInput(location, "the sliding window is \(layer.window); expected a positive number of tokens (sliding_window)") }
         }
         for rotary in rotaries { try rotary.validate(location, headSize: headSize) }
     }
 }
 
-/// Rotary position embeddings (Su et al., arXiv 2104.09864), with the frequency scaling of Llama 3.
+/// Rotary position embeddings (Su et al., arXiv 2104.09864), and how their frequencies are scaled for longer texts.
 public struct RotaryConfiguration: Sendable, Equatable {
     public enum Scaling: Sendable, Equatable {
         case none
@@ -94,6 +107,9 @@ public struct RotaryConfiguration: Sendable, Equatable {
         case llama3(factor: Float, lowFrequency: Float, highFrequency: Float, originalContext: Float)
         /// A divisor for each frequency, as GGUF files store them (rope_freqs.weight).
         case divisors([Float])
+        /// YaRN (Peng et al., arXiv 2309.00071): frequencies that turn fewer than `slow` times in the original context are divided by `factor`, those
+        /// that turn more than `fast` times are kept, those between are interpolated, from and to whole dimensions if `isTruncated`.
+        case yarn(factor: Float, originalContext: Float, fast: Float, slow: Float, isTruncated: Bool)
     }
 
     public var base: Float
@@ -102,11 +118,19 @@ public struct RotaryConfiguration: Sendable, Equatable {
     public var dimensions: Int
     /// Whether neighbouring elements form pairs (GPT-J), instead of element i with i + dimensions / 2.
     public var turnsNeighbors = false
+    /// What cosines and sines are multiplied by (YaRN).
+    public var attentionFactor: Float = 1
+
+    /// What YaRN recommends: 0.1 ln factor + 1.
+    static func yarnAttentionFactor(_ factor: Float) -> Float { factor <= 1 ? 1 : Float(0.1 * log(Double(factor)) + 1) }
 
     func validate(_ location: String, headSize: Int) throws {
-        guard base.isFinite, base > 1 else { throw BadInput(location, "the rotary base is \(base); expected a number above 1") }
+        guard base.isFinite, base > 1 else { throw BadInput(location, "the rotary base is \(base); expected a number above 1 (rope_theta, rope.freq_base)") }
         guard dimensions > 0, dimensions <= headSize, dimensions % 2 == 0 else {
-            throw BadInput(location, "rotary embeddings turn \(dimensions) of a head's \(headSize) elements; expected an even number of them")
+            throw BadInput(location, "rotary embeddings turn \(dimensions) of a head's \(headSize) elements; expected an even number of them (head_dim, rotary_dim)")
+        }
+        guard attentionFactor.isFinite, attentionFactor > 0 else {
+            throw BadInput(location, "the rope attention_factor is \(attentionFactor); expected a positive number")
         }
         switch scaling {
         case .none: return
@@ -116,6 +140,11 @@ public struct RotaryConfiguration: Sendable, Equatable {
             guard factor > 0, low > 0, high > low, original > 0, [factor, low, high, original].allSatisfy(\.isFinite) else {
                 throw BadInput(location, "llama3 rope scaling needs factor > 0, 0 < low_freq_factor < high_freq_factor and "
                     + "original_max_position_embeddings > 0; found \(factor), \(low), \(high), \(original)")
+            }
+        case .yarn(let factor, let original, let fast, let slow, _):
+            guard factor > 0, original > 0, slow > 0, fast > 0, [factor, original, fast, slow].allSatisfy(\.isFinite) else {
+                throw BadInput(location, "yarn rope scaling needs factor, original_max_position_embeddings, beta_fast and beta_slow above 0; "
+                    + "found \(factor), \(original), \(fast), \(slow)")
             }
         case .divisors(let divisors):
             guard divisors.count == dimensions / 2, divisors.allSatisfy({ $0.isFinite && $0 > 0 }) else {

@@ -23,6 +23,9 @@ public final class LanguageModel {
         didSet { for layer in layers { for module in layer.modules { module.arithmetic = arithmetic } } }
     }
 
+    /// What is to be said of how the model's files were understood, a line each: where they contradict themselves.
+    public let loadingNotes: [String]
+
     public let weightMemory: WeightMemory
     private let weights: [WeightMatrix]
 
@@ -41,8 +44,9 @@ public final class LanguageModel {
         var headBias: Matrix?
     }
 
-    init(_ configuration: DecoderConfiguration, _ parts: Parts) {
+    init(_ configuration: DecoderConfiguration, _ parts: Parts, notes: [String] = []) {
         self.configuration = configuration
+        loadingNotes = notes
         embedding = parts.embedding
         positionEmbedding = parts.positionEmbedding
         layers = parts.layers
@@ -70,7 +74,8 @@ public final class LanguageModel {
     /// Throws `BadInput` at `location` unless the model can read the sequence `tokens`.
     public func check(_ tokens: [Int32], of location: String) throws {
         guard tokens.count <= longestSequence else {
-            throw BadInput(location, "has a sequence of \(tokens.count) tokens; at most \(longestSequence) are supported with this model")
+            throw BadInput(location, "has a sequence of \(tokens.count) tokens; at most \(longestSequence) are supported with this model"
+                + (longestSequence < Self.mostPositions ? " (max_position_embeddings, context_length)" : ""))
         }
         if let token = tokens.first(where: { $0 < 0 || $0 >= configuration.vocabularySize }) {
             throw BadInput(location, "has the token \(token); the model's vocabulary ends at \(configuration.vocabularySize - 1)")

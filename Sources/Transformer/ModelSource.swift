@@ -22,12 +22,15 @@ public struct ModelSource: Sendable {
         if !isDirectory.boolValue {
             kind = .gguf(try GGUFFile(path: path))
         } else if FileManager.default.fileExists(atPath: path + "/config.json") {
+            guard !FileManager.default.fileExists(atPath: path + "/adapter_config.json") else {
+                throw BadInput(path, "holds 'adapter_config.json': weights that an adapter changes; merge it into them first (merge_and_unload of peft)")
+            }
             kind = .huggingFace(directory: path)
         } else {
             let files = try Self.list(path).filter { $0.hasSuffix(".gguf") }.sorted()
             guard files.count == 1 else {
                 throw BadInput(path, files.isEmpty
-                    ? "holds neither config.json nor a .gguf file" : "holds \(files.count) .gguf files; name one of them: \(files.joined(separator: ", "))")
+                    ? "holds neither config.json nor a .gguf file" + SafetensorsDirectory.advice(on: path) : "holds \(files.count) .gguf files; name one of them: \(files.joined(separator: ", "))")
             }
             kind = .gguf(try GGUFFile(path: path + "/" + files[0]))
         }

@@ -2,7 +2,7 @@ import CKernels
 import Foundation
 import TensorCore
 
-/// Cosines and sines of every position and frequency, and the turning of heads by them.
+/// Cosines and sines of every position and frequency, times the attention factor, and the turning of heads by them.
 struct Rotary: Sendable {
     private let headSize: Int
     private let dimensions: Int
@@ -12,7 +12,7 @@ struct Rotary: Sendable {
 
     init(_ configuration: RotaryConfiguration, headSize: Int, positions: Int) {
         let frequencies = Self.frequencies(configuration)
-        let half = configuration.dimensions / 2
+        let half = configuration.dimensions / 2, scale = configuration.attentionFactor
         self.headSize = headSize
         dimensions = configuration.dimensions
         turnsNeighbors = configuration.turnsNeighbors
@@ -20,17 +20,19 @@ struct Rotary: Sendable {
         parallelFor(positions, grain: 64) { position in
             for i in 0..<half {
                 let angle = Double(Float(position) * frequencies[i])
-                cosines[position, i] = Float(cos(angle))
-                sines[position, i] = Float(sin(angle))
+                cosines[position, i] = Float(cos(angle)) * scale
+                sines[position, i] = Float(sin(angle)) * scale
             }
         }
         (self.cosines, self.sines) = (cosines, sines)
     }
 
-    /// Radians per position of each pair: base^(−2i / dimensions), scaled.
+    /// Radians per position of each pair: base^(−2i / dimensions), scaled. The exponent is rounded to float32, as it is in transformers: where
+    /// the number of dimensions is no power of two, that moves a frequency by several units in the last place, and late positions by as much.
     private static func frequencies(_ configuration: RotaryConfiguration) -> [Float] {
-        let dimensions = Double(configuration.dimensions)
-        let plain = (0..<configuration.dimensions / 2).map { Float(1 / pow(Double(configuration.base), Double(2 * $0) / dimensions)) }
+        let plain = (0..<configuration.dimensions / 2).map { pair in
+            1 / Float(pow(Double(configuration.base), Double(Float(2 * pair) / Float(configuration.dimensions))))
+        }
         switch configuration.scaling {
         case .none: return plain
         case .linear(let factor): return plain.map { $0 / factor }
@@ -44,10 +46,28 @@ struct Rotary: Sendable {
                 let smooth = (original / wavelength - low) / (high - low)
                 return (1 - smooth) * frequency / factor + smooth * frequency
             }
+        case .yarn(let factor, let original, let fast, let slow, let isTruncated):
+            let (low, high) = yarnRange(configuration, original: original, fast: fast, slow: slow, isTruncated: isTruncated)
+            return plain.enumerated().map { index, frequency in
+                let share = min(1, max(0, (Float(index) - low) / (high - low)))
+                return frequency / factor * share + frequency * (1 - share)
+            }
         }
     }
 
-    /// Turns every head of `rows` [tokens, heads · headSize] by its token's position; `inverse` turns gradients back.
+    /// The pairs between which YaRN goes over from kept to divided frequencies: the pair that turns n times in the original context is
+    /// dimensions · ln(original / 2πn) / (2 ln base).
+    private static func yarnRange(_ configuration: RotaryConfiguration, original: Float, fast: Float, slow: Float, isTruncated: Bool) -> (Float, Float) {
+        func pair(_ turns: Float) -> Double {
+            Double(configuration.dimensions) * log(Double(original) / (Double(turns) * 2 * .pi)) / (2 * log(Double(configuration.base)))
+        }
+        let low = max(0, isTruncated ? pair(fast).rounded(.down) : pair(fast))
+        let high = min(Double(configuration.dimensions - 1), isTruncated ? pair(slow).rounded(.up) : pair(slow))
+        return (Float(low), Float(low == high ? high + 0.001 : high))
+    }
+
+    /// Turns every head of `rows` [tokens, heads · headSize] by its token's position, times the attention factor; `inverse` turns gradients back
+    /// (the transpose, so times the same factor).
     func apply(_ rows: Matrix, positions: [Int32], inverse: Bool = false) {
         let turn = turnsNeighbors ? amend_rotate_pairs : amend_rotate_halves
         parallelFor(rows.rows, grain: 8) { token in

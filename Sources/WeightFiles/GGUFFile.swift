@@ -51,6 +51,10 @@ extension GGUFFile {
         try value(key, "a bool") { if case .bool(let bool) = $0 { bool } else { nil } }
     }
 
+    public func bools(_ key: String) throws -> [Bool]? {
+        try value(key, "an array of bools") { if case .bools(let bools) = $0 { bools } else { nil } }
+    }
+
     public func strings(_ key: String) throws -> [String]? {
         try value(key, "an array of strings") { if case .strings(let strings) = $0 { strings } else { nil } }
     }

@@ -27,4 +27,16 @@ public enum GGUFValue: Sendable, Equatable {
         case .array: "an array of arrays or of integers above \(Int.max)"
         }
     }
+
+    /// The value itself where it is short, else what it is: for messages.
+    public var text: String {
+        switch self {
+        case .integer(let value): "\(value)"
+        case .unsigned(let value): "\(value)"
+        case .float(let value): value == value.rounded() && abs(value) < 1e15 ? "\(Int(value))" : "\(value)"
+        case .bool(let value): "\(value)"
+        case .string(let value): quoted(value)
+        default: kind
+        }
+    }
 }

@@ -101,6 +101,14 @@ struct JSONScanner {
         }
     }
 
+    /// Reads null, if that comes next.
+    mutating func skipNull() throws -> Bool {
+        skipSpace()
+        guard peek() == UInt8(ascii: "n") else { return false }
+        try literal("null")
+        return true
+    }
+
     private mutating func literal(_ word: StaticString) throws {
         let end = position + word.utf8CodeUnitCount
         let matches = word.withUTF8Buffer { end <= bytes.count && bytes[position..<end].elementsEqual($0) }

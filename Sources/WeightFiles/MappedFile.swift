@@ -18,7 +18,7 @@ public final class MappedFile: Sendable {
 
     deinit { munmap(UnsafeMutableRawPointer(mutating: bytes.baseAddress), bytes.count) }
 
-    /// Throws `BadInput` for a path that cannot be opened for reading, is no regular file, or is an empty one.
+    /// Throws `BadInput` for a path that cannot be opened for reading, is no regular file, is empty, or is a Git LFS pointer.
     public static func open(_ path: String) throws -> MappedFile {
         // Without O_NONBLOCK a named pipe would block here until someone writes to it.
         let descriptor = Foundation.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
@@ -28,7 +28,9 @@ public final class MappedFile: Sendable {
         guard let start = mmap(nil, count, PROT_READ, MAP_SHARED, descriptor, 0), start != MAP_FAILED else {
             throw BadInput(path, "cannot be mapped: \(describe(errno))")
         }
-        return MappedFile(path: path, bytes: UnsafeRawBufferPointer(start: start, count: count))
+        let file = MappedFile(path: path, bytes: UnsafeRawBufferPointer(start: start, count: count))
+        try LFSPointer.refuse(file.bytes, path: path)
+        return file
     }
 
     /// Throws `BadInput` unless the file is one JSON object (RFC 8259) without a key twice and at most 64 levels deep.

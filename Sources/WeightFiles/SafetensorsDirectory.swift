@@ -12,7 +12,7 @@ public struct SafetensorsDirectory: WeightSource {
     public func tensor(_ name: String) -> StoredTensor? { table[name] }
 
     /// Throws `BadInput` where neither file exists, the index is malformed, or a shard is missing, malformed, outside the
-    /// directory, or without a tensor that the index says it has. Tensors that the index does not name are left out.
+    /// directory, without a tensor that the index says it has, or with one of another shard. Tensors that the index does not name count too.
     public init(directory: String) throws {
         path = directory
         let single = directory + "/model.safetensors"
@@ -23,11 +23,22 @@ public struct SafetensorsDirectory: WeightSource {
         } else if FileManager.default.fileExists(atPath: index) {
             table = try Self.table(of: Self.placements(index: index, directory: directory))
         } else {
-            let found = FileManager.default.fileExists(atPath: directory)
-            throw BadInput(
-                directory,
-                found ? "holds neither model.safetensors nor model.safetensors.index.json" : "there is no such directory")
+            guard FileManager.default.fileExists(atPath: directory) else { throw BadInput(directory, "there is no such directory") }
+            throw BadInput(directory, "holds neither model.safetensors nor model.safetensors.index.json" + Self.advice(on: directory))
         }
+    }
+
+    /// How to convert weights of another format that are there; "" where there are none.
+    public static func advice(on directory: String) -> String {
+        let files = ((try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []).sorted()
+        if let file = files.first(where: { $0.hasPrefix("consolidated") || $0 == "params.json" }) {
+            return "; \(quoted(file)) is of the layout in which the makers' own code reads the model: take the release for transformers, or convert it "
+                + "with the script 'convert_llama_weights_to_hf.py' or 'convert_mistral_weights_to_hf.py' of transformers"
+        }
+        let endings = [".bin", ".pt", ".pth", ".ckpt", ".h5", ".msgpack"]
+        guard let file = files.first(where: { file in endings.contains { file.hasSuffix($0) } }) else { return "" }
+        return "; \(quoted(file)) is of another format. To convert it: python -c \"from transformers import AutoModelForCausalLM as M; "
+            + "M.from_pretrained('\(directory)', dtype='auto').save_pretrained('\(directory)')\""
     }
 
     private static func table(of placements: [(name: String, shard: SafetensorsFile)]) throws -> TensorTable {
@@ -43,9 +54,11 @@ public struct SafetensorsDirectory: WeightSource {
         for shardName in Set(shardNames.values).sorted() {
             shards[shardName] = try SafetensorsFile(path: directory + "/" + shardName)
         }
-        return shardNames.keys.sorted().compactMap { name in
-            shardNames[name].flatMap { shards[$0] }.map { (name, $0) }
+        let named = shardNames.compactMap { name, shardName in shards[shardName].map { (name, $0) } }
+        let others = shards.flatMap { shardName, shard in
+            shard.tensorNames.filter { shardNames[$0] != shardName }.map { ($0, shard) }
         }
+        return (named + others).sorted { ($0.0, $0.1.path) < ($1.0, $1.1.path) }
     }
 
     /// The index's `weight_map`: tensor name → name of its shard, checked to be a plain file name.

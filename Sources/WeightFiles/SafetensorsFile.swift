@@ -62,6 +62,7 @@ private struct HeaderReader {
         var scanner = JSONScanner(header, path: file.path, subject: "safetensors header")
         try scanner.object { scanner, key in
             if key == "__metadata__" {
+                if try scanner.skipNull() { return }
                 try scanner.object { scanner, key in metadata[key] = try scanner.string() }
             } else {
                 try table.add(try tensor(key, from: &scanner))

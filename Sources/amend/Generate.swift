@@ -129,16 +129,17 @@ private struct Subject {
     private let configuration: RunConfiguration?
 
     init(_ command: Generate, _ communicator: Communicator) throws {
+        let message: (String) -> Void = { FileHandle.standardError.write(Data("\($0)\n".utf8)) }
         guard let editorPath = command.editor, let edits = command.edits else {
             let source = try ModelSource(command.model ?? "")
             (model, tokenizer) = (try source.loadModel(weights: command.weights), try source.loadTokenizer())
+            (model.loadingNotes + tokenizer.notes).forEach(message)
             (engine, records, configuration) = (nil, [], nil)
             return
         }
         // Before the model, which may be large: what is wrong with a user's own edits shows at once.
         let all = try DatasetFile.load(edits, format: command.format)
         records = command.limit.map { Array(all.prefix($0)) } ?? all
-        let message: (String) -> Void = { FileHandle.standardError.write(Data("\($0)\n".utf8)) }
         let (checkpoint, configuration) = try TrainedEditor.open(
             editorPath, overrides: ["model.weights=\(command.weights.rawValue)"] + (command.model.map { ["model.path=\($0)"] } ?? []),
             exchange: communicator, report: message)
@@ -148,6 +149,7 @@ private struct Subject {
         repeated.notesOnEdits.forEach(message)
         let source = try ModelSource(configuration.model.path)
         (model, tokenizer) = (try source.loadModel(weights: command.weights), try source.loadTokenizer())
+        (model.loadingNotes + tokenizer.notes).forEach(message)
         model.arithmetic = EditorSetup.arithmetic(configuration)
         try model.selectModules(configuration.editor.modules)
         try Self.check(records, tokenizer, model)

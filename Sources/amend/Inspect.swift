@@ -61,7 +61,7 @@ struct Inspect: ParsableCommand {
                 "family": .string(c.family), "parameters": .integer(model.parameterCount), "hiddenSize": .integer(c.hiddenSize),
                 "intermediateSize": .integer(c.intermediateSize), "layers": .integer(c.layerCount), "heads": .integer(c.headCount),
                 "keyValueHeads": .integer(c.keyValueHeadCount), "headSize": .integer(c.headSize), "vocabulary": .integer(c.vocabularySize),
-                "contextLength": .integer(c.contextLength), "tiedHead": .bool(c.hasTiedHead),
+                "contextLength": .integer(c.contextLength), "tiedHead": .bool(c.hasTiedHead), "notes": .array(model.loadingNotes.map { .string($0) }),
                 "weights": .array(model.weightTypes.map { ["type": .string($0.type), "parameters": .integer($0.parameters)] }),
                 "mappedBytes": .integer(memory.mapped), "privateBytes": .integer(memory.owned), "loadSeconds": .number(seconds),
                 "editableModules": .array(model.editableModules.map { ["name": .string($0.name), "keySize": .integer($0.keySize), "valueSize": .integer($0.valueSize)] }),
@@ -75,6 +75,7 @@ struct Inspect: ParsableCommand {
             \(Quantity.bytes(memory.mapped)) mapped from the file, \(Quantity.bytes(memory.owned)) in private memory; loaded in \
             \(Quantity.duration(seconds: seconds))
             """)
+        for note in model.loadingNotes { print(note) }
         var table = TextTable(["editable modules", "keys", "values"])
         for group in model.editableModuleGroups { table.add([group.pattern, "\(group.first.keySize)", "\(group.first.valueSize)"]) }
         print(table.text)

@@ -50,7 +50,7 @@ struct RunContext {
         tokenizer = try source.loadTokenizer()
         let isRoot = communicator.isRoot
         message = { if isRoot { FileHandle.standardError.write(Data("\($0)\n".utf8)) } }
-        (tokenizer.notes + [choice.note].compactMap { $0 }).forEach(message)
+        (model.loadingNotes + tokenizer.notes + [choice.note].compactMap { $0 }).forEach(message)
     }
 
     /// Ranks that compute with other instructions may differ in the last bit, and would edit other models without notice.

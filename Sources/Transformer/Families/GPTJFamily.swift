@@ -5,13 +5,16 @@ import WeightFiles
 /// a head with a bias.
 enum GPTJFamily: ModelFamily {
     static func load(_ file: ConfigurationFile, _ weights: SafetensorsDirectory, _ precision: WeightPrecision) throws -> LanguageModel {
-        var configuration = try GPT2Family.sizes(file, family: "gptj", contextLength: 2048, hasTiedHead: false)
-        configuration.rotaries = [RotaryConfiguration(
-            base: 10_000, dimensions: try file.optional("rotary_dim") ?? configuration.headSize, turnsNeighbors: true)]
+        try file.checkArchitecture("GPTJForCausalLM")
+        var configuration = try GPT2Family.sizes(file, family: "gptj", GPT2Family.Defaults(
+            vocabularySize: 50_400, hiddenSize: 4096, layerCount: 28, headCount: 16, contextLength: 2048, hasTiedHead: false))
+        configuration.rotaries = [RotaryConfiguration(base: 10_000, dimensions: try file.value("rotary_dim", absent: 64), turnsNeighbors: true)]
         configuration.isParallel = true
         configuration.biases = [.feedForward, .head]
         try configuration.validate(file.path)
-        return try DecoderBuilder(configuration: configuration, source: weights, precision: precision, names: names, moduleName: moduleName).build()
+        try file.refuseUnread(HarmlessKeys.ofGPTJ)
+        return try DecoderBuilder(configuration: configuration, source: weights, precision: precision, names: names, moduleName: moduleName,
+                                  harmless: [.masks], sizes: file.sizes).build()
     }
 
     private static let names = TensorNames(

@@ -5,58 +5,84 @@ import WeightFiles
 /// embeddings, GeGLU.
 enum Gemma2Family: ModelFamily {
     static func load(_ file: ConfigurationFile, _ weights: SafetensorsDirectory, _ precision: WeightPrecision) throws -> LanguageModel {
-        var configuration = try configuration(file, family: "gemma2", period: 2)
-        configuration.attentionSoftCap = try file.optional("attn_logit_softcapping") ?? 0
-        configuration.logitSoftCap = try file.optional("final_logit_softcapping") ?? 0
-        configuration.rotaries = [try LlamaFamily.rotary(file, headSize: configuration.headSize)]
+        try file.checkArchitecture("Gemma2ForCausalLM")
+        var configuration = try configuration(file, family: "gemma2", LlamaFamily.Defaults(
+            vocabularySize: 256_000, hiddenSize: 2304, intermediateSize: 9216, layerCount: 26, headCount: 8, keyValueHeadCount: 4, headSize: 256,
+            contextLength: 8192, hasTiedHead: true), period: 2)
+        configuration.attentionSoftCap = try softCap(file, "attn_logit_softcapping", absent: 50)
+        configuration.logitSoftCap = try softCap(file, "final_logit_softcapping", absent: 30)
+        let (rotary, notes) = try file.rotary(dimensions: configuration.headSize, contextLength: configuration.contextLength)
+        configuration.rotaries = [rotary]
         try configuration.validate(file.path)
-        return try DecoderBuilder(configuration: configuration, source: weights, precision: precision, names: names,
-                                  moduleName: LlamaFamily.moduleName, normOffset: 1).build()
+        try file.refuseUnread(HarmlessKeys.ofGemma + HarmlessKeys.ofRope("rope_parameters") + HarmlessKeys.ofRope("rope_scaling"))
+        return try DecoderBuilder(configuration: configuration, source: weights, precision: precision, names: names("model.", head: "lm_head"),
+                                  moduleName: LlamaFamily.moduleName, normOffset: 1, sizes: file.sizes, notes: notes).build()
     }
 
     static func load(_ file: GGUFFile, _ precision: WeightPrecision) throws -> LanguageModel {
         let header = GGUFHeader(file, "gemma2")
         // The file does not say the scale; llama.cpp too knows the largest of the family by its depth.
-        var configuration = try configuration(header, family: "gemma2", period: 2, layersOfScaledByHidden: 46)
-        configuration.attentionSoftCap = Float(try file.float(header.key("attn_logit_softcapping")) ?? 50)
-        configuration.logitSoftCap = Float(try file.float(header.key("final_logit_softcapping")) ?? 30)
-        configuration.rotaries = [try header.rotary(headSize: configuration.headSize)]
+        var configuration = try configuration(header, family: "gemma2", layersOfScaledByHidden: 46)
+        addWindows(to: &configuration, window: try header.optionalInteger("attention.sliding_window") ?? 4096) { ($0 + 1) % 2 != 0 }
+        configuration.attentionSoftCap = try header.float("attn_logit_softcapping") ?? 50
+        configuration.logitSoftCap = try header.float("final_logit_softcapping") ?? 30
+        configuration.rotaries = [
+            try header.rotary(headSize: configuration.headSize, contextLength: configuration.contextLength, readsDivisors: false)
+        ]
         try configuration.validate(file.path)
-        return try DecoderBuilder(configuration: configuration, source: file, precision: precision, names: .gguf,
-                                  moduleName: LlamaFamily.moduleName).build()
+        try header.checkRotaryDimensions(headSize: configuration.headSize, family: "gemma2")
+        try header.refuseUnread([HarmlessKeys(["gemma2.attention.sliding_window_pattern"], only: ["2"], because: "as the architecture has it")])
+        return try builder(configuration, file, precision, header).build()
     }
 
     // MARK: shared with Gemma 3
 
     /// Of every `period` layers the last sees all tokens, unless layer_types says otherwise.
-    static func configuration(_ file: ConfigurationFile, family: String, period: Int) throws -> DecoderConfiguration {
-        let activation: String = try file.optional("hidden_activation") ?? file.optional("hidden_act") ?? "gelu_pytorch_tanh"
-        guard activation == "gelu_pytorch_tanh" else {
+    static func configuration(_ file: ConfigurationFile, family: String, _ defaults: LlamaFamily.Defaults, period: Int) throws -> DecoderConfiguration {
+        let activation: String = try file.value("hidden_activation", absent: "gelu_pytorch_tanh")
+        guard GPT2Family.tanhActivations.contains(activation) else {
             throw BadInput(file.path, "hidden_activation is \(quoted(activation)); a \(family) model has 'gelu_pytorch_tanh'")
         }
         for key in ["attention_bias", "use_bidirectional_attention"] where try file.optional(key) ?? false {
             throw BadInput(file.path, "'\(key)' is true; that is not supported for \(family) models")
         }
-        var configuration = arranged(try LlamaFamily.sizes(file, family: family, hasTiedHead: true))
-        let scalar: Float = try file.optional("query_pre_attn_scalar") ?? 256
-        let window: Int = try file.optional("sliding_window") ?? 4096
+        var configuration = arranged(try LlamaFamily.sizes(file, family: family, defaults))
+        let scalar: Float = try file.value("query_pre_attn_scalar", absent: 256)
+        for layer in configuration.attention.indices { configuration.attention[layer].scale = 1 / scalar.squareRoot() }
         let sliding = try file.slidingLayers(of: configuration.layerCount)
-        for layer in configuration.attention.indices {
-            let isSliding = sliding?[layer] ?? ((layer + 1) % period != 0)
-            configuration.attention[layer] = .init(scale: 1 / scalar.squareRoot(), window: isSliding ? window : 0)
+        if let window: Int = try file.optional("sliding_window", absent: 4096) {
+            guard window > 0 else { throw BadInput(file.path, "the sliding window is \(window) (sliding_window); expected a positive number of tokens") }
+            addWindows(to: &configuration, window: window) { sliding?[$0] ?? (($0 + 1) % period != 0) }
+        } else if sliding?.contains(true) ?? (period > 1) {
+            throw BadInput(file.path, "'sliding_window' is null, but there are layers with a sliding window")
         }
         return configuration
     }
 
-    static func configuration(_ header: GGUFHeader, family: String, period: Int, layersOfScaledByHidden: Int) throws -> DecoderConfiguration {
+    /// A cap of 0 for none: null says so.
+    static func softCap(_ file: ConfigurationFile, _ key: String, absent: Float?) throws -> Float {
+        guard let cap: Float = try file.optional(key, absent: absent) else { return 0 }
+        guard cap != 0 else { throw BadInput(file.path, "'\(file.name(key))' is 0; expected a positive number, or null for none") }
+        return cap
+    }
+
+    static func configuration(_ header: GGUFHeader, family: String, layersOfScaledByHidden: Int) throws -> DecoderConfiguration {
         var configuration = arranged(try header.sizes(family: family))
         let isByHidden = configuration.layerCount == layersOfScaledByHidden
         let scalar = isByHidden ? configuration.hiddenSize / configuration.headCount : configuration.headSize
-        let window = try header.file.integer(header.key("attention.sliding_window")) ?? 4096
-        for layer in configuration.attention.indices {
-            configuration.attention[layer] = .init(scale: 1 / Float(scalar).squareRoot(), window: (layer + 1) % period != 0 ? window : 0)
-        }
+        for layer in configuration.attention.indices { configuration.attention[layer].scale = 1 / Float(scalar).squareRoot() }
         return configuration
+    }
+
+    static func addWindows(to configuration: inout DecoderConfiguration, window: Int, where isSliding: (Int) -> Bool) {
+        for layer in configuration.attention.indices where isSliding(layer) { configuration.attention[layer].window = window }
+    }
+
+    static func builder(_ configuration: DecoderConfiguration, _ file: GGUFFile, _ precision: WeightPrecision, _ header: GGUFHeader) -> DecoderBuilder {
+        var configuration = configuration
+        configuration.biases = header.biases(of: configuration)
+        return DecoderBuilder(configuration: configuration, source: file, precision: precision, names: .gguf, moduleName: LlamaFamily.moduleName,
+                              biasesMayLack: true, sizes: header.sizes)
     }
 
     private static func arranged(_ configuration: DecoderConfiguration) -> DecoderConfiguration {
@@ -67,8 +93,8 @@ enum Gemma2Family: ModelFamily {
         return configuration
     }
 
-    static let names: TensorNames = {
-        var names = LlamaFamily.names
+    static func names(_ prefix: String, head: String) -> TensorNames {
+        var names = LlamaFamily.names(prefix, head: head)
         names.norm = { layer, role in
             let name = switch role {
             case .input: "input_layernorm"
@@ -78,8 +104,8 @@ enum Gemma2Family: ModelFamily {
             case .feedForward: "pre_feedforward_layernorm"
             case .feedForwardOutput: "post_feedforward_layernorm"
             }
-            return "model.layers.\(layer).\(name)"
+            return "\(prefix)layers.\(layer).\(name)"
         }
         return names
-    }()
+    }
 }
