@@ -13,14 +13,13 @@ enum CounterFact {
         guard Placeholder.hasPlace(template) || Placeholder.contains(template, subject) else {
             throw RecordError("'requested_rewrite.prompt' has no {} for the subject, and the subject is not in it: '\(excerpt(template))'")
         }
-        let groundTruth: String? =
-            use == .training ? try rewrite.object("target_true").answer("str") : try rewrite.optionalAnswer("target_true")
+        let groundTruth = try use == .training ? rewrite.answerOrObject("target_true") : rewrite.optionalAnswer("target_true")
         func given(_ key: String) -> Bool { use == .training || fields.isGiven(key) }
         return EditRecord(
             id: try fields.identifier("case_id") ?? String(number),
             subject: subject,
             prompt: try rewrite.prompt("prompt", about: subject),
-            target: try use == .training ? rewrite.object("target_new").answer("str") : rewrite.answerOrObject("target_new"),
+            target: try rewrite.answerOrObject("target_new"),
             groundTruth: groundTruth,
             rephrasings: try given("paraphrase_prompts") ? fields.prompts("paraphrase_prompts", about: subject, possiblyNone: use == .editing) : [],
             neighbors: try given("neighborhood_prompts") ? neighbors(fields, groundTruth) : [])

@@ -44,6 +44,8 @@ import Datasets
             let record = try load(nested, format)[0]
             #expect(record.prompt == "Ana lives in" && record.rephrasings == ["Home of Ana:"])
         }
+        let texts = nested.replacing(#"{"str": "Rome"}"#, with: #""Rome""#).replacing(#"{"str": "Paris"}"#, with: #""Paris""#)
+        #expect(try load(texts, .counterfact) == load(nested, .counterfact), "answers as texts")
         let zsre = #"[{"src": "Where is {}?", "subject": "Ana", "rephrase": "{} is where?", "ans": "Rome", "loc": "q", "loc_ans": "a"}]"#
         for format in [DatasetFormat.zsre, .edits] {
             let record = try load(zsre, format)[0]
