@@ -1,7 +1,8 @@
 /// CounterFact records: an edit makes a statement about `subject` end with `target_new` where `target_true` is right.
 enum CounterFact {
     static func record(from fields: RecordFields, number: Int) throws -> EditRecord {
-        try fields.isGiven("requested_rewrite") || !fields.has("prompt") && fields.has("requested_rewrite") ? nested(fields, number: number, .training) : flat(fields, number: number)
+        let isNested = fields.isGiven("requested_rewrite") || !fields.has("prompt") && fields.has("requested_rewrite")
+        return try isNested ? nested(fields, number: number, .training) : flat(fields, number: number)
     }
 
     /// The original form. Attribute and generation prompts are not read. Every neighborhood prompt's right answer is
@@ -13,14 +14,13 @@ enum CounterFact {
         guard Placeholder.hasPlace(template) || Placeholder.contains(template, subject) else {
             throw RecordError("'requested_rewrite.prompt' has no {} for the subject, and the subject is not in it: '\(excerpt(template))'")
         }
-        let groundTruth: String? =
-            use == .training ? try rewrite.object("target_true").answer("str") : try rewrite.optionalAnswer("target_true")
+        let groundTruth = try use == .training ? rewrite.answerOrObject("target_true") : rewrite.optionalAnswer("target_true")
         func given(_ key: String) -> Bool { use == .training || fields.isGiven(key) }
         return EditRecord(
             id: try fields.identifier("case_id") ?? String(number),
             subject: subject,
             prompt: try rewrite.prompt("prompt", about: subject),
-            target: try use == .training ? rewrite.object("target_new").answer("str") : rewrite.answerOrObject("target_new"),
+            target: try rewrite.answerOrObject("target_new"),
             groundTruth: groundTruth,
             rephrasings: try given("paraphrase_prompts") ? fields.prompts("paraphrase_prompts", about: subject, possiblyNone: use == .editing) : [],
             neighbors: try given("neighborhood_prompts") ? neighbors(fields, groundTruth) : [])
@@ -35,13 +35,14 @@ enum CounterFact {
     /// One rephrasing, one neighbor with its own answer; or EasyEdit's `locality` instead.
     private static func flat(_ fields: RecordFields, number: Int) throws -> EditRecord {
         let subject = try fields.text("subject")
+        let rephrasing = fields.isGiven("rephrase") && !fields.isGiven("rephrase_prompt") ? "rephrase" : "rephrase_prompt"
         return EditRecord(
             id: try fields.identifier("case_id") ?? String(number),
             subject: subject,
             prompt: try fields.prompt("prompt", about: subject),
             target: try fields.answerOrObject("target_new"),
             groundTruth: try fields.groundTruth() ?? fields.answer("ground_truth"),
-            rephrasings: try fields.prompts(fields.isGiven("rephrase") && !fields.isGiven("rephrase_prompt") ? "rephrase" : "rephrase_prompt", about: subject),
+            rephrasings: try fields.prompts(rephrasing, about: subject),
             neighbors: try fields.isGiven("locality") ? EasyEdit.neighbors(fields) : EasyEdit.flatNeighbors(fields))
     }
 }

@@ -64,13 +64,16 @@ public enum DatasetFile {
     /// The format that the keys speak for, where it is another; a user's own edits may have any.
     private static func otherFormat(of fields: RecordFields, than format: DatasetFormat) -> DatasetFormat? {
         guard format != .edits else { return nil }
-        let found: DatasetFormat? = fields.isGiven("requested_rewrite") || fields.isGiven("target_new") ? .counterfact : fields.isGiven("src") ? .zsre : nil
+        let isCounterFact = fields.isGiven("requested_rewrite") || fields.isGiven("target_new")
+        let found: DatasetFormat? = isCounterFact ? .counterfact : fields.isGiven("src") ? .zsre : nil
         return found == format ? nil : found
     }
 
     /// Says what else the other format needs, so that the advice leads somewhere.
     private static func mismatch(_ fields: RecordFields, number: Int, _ format: DatasetFormat, found: DatasetFormat) -> RecordError {
-        if number > 1 { return RecordError("expected a \(format.rawValue) record as before it, found a \(found.rawValue) one; put the two in files of their own") }
+        guard number == 1 else {
+            return RecordError("expected a \(format.rawValue) record as before it, found a \(found.rawValue) one; put the two in files of their own")
+        }
         var advice = "set format: \(found.rawValue)"
         do { _ = try convert(fields, number: number, format: found) } catch let error as RecordError {
             advice += ", and mend what that needs: \(error.problem)"

@@ -23,8 +23,8 @@ enum EasyEdit {
     private static func questions(_ fields: RecordFields, _ prompt: String, _ answer: String) throws -> [Question] {
         guard fields.isList(prompt) else {
             let question = try fields.unrelatedPrompt(prompt)
-            if fields.isList(answer) { return try fields.answers(answer).lazy.compactMap(\.self).first.map { [Question(prompt: question, answer: $0)] } ?? [] }
-            return [Question(prompt: question, answer: try fields.answerOrObject(answer))]
+            guard fields.isList(answer) else { return [Question(prompt: question, answer: try fields.answerOrObject(answer))] }
+            return try fields.answers(answer).compactMap(\.self).prefix(1).map { Question(prompt: question, answer: $0) }
         }
         let prompts = try fields.unrelatedPrompts(prompt), answers = try fields.answers(answer)
         guard prompts.count == answers.count else {

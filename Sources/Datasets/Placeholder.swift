@@ -6,8 +6,9 @@
 /// and "[X]" do too, unless they must have been meant as a place: see ``filled(_:key:subject:)``.
 enum Placeholder {
     private static let names = ["{}", "{subject}"]
-    /// Places in other notations, in lower case; "[X]" is ParaRel's.
-    private static let otherNotations = ["{0}", "{ subject }", "{subject}", "{entity}", "[subject]", "[entity]", "<subject>", "[x]"]
+    /// Places in other notations. In lower case, for theirs does not matter; but "[X]", ParaRel's, is another than the "[x]" of code.
+    private static let otherNotations = ["{0}", "{ subject }", "{subject}", "{entity}", "[subject]", "[entity]", "<subject>"]
+    private static let paraRel = "[X]"
 
     private enum Part {
         case text(String)
@@ -31,7 +32,7 @@ enum Placeholder {
             }
             return text
         }
-        if place == nil, !contains(text, subject), let meant = otherNotations.first(where: { contains(text.lowercased(), $0) }), !contains(template, "{{") {
+        if place == nil, !contains(text, subject), !contains(template, "{{"), let meant = otherPlace(in: text) {
             throw RecordError("'\(key)' has a \(meant), and the subject is not in it; write {} where it belongs: '\(excerpt(template))'")
         }
         return text
@@ -50,6 +51,12 @@ enum Placeholder {
 
     static func hasPlace(_ template: String) -> Bool {
         parts(of: template).contains { if case .place = $0 { true } else { false } }
+    }
+
+    private static func otherPlace(in text: String) -> String? {
+        if contains(text, paraRel) { return paraRel }
+        let lowered = text.lowercased()
+        return otherNotations.first { contains(lowered, $0) }
     }
 
     private static func remedy(_ place: String) -> String { "give it one, or write {\(place)} if the text \(place) is meant" }

@@ -1,8 +1,8 @@
 /// The special tokens that tokenizer_config.json and special_tokens_map.json name, as transformers 5 reads them.
 ///
-/// `bos_token` and the other usual ones, or else those that the tokenizer's class has; null takes one away. Others: any text or AddedToken whose key ends
-/// in `_token`, and those of `extra_special_tokens` and `model_specific_special_tokens` where these are objects. Without a name: `extra_special_tokens`,
-/// or by its old name `additional_special_tokens`, where it is a list.
+/// `bos_token` and the other usual ones, or else those that the tokenizer's class has; null takes one away. Others: any text or AddedToken whose
+/// key ends in `_token`, and those of `extra_special_tokens` and `model_specific_special_tokens` where these are objects. Without a name:
+/// `extra_special_tokens`, or by its old name `additional_special_tokens`, where it is a list.
 struct NamedSpecialTokens {
     private static let usual = ["bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"]
 

@@ -24,7 +24,8 @@ extension Pipeline {
             vocabulary, model: model, added: AddedVocabulary(vocabulary.addedTokens()) { $0 }, normalizer: words.normalizer,
             preTokenizer: words.preTokenizer, decoder: .byteLevel, addsBeginningOfText: words.addsBeginningOfText)
         if words.areAssumed {
-            notes = ["\(vocabulary.source): tokenizer.ggml.pre \(vocabulary.pre.map { "is '\($0)'" } ?? "is missing"), which does not say how the model's words are cut; "
+            let pre = vocabulary.pre.map { "is '\($0)'" } ?? "is missing"
+            notes = ["\(vocabulary.source): tokenizer.ggml.pre \(pre), which does not say how the model's words are cut; "
                 + "they are cut as GPT-2's. For another model convert it again with a newer llama.cpp"]
         }
     }

@@ -16,6 +16,7 @@ import Datasets
         ("{ } {x} {1} }{ is Ana's", "Ana", "{ } {x} {1} }{ is Ana's"),
         ("int a[] = {0}; in C sets", "C", "int a[] = {0}; in C sets"),
         ("[X] is a place, Ana knows", "Ana", "[X] is a place, Ana knows"),
+        ("a[x] is", "indexing", "a[x] is"),
         ("&{word} is", "bold", "&{word} is"),
         ("{}́ is in", "Ana", "Ana\u{301} is in"),
         ("{} is in  ", "Ana", "Ana is in"),
@@ -44,6 +45,8 @@ import Datasets
             let record = try load(nested, format)[0]
             #expect(record.prompt == "Ana lives in" && record.rephrasings == ["Home of Ana:"])
         }
+        let texts = nested.replacing(#"{"str": "Rome"}"#, with: #""Rome""#).replacing(#"{"str": "Paris"}"#, with: #""Paris""#)
+        #expect(try load(texts, .counterfact) == load(nested, .counterfact), "answers as texts")
         let zsre = #"[{"src": "Where is {}?", "subject": "Ana", "rephrase": "{} is where?", "ans": "Rome", "loc": "q", "loc_ans": "a"}]"#
         for format in [DatasetFormat.zsre, .edits] {
             let record = try load(zsre, format)[0]
@@ -67,7 +70,7 @@ import Datasets
         (#"[{"prompt": "x", "target": "t", "rephrasings": ["y", "{} z"]}]"#, .edits, "'rephrasings' has a {} for a subject"),
         (#"[{"prompt": "{0} is", "target": "t", "subject": "Ana"}]"#, .edits, "'prompt' has a {0}, and the subject is not in it; write {}"),
         (#"[{"prompt": "{Subject} is", "target": "t", "subject": "Ana"}]"#, .edits, "'prompt' has a {subject}, and the subject is not in it; write {}"),
-        (#"[{"prompt": "[X] is located in", "target": "t", "subject": "Ana"}]"#, .edits, "'prompt' has a [x], and the subject is not in it; write {}"),
+        (#"[{"prompt": "[X] is located in", "target": "t", "subject": "Ana"}]"#, .edits, "'prompt' has a [X], and the subject is not in it; write {}"),
         (#"[{"prompt": "Ana is", "target": "t", "subject": "Ana", "rephrase_prompt": "<subject> was"}]"#, .edits, "'rephrase_prompt' has a <subject>, and"),
         (#"[{"src": "{} is", "ans": "t", "rephrase": "r", "loc": "l", "loc_ans": "a"}]"#, .zsre, "'src' has a {} for a subject"),
         (#"[{"src": "s", "subject": "s", "ans": "t", "rephrase": "r", "loc": "{} l", "loc_ans": "a"}]"#, .zsre,

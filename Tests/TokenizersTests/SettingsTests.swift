@@ -24,8 +24,8 @@ import Tokenizers
         } else {
             try FileManager.default.copyItem(atPath: Fixture(fixture).tokenizerPath, toPath: directory.appendingPathComponent("tokenizer.json").path)
         }
-        for (name, content) in files {
-            try JSONSerialization.data(withJSONObject: content, options: .fragmentsAllowed).write(to: directory.appendingPathComponent(name))
+        for (name, content) in files {  // new tokens get ids in the order of keys
+            try JSONSerialization.data(withJSONObject: content, options: [.fragmentsAllowed, .sortedKeys]).write(to: directory.appendingPathComponent(name))
         }
         return try body(directory.path)
     }

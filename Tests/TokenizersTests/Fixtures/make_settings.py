@@ -39,7 +39,7 @@ def ids_of(case):
     with tempfile.TemporaryDirectory() as directory:
         tokenizer = json.loads((HERE / case["of"] / "tokenizer.json").read_text()) | case.get("changes", {})
         for name, content in (case["files"] | {"tokenizer.json": tokenizer}).items():
-            (Path(directory) / name).write_text(json.dumps(content))
+            (Path(directory) / name).write_text(json.dumps(content, sort_keys=True))  # as the tests write them
         if case.get("alone"):
             alone = tokenizers.Tokenizer.from_file(f"{directory}/tokenizer.json")
             return [alone.encode(text).ids for text in case["texts"]]
