@@ -5,6 +5,7 @@ import Datasets
 import Editors
 import Foundation
 import Reporting
+import StandardStreams
 import TensorCore
 import Tokenizers
 import Training
@@ -99,9 +100,9 @@ struct Generate: ParsableCommand {
         if json { return try report(before, after, edits: count) }
         for (index, prompt) in prompts.enumerated() {
             if after.isEmpty {
-                print(prompt + before[index].text)
+                try StandardOutput.writeLine(prompt + before[index].text)
             } else {
-                print("before  \(prompt)\(before[index].text)\nafter   \(prompt)\(after[index].text)")
+                try StandardOutput.writeLine("before  \(prompt)\(before[index].text)\nafter   \(prompt)\(after[index].text)")
             }
         }
     }
@@ -134,10 +135,9 @@ private struct Subject {
             (engine, records, configuration) = (nil, [], nil)
             return
         }
-        let message: (String) -> Void = { FileHandle.standardError.write(Data("\($0)\n".utf8)) }
         let (checkpoint, configuration) = try TrainedEditor.open(
             editorPath, overrides: ["model.weights=\(command.weights.rawValue)"] + (command.model.map { ["model.path=\($0)"] } ?? []),
-            exchange: communicator, report: message)
+            exchange: communicator, report: StandardError.writeLine)
         try EditorSetup.check(configuration)
         let source = try ModelSource(configuration.model.path)
         (model, tokenizer) = (try source.loadModel(weights: command.weights), try source.loadTokenizer())
