@@ -18,15 +18,17 @@ let package = Package(
         .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
         .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
         .target(name: "CKernels"),
+        .target(name: "CStartup", dependencies: ["CKernels"]),
+        .target(name: "StandardStreams"),
         // 1
         .target(name: "TensorCore", dependencies: ["CKernels"]),
         // 2
         .target(name: "LinearAlgebra", dependencies: ["COpenBLAS", "CKernels", "TensorCore"]),
-        .target(name: "Communication", dependencies: ["CMPI", "TensorCore"]),
+        .target(name: "Communication", dependencies: ["CMPI", "TensorCore", "StandardStreams"]),
         .target(name: "WeightFiles", dependencies: ["CKernels", "TensorCore"]),
         .target(name: "Tokenizers", dependencies: ["TensorCore"]),
         // 3
-        .target(name: "Machine", dependencies: ["LinearAlgebra"]),
+        .target(name: "Machine", dependencies: ["CStartup", "LinearAlgebra", "StandardStreams"]),
         .target(name: "Transformer", dependencies: ["CKernels", "TensorCore", "LinearAlgebra", "WeightFiles", "Tokenizers"]),
         .target(name: "Datasets", dependencies: ["TensorCore", "Tokenizers"]),
         .target(name: "Configuration", dependencies: ["TensorCore", "Yams"]),
@@ -45,7 +47,7 @@ let package = Package(
         .target(
             name: "Evaluation",
             dependencies: ["TensorCore", "Communication", "Transformer", "Datasets", "Configuration", "Editors", "Training"]),
-        .target(name: "Reporting", dependencies: ["TensorCore"]),
+        .target(name: "Reporting", dependencies: ["TensorCore", "StandardStreams"]),
         .target(
             name: "SelfTest",
             dependencies: [
@@ -55,14 +57,14 @@ let package = Package(
         .executableTarget(
             name: "amend",
             dependencies: [
-                "TensorCore", "LinearAlgebra", "Communication", "Tokenizers", "Transformer", "Configuration", "Checkpointing", "Datasets", "Editors",
-                "Training", "Evaluation", "Reporting", "SelfTest", "Machine",
+                "StandardStreams", "TensorCore", "LinearAlgebra", "Communication", "Tokenizers", "Transformer", "Configuration", "Checkpointing",
+                "Datasets", "Editors", "Training", "Evaluation", "Reporting", "SelfTest", "Machine",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         .executableTarget(
             name: "Benchmark",
             dependencies: [
-                "CKernels", "TensorCore", "LinearAlgebra", "Editors", "Checkpointing", "Reporting", "Machine", "TestSupport",
+                "CKernels", "StandardStreams", "TensorCore", "LinearAlgebra", "Editors", "Checkpointing", "Reporting", "Machine", "TestSupport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         // Tests

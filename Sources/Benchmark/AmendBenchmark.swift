@@ -3,6 +3,7 @@ import Foundation
 import LinearAlgebra
 import Machine
 import Reporting
+import StandardStreams
 import TensorCore
 import TestSupport
 
@@ -59,11 +60,11 @@ struct Measure: ParsableCommand {
     func run() throws {
         let kernels = Catalogue(sizes: .job).all.filter { selection.matches($0.name) }, withCheckpoint = selection.matches(CheckpointMeasurement.name)
         try selection.requireSome(kernels.count + (withCheckpoint ? 1 : 0))
-        if list { return print((kernels.map(\.name) + (withCheckpoint ? [CheckpointMeasurement.name] : [])).joined(separator: "\n")) }
+        if list { return try StandardOutput.writeLine((kernels.map(\.name) + (withCheckpoint ? [CheckpointMeasurement.name] : [])).joined(separator: "\n")) }
         let usable = min(Processors.usable().count, Processors.quota().map { Int($0.rounded(.up)) } ?? .max)
         Threads.start(threads ?? max(1, usable))
         let report = try Report(kernels: kernels, withCheckpoint: withCheckpoint)
-        if json { try JSONOutput.write(report.json) } else { print(report.text) }
+        if json { try JSONOutput.write(report.json) } else { try StandardOutput.writeLine(report.text) }
     }
 }
 
@@ -82,7 +83,7 @@ struct Count: ParsableCommand {
             let body = kernel.prepare()
             body()  // what is done once only (scratch, symbols) is not counted
             countedRegion(body)
-            print(kernel.name)
+            try StandardOutput.writeLine(kernel.name)
         }
     }
 }

@@ -22,7 +22,7 @@ struct Report {
 
     /// Measures, on the threads of the process.
     init(kernels: [Kernel], withCheckpoint: Bool) throws {
-        let yardsticks = Yardsticks()
+        let yardsticks = try Yardsticks()
         lines = kernels.map { kernel in
             let body = kernel.prepare(), before = yardsticks.sample(for: kernel)
             let timing = Timing(samples: 7, leastSeconds: 2e-3, mostSeconds: 0.2, body)

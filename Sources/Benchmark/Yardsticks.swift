@@ -14,8 +14,8 @@ final class Yardsticks {
     private var source = Samples.bytes(largestCopy / 2)
     private var target = Samples.bytes(largestCopy / 2)
 
-    init() {
-        sgemm = SgemmRate(threads: Threads.count)
+    init() throws {
+        sgemm = try SgemmRate(threads: Threads.count)
         sgemmGflops = sgemm.best(of: 8)
         copyGigabytesPerSecond = Self.copyRate(bytes: Self.largestCopy, source, target) / 1e9
     }

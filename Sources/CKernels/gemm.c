@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "allocation.h"
 #include "pool.h"
 
 // Terms of k summed in registers before they are added to c: a panel of b and one of a stay in the first-level cache.
@@ -211,7 +212,7 @@ static float *packing_space(size_t floats) {
         space = aligned_alloc(64, (floats * sizeof(float) + 63) / 64 * 64);
         capacity = space ? floats : 0;
     }
-    if (!space) abort();  // out of memory for a few megabytes: nothing sensible is left to do
+    if (!space) amend_memory_failed(floats * sizeof(float), "packed rows of a matrix product");
     return space;
 }
 

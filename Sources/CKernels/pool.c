@@ -25,6 +25,9 @@ static _Thread_local int inside;
 // A loop is short and the next one follows at once: a worker spins this often before it sleeps.
 enum { SPINS = 4000 };
 
+// Of a worker, whatever `ulimit -s` says: thread-local variables are taken from it, and kernels have most of a megabyte of them.
+enum { WORKER_STACK = 8 << 20 };
+
 static inline void pause_briefly(void) {
 #if defined(__x86_64__)
     __builtin_ia32_pause();
@@ -75,8 +78,12 @@ void amend_pool_start(int threads) {
     workers = malloc(sizeof(pthread_t) * (size_t)(threads - 1));
     if (!workers) return;
     unsigned long generation = atomic_load(&loop.generation);
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, WORKER_STACK);
     while (worker_count < threads - 1
-           && pthread_create(&workers[worker_count], NULL, worker, (void *)generation) == 0) worker_count++;
+           && pthread_create(&workers[worker_count], &attributes, worker, (void *)generation) == 0) worker_count++;
+    pthread_attr_destroy(&attributes);
 }
 
 int amend_pool_threads(void) { return worker_count + 1; }

@@ -1,14 +1,13 @@
-/// Moments of a save, in order, at which `CheckpointOptions.onStage` is called. Those from `manifestWritten` on are
-/// rank 0's, but for `ranksReady`.
+/// Moments of a save, in order, at which `CheckpointOptions.onStage` is called. Those from `manifestWritten` on are rank 0's.
 public enum SaveStage: String, Sendable, CaseIterable {
     case partialCreated
     /// Once for each chunk.
     case chunkWritten
     case dataSynchronized
+    /// On every rank: what it wrote is on the disk, and it lets rank 0 commit.
+    case ranksReady
     case manifestWritten
     case partialSynchronized
-    /// On every rank: it knows that the manifest is written and will let rank 0 rename.
-    case ranksReady
     /// Only when a checkpoint of the same step is being replaced.
     case previousMovedAside
     case renamed

@@ -33,7 +33,7 @@ public final class CheckpointStore {
         precondition(!isSaving, "begin(step: \(step)) before the previous save was finished")
         precondition(step >= 0, "step is \(step)")
         let layout = try ChunkLayout(tensors: state.map(\.layout), chunkBytes: options.chunkBytes, location: "state")
-        let commit = Commit(options: options, step: step, layout: layout, document: document)
+        let commit = Commit(options: options, step: step, layout: layout, document: document, rankCount: exchange.size)
         let directory = commit.directory
         _ = try exchange.fromRoot {
             try FileSystem.remove(directory.partial)

@@ -14,7 +14,18 @@ enum ChunkEncoding: String, Sendable {
 /// A buffer of its own, freed with it.
 final class ScratchBuffer {
     let bytes: UnsafeMutableRawBufferPointer
-    init(count: Int) { bytes = .allocate(byteCount: max(count, 1), alignment: 64) }
+    private static let what = "a chunk of a checkpoint"
+
+    /// For reading. Without memory the process ends: a checkpoint that could not be read for that must not be taken for a damaged one.
+    init(count: Int) {
+        bytes = UnsafeMutableRawBufferPointer(start: Memory.allocate(bytes: max(count, 1), for: Self.what), count: max(count, 1))
+    }
+
+    /// For writing, which fails without ending the run: throws `OutOfMemory`.
+    init(trying count: Int) throws {
+        bytes = UnsafeMutableRawBufferPointer(start: try Memory.tryToAllocate(bytes: max(count, 1), for: Self.what), count: max(count, 1))
+    }
+
     deinit { bytes.deallocate() }
 
     func prefix(_ count: Int) -> UnsafeMutableRawBufferPointer { UnsafeMutableRawBufferPointer(rebasing: bytes[..<count]) }
@@ -40,9 +51,9 @@ final class ChunkEncoder {
 
     init(chunkBytes: Int, level: Int) throws {
         compressor = try ZstandardCompressor(level: level)
-        difference = ScratchBuffer(count: chunkBytes)
-        planes = ScratchBuffer(count: chunkBytes)
-        compressed = ScratchBuffer(count: ZstandardCompressor.bound(chunkBytes))
+        difference = try ScratchBuffer(trying: chunkBytes)
+        planes = try ScratchBuffer(trying: chunkBytes)
+        compressed = try ScratchBuffer(trying: ZstandardCompressor.bound(chunkBytes))
     }
 
     func encode(_ source: UnsafeRawBufferPointer, elements: Range<Int>, width: Int, reference: ReferenceFill?) throws -> Result {

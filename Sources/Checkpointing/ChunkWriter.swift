@@ -62,6 +62,7 @@ struct ChunkWriter {
             try line.finish()
             try file.synchronizeAndClose()
             try onStage?(.dataSynchronized, rank)
+            try onStage?(.ranksReady, rank)
             return WrittenFile(layoutChecksum: try layout.checksum(), file: DataFile(name: name, length: offset), records: records)
         } catch {
             line.fail(error)

@@ -1,16 +1,39 @@
 import TensorCore
 
+/// A checkpoint that has its name, and what there is to tell people beside it.
+struct Committed {
+    let info: CheckpointInfo
+    let reports: [String]
+}
+
 /// Rank 0's part of a commit: everything between "all ranks have written" and "the checkpoint has its name".
 struct Commit {
     let options: CheckpointOptions
     let step: Int
     let layout: ChunkLayout
     let document: CheckpointDocument
+    let rankCount: Int
 
     var directory: StepDirectory { StepDirectory(parent: options.directory, step: step) }
+    var handover: Handover { Handover(directory: directory, rankCount: rankCount) }
+
+    /// All of it. On any thread, and once; if it throws, nothing is left of the checkpoint.
+    func complete(_ written: [WrittenFile]) throws -> Committed {
+        do {
+            try handover.clear()
+            let info = try writeManifest(written)
+            try publish()
+            var reports: [String] = []
+            prune { reports.append($0) }
+            return Committed(info: info, reports: reports)
+        } catch {
+            try? FileSystem.remove(directory.partial)
+            throw error
+        }
+    }
 
     /// Writes the manifest last, when all data files are seen to be complete.
-    func writeManifest(_ written: [WrittenFile]) throws -> CheckpointInfo {
+    private func writeManifest(_ written: [WrittenFile]) throws -> CheckpointInfo {
         let files = written.map(\.file)
         try requireVisible(files)
         let manifest = try Manifest(
@@ -69,7 +92,7 @@ struct Commit {
 
     /// Gives the checkpoint its name. One of the same step that is there already (the run went back to an earlier one) is
     /// moved aside first and given back if this fails; `StepDirectory.cleanLeftovers` does so after a crash.
-    func publish() throws {
+    private func publish() throws {
         let replaces = FileSystem.exists(directory.path)
         if replaces {
             try FileSystem.remove(directory.replaced)
@@ -88,7 +111,7 @@ struct Commit {
     }
 
     /// Removes what the new checkpoint makes superfluous. Failing to is no failure of the save: it is reported.
-    func prune(report: (String) -> Void) {
+    private func prune(report: (String) -> Void) {
         do {
             try FileSystem.remove(directory.replaced)
             let steps = Retention.stepsToRemove(

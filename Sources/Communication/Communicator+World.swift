@@ -1,5 +1,7 @@
 import CMPI
 import Foundation
+import StandardStreams
+import TensorCore
 
 // How a job starts and ends.
 //
@@ -21,7 +23,10 @@ extension Communicator {
     public static func withWorld<Result>(_ body: (Communicator) throws -> Result) throws -> Result {
         let launch = try Launch(environment: ProcessInfo.processInfo.environment)
         guard launch.isParallel else { return try body(Communicator()) }
+        Memory.setSpeaker(launch.speaker)
+        try launch.checkMemory()
         let communicator = try Communicator(starting: launch)
+        Memory.setSpeaker(communicator.speaker)
         do {
             let result = try body(communicator)
             try communicator.finalize()
@@ -48,7 +53,7 @@ extension Communicator {
                 }
             }
         } catch {
-            writeToStandardError("\(error)")
+            StandardError.writeLine("\(error)")
             return exitStatus(error)
         }
     }
@@ -59,10 +64,13 @@ extension Communicator {
     /// - Parameter status: what mpirun, or this process alone, exits with: 1 ... 255.
     public func abort(_ message: String, status: Int32) -> Never {
         precondition((1...255).contains(status), "abort with status \(status): \(message)")
-        writeToStandardError(size > 1 ? "rank \(rank)/\(size): \(message)" : message)
+        StandardError.writeLine(speaker + message)
         if isMPIRunning { MPI_Abort(cmpi_comm_world(), status) }
         exit(status)
     }
+
+    /// What this rank's errors begin with: "rank 3/8: ", nothing for one rank.
+    private var speaker: String { size > 1 ? "rank \(rank)/\(size): " : "" }
 
     /// Waits long enough for rank 0, should it fail alike, to speak and to end the job.
     private func giveRootTheLead() {
@@ -71,9 +79,4 @@ extension Communicator {
         signal(SIGTERM, SIG_DFL)
         usleep(2_000_000)
     }
-}
-
-private func writeToStandardError(_ line: String) {
-    let bytes = Array((line + "\n").utf8)
-    _ = bytes.withUnsafeBytes { write(STDERR_FILENO, $0.baseAddress, $0.count) }
 }

@@ -14,12 +14,14 @@ public struct Cholesky: Sendable {
         }
     }
 
-    /// Factors `matrix` in place, on one thread, so that the bits do not depend on how many threads a rank has.
+    /// Factors `matrix` in place, on one thread, so that the bits do not depend on how many threads a rank has. Throws `Failure`, or `OutOfMemory` where
+    /// OpenBLAS has no buffers yet and none can be had.
     public init(inPlace matrix: Matrix) throws {
         precondition(matrix.rows == matrix.columns, "a Cholesky factor of \(matrix.rows) × \(matrix.columns)")
         factor = matrix
         guard matrix.rows > 0 else { return }
         OpenBLAS.useOneThread()
+        try OpenBLAS.takeBuffers(threads: Threads.count)
         // Row-major lower is column-major upper.
         var size = Int32(matrix.rows), info: Int32 = 0
         spotrf_("U", &size, matrix.pointer, &size, &info)
@@ -28,12 +30,12 @@ public struct Cholesky: Sendable {
         if let pivot = (0..<matrix.rows).first(where: { !matrix[$0, $0].isFinite }) { throw Failure(size: matrix.rows, pivot: pivot + 1) }
     }
 
-    /// right <- A⁻¹ right. Columns are solved in strips of fixed width, over the process's threads.
+    /// right <- A⁻¹ right. Columns are solved in strips of fixed width, over the process's threads where OpenBLAS has buffers for them.
     public func solve(inPlace right: Matrix) {
         precondition(right.rows == factor.rows, "\(right.rows) rows on the right of a system of \(factor.rows)")
         guard right.count > 0 else { return }
-        let strip = 256
-        parallelFor((right.columns + strip - 1) / strip) { index in
+        let strip = 256, strips = (right.columns + strip - 1) / strip
+        let solveStrip = { (index: Int) in
             let first = index * strip
             let width = Int32(min(strip, right.columns - first))
             let size = Int32(factor.rows), stride = Int32(right.columns)
@@ -42,5 +44,6 @@ public struct Cholesky: Sendable {
                             factor.pointer, size, right.pointer + first, stride)
             }
         }
+        if OpenBLAS.callsAtATime >= Threads.count { parallelFor(strips, solveStrip) } else { (0..<strips).forEach(solveStrip) }
     }
 }

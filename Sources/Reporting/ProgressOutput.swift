@@ -1,4 +1,5 @@
 import Foundation
+import StandardStreams
 
 /// Where progress goes: a stream, whether it is a terminal, and how wide.
 public struct ProgressOutput: Sendable {
@@ -16,18 +17,16 @@ public struct ProgressOutput: Sendable {
         (self.isTerminal, self.width, self.write) = (isTerminal, width, write)
     }
 
-    /// An open file descriptor. The environment variable COLUMNS, if it is a positive number, goes before what the
+    /// Standard error. The environment variable COLUMNS, if it is a positive number, goes before what the
     /// terminal says; 80 columns where neither says anything. TERM=dumb counts as no terminal.
-    public init(descriptor: Int32) {
+    public static let standardError: ProgressOutput = {
         let environment = ProcessInfo.processInfo.environment
         let columns = environment["COLUMNS"].flatMap { Int($0) }.flatMap { $0 > 0 ? $0 : nil }
-        self.init(
-            isTerminal: isatty(descriptor) == 1 && environment["TERM"] != "dumb",
-            width: { columns ?? windowColumns(descriptor) ?? 80 },
-            write: { try? writeAll(Array($0.utf8), to: descriptor, name: "progress") })
-    }
-
-    public static let standardError = ProgressOutput(descriptor: STDERR_FILENO)
+        return ProgressOutput(
+            isTerminal: isatty(STDERR_FILENO) == 1 && environment["TERM"] != "dumb",
+            width: { columns ?? windowColumns(STDERR_FILENO) ?? 80 },
+            write: StandardError.write)
+    }()
 
     /// Nothing is written at all: for ranks other than the first.
     public static let none = ProgressOutput(isTerminal: false) { _ in }

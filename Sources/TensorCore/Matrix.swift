@@ -5,12 +5,12 @@ public final class FloatBuffer: @unchecked Sendable {
     public let pointer: UnsafeMutablePointer<Float>
     public let count: Int
 
-    /// Uninitialised storage of `count` floats.
-    public init(count: Int) {
+    /// Uninitialised storage of `count` floats. Ends the process where there is no memory for it: see `Memory`.
+    public init(count: Int, for what: @autoclosure () -> String = "numbers") {
         precondition(count >= 0, "a buffer of \(count) floats")
         self.count = count
         let bytes = max(count, 1) * MemoryLayout<Float>.stride
-        pointer = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: 64).bindMemory(to: Float.self, capacity: max(count, 1))
+        pointer = Memory.allocate(bytes: bytes, for: what()).bindMemory(to: Float.self, capacity: max(count, 1))
     }
 
     deinit { UnsafeMutableRawPointer(pointer).deallocate() }
@@ -33,7 +33,7 @@ public struct Matrix: @unchecked Sendable {
     /// Elements to be written before they are read.
     public init(uninitializedRows rows: Int, columns: Int) {
         precondition(rows >= 0 && columns >= 0, "a matrix of \(rows) × \(columns)")
-        self.init(buffer: FloatBuffer(count: rows * columns), offset: 0, rows: rows, columns: columns)
+        self.init(buffer: FloatBuffer(count: rows * columns, for: "a matrix of \(rows) × \(columns)"), offset: 0, rows: rows, columns: columns)
     }
 
     public init(rows: Int, columns: Int, _ elements: [Float]) {

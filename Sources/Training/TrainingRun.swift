@@ -76,8 +76,20 @@ public final class TrainingRun {
         learner.beforeWriting = { [unowned self] in try finishSave() }
     }
 
-    /// Trains to the end, or until `stopRequested` is true on any rank; saves before it returns.
+    /// Trains to the end, or until `stopRequested` is true on any rank; saves before it returns. Where it fails, what was finished is kept, and
+    /// an `InterruptedTraining` names it.
     public func run(stopRequested: () -> Bool) throws -> TrainingSummary {
+        rescueWhenMemoryEnds()
+        defer { Memory.setRescue(nil) }
+        do {
+            return try train(stopRequested: stopRequested)
+        } catch {
+            guard let kept = keepWhatIsFinished(helping: true) else { throw error }
+            throw InterruptedTraining(error: error, kept: kept)
+        }
+    }
+
+    private func train(stopRequested: () -> Bool) throws -> TrainingSummary {
         try resume()
         let metrics = try openMetrics()
         output.progress(progress.batches, data.batchCount, nil)
@@ -102,6 +114,7 @@ public final class TrainingRun {
         let start = ContinuousClock.now, length = configuration.data.batches
         if progress.batches % length == 0 { model.restore() }
         let place = "batch \(progress.batches + 1)"
+        Memory.setWork("in \(place)")
         let batch = try data.batch(progress.batches)
         let report = try learner.learn(batch, place: place)
         progress.batches += 1
@@ -148,6 +161,21 @@ public final class TrainingRun {
         lastSave = (info.step, info.path, info.digest)
     }
 
+    /// The newest checkpoint, after seeing through a save that is under way. Makes no call to the other ranks, which may be anywhere.
+    private func keepWhatIsFinished(helping: Bool) -> InterruptedTraining.Kept? {
+        if let save = pending {
+            pending = nil
+            if let path = save.settle(helping: helping) { return .init(batches: save.step, checkpoint: path) }
+        }
+        return lastSave.map { .init(batches: $0.step, checkpoint: $0.path) }
+    }
+
+    /// While the process ends for want of memory, on whatever thread, the main thread waits for that thread or is it.
+    private func rescueWhenMemoryEnds() {
+        let run = UncheckedSendable(Weak(self))
+        Memory.setRescue { run.value.object?.keepWhatIsFinished(helping: false).map { "; \($0.text)" } ?? "" }
+    }
+
     private func resume() throws {
         guard let checkpoint = try store.newest(exchange: work.communicator) else { return }
         if let identity = checkpoint.document.notes["identity"]?.string, identity != configuration.trainingIdentity {
@@ -170,6 +198,11 @@ public final class TrainingRun {
         output.message(progress.batches < data.batchCount
             ? "resuming after batch \(progress.batches) from \(checkpoint.path)" : "already trained to the end: \(checkpoint.path)")
     }
+}
+
+private struct Weak<Object: AnyObject> {
+    weak var object: Object?
+    init(_ object: Object) { self.object = object }
 }
 
 /// How far a run has come.

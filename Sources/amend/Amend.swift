@@ -5,7 +5,9 @@ import Configuration
 import Foundation
 import LinearAlgebra
 import Machine
+import StandardStreams
 import TensorCore
+import Training
 import Transformer
 
 @main
@@ -35,10 +37,20 @@ struct Amend: ParsableCommand {
     private static func end(after error: any Error) -> Never {
         let code = exitCode(for: error)
         if let status = error as? ExitCode { Foundation.exit(status.rawValue) }  // a command that ended and has said why
-        if code == .success { exit(withError: error) }  // help, on standard output
+        if code == .success { help(fullMessage(for: error)) }
         let isUsage = code == .validationFailure
-        FileHandle.standardError.write(Data(((isUsage ? fullMessage(for: error) : "\(error)") + "\n").utf8))
+        StandardError.writeLine(isUsage ? fullMessage(for: error) : "\(error)")
         Foundation.exit(isUsage ? ExitStatus.usage : ExitStatus.of(error))
+    }
+
+    private static func help(_ text: String) -> Never {
+        do {
+            try StandardOutput.writeLine(text)
+        } catch {
+            StandardError.writeLine("\(error)")
+            Foundation.exit(ExitStatus.failed)
+        }
+        Foundation.exit(0)
     }
 }
 
@@ -51,6 +63,7 @@ enum ExitStatus {
 
     static func of(_ error: any Error) -> Int32 {
         switch error {
+        case let failure as InterruptedTraining: of(failure.error)
         case is ConfigurationError, is ModulePatternError: usage
         case is BadInput, is UnsupportedFamily: badInput
         default: failed

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Communication
 import Reporting
+import StandardStreams
 
 /// `amend doctor`: what this machine offers a run, how fast it is, and what stands in the way.
 struct Doctor: ParsableCommand {
@@ -19,7 +20,7 @@ struct Doctor: ParsableCommand {
         let status = Communicator.run(exitStatus: { _ in 1 }) { communicator in
             let report = try MachineReport(communicator: communicator)
             if communicator.isRoot {
-                if json { try JSONOutput.write(report.json) } else { print(report.text) }
+                if json { try JSONOutput.write(report.json) } else { try StandardOutput.writeLine(report.text) }
             }
             try communicator.barrier()  // a launcher ends all ranks when one leaves with a status other than 0
             return report.computesCorrectly ? 0 : 1

@@ -4,6 +4,8 @@ import Configuration
 import Evaluation
 import Foundation
 import Reporting
+import StandardStreams
+import TensorCore
 import Training
 
 struct Evaluate: ParsableCommand {
@@ -28,15 +30,24 @@ struct Evaluate: ParsableCommand {
         let summary = try run.run { done, _ in line?.update(done: done) }
         line?.finish()
         let memory = try context.memory(), operations = try communicator.sum(summary.operations)
-        if communicator.isRoot { try report(summary, ranks: communicator.size, operations: operations, memory: memory) }
+        if communicator.isRoot { try write(report(summary, ranks: communicator.size, operations: operations, memory: memory)) }
         return 0
     }
 
-    private func report(_ summary: EvaluationSummary, ranks: Int, operations: Double, memory: RunMemory) throws {
+    /// Scores may have taken hours: if standard output does not take them, the error has them.
+    private func write(_ text: String) throws {
+        do {
+            try StandardOutput.write(text)
+        } catch let error as OutputError {
+            throw error.adding("it was to be:\n\(text.trimmingCharacters(in: .newlines))")
+        }
+    }
+
+    private func report(_ summary: EvaluationSummary, ranks: Int, operations: Double, memory: RunMemory) -> String {
         func perEdit(_ seconds: Double) -> Double { seconds / Double(max(1, summary.edits)) }
         if options.json {
             let after = summary.after.scores
-            return try JSONOutput.write([
+            return JSONOutput.line([
                 "protocol": .string(summary.scoring.rawValue), "edits": .integer(summary.edits),
                 "efficacy": .number(after.efficacy), "generalization": .number(after.generalization), "specificity": .number(after.specificity),
                 "before": Self.json(summary.before.scores),
@@ -56,12 +67,13 @@ struct Evaluate: ParsableCommand {
         ] {
             table.add([name] + [scores.efficacy, scores.generalization, scores.specificity].map { $0.isNaN ? "–" : String(format: "%.1f", $0) })
         }
-        print(table.text)
-        print("""
+        return """
+            \(table.text)
             \(summary.edits) edits, protocol \(summary.scoring.rawValue), percent; \(Quantity.duration(seconds: summary.seconds)), \
             per edit \(text(summary.scoringBeforeSeconds)) s to score the unedited model, \(text(summary.editingSeconds)) to edit, \
             \(text(summary.scoringAfterSeconds)) to score the edited one; \(memory.text)
-            """)
+
+            """
     }
 
     private static func json(_ scores: Scores) -> JSONValue {

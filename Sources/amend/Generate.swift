@@ -5,6 +5,7 @@ import Datasets
 import Editors
 import Foundation
 import Reporting
+import StandardStreams
 import TensorCore
 import Tokenizers
 import Training
@@ -86,7 +87,7 @@ struct Generate: ParsableCommand {
     private func generate(_ communicator: Communicator) throws {
         Threads.start(try threads ?? threadsForThisRank(.auto, communicator: communicator))
         let subject = try Subject(self, communicator)
-        for note in subject.tokenizer.notes { FileHandle.standardError.write(Data("\(note)\n".utf8)) }
+        subject.tokenizer.notes.forEach(StandardError.writeLine)
         let choice = TokenChoice(temperature: temperature, topK: topK, topP: topP, seed: seed)
         let inputs = try prompts.map { prompt in
             let tokens = subject.tokenizer.encode(prompt, addSpecialTokens: true)
@@ -100,9 +101,9 @@ struct Generate: ParsableCommand {
         if json { return try report(before, after, edits: count) }
         for (index, prompt) in prompts.enumerated() {
             if after.isEmpty {
-                print(prompt + before[index].text)
+                try StandardOutput.writeLine(prompt + before[index].text)
             } else {
-                print("before  \(prompt)\(before[index].text)\nafter   \(prompt)\(after[index].text)")
+                try StandardOutput.writeLine("before  \(prompt)\(before[index].text)\nafter   \(prompt)\(after[index].text)")
             }
         }
     }
@@ -129,11 +130,10 @@ private struct Subject {
     private let configuration: RunConfiguration?
 
     init(_ command: Generate, _ communicator: Communicator) throws {
-        let message: (String) -> Void = { FileHandle.standardError.write(Data("\($0)\n".utf8)) }
         guard let editorPath = command.editor, let edits = command.edits else {
             let source = try ModelSource(command.model ?? "")
             (model, tokenizer) = (try source.loadModel(weights: command.weights), try source.loadTokenizer())
-            (model.loadingNotes + tokenizer.notes).forEach(message)
+            model.loadingNotes.forEach(StandardError.writeLine)
             (engine, records, configuration) = (nil, [], nil)
             return
         }
@@ -142,14 +142,14 @@ private struct Subject {
         records = command.limit.map { Array(all.prefix($0)) } ?? all
         let (checkpoint, configuration) = try TrainedEditor.open(
             editorPath, overrides: ["model.weights=\(command.weights.rawValue)"] + (command.model.map { ["model.path=\($0)"] } ?? []),
-            exchange: communicator, report: message)
+            exchange: communicator, report: StandardError.writeLine)
         try EditorSetup.check(configuration)
         let repeated = RepeatedPrompts(records)
         try repeated.checkBatches(of: Self.batchSize(records.count, configuration))
-        repeated.notesOnEdits.forEach(message)
+        repeated.notesOnEdits.forEach(StandardError.writeLine)
         let source = try ModelSource(configuration.model.path)
         (model, tokenizer) = (try source.loadModel(weights: command.weights), try source.loadTokenizer())
-        (model.loadingNotes + tokenizer.notes).forEach(message)
+        model.loadingNotes.forEach(StandardError.writeLine)
         model.arithmetic = EditorSetup.arithmetic(configuration)
         try model.selectModules(configuration.editor.modules)
         try Self.check(records, tokenizer, model)

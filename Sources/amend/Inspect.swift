@@ -2,6 +2,7 @@ import ArgumentParser
 import Checkpointing
 import Foundation
 import Reporting
+import StandardStreams
 import TensorCore
 import Transformer
 
@@ -26,7 +27,7 @@ struct Inspect: ParsableCommand {
     }
 
     private func inspectCheckpoint() throws {
-        let summary = try CheckpointSummary.read(path: path) { FileHandle.standardError.write(Data("\($0)\n".utf8)) }
+        let summary = try CheckpointSummary.read(path: path, report: StandardError.writeLine)
         if json {
             return try JSONOutput.write([
                 "method": .string(summary.method), "batches": .integer(summary.batches), "digest": .string(summary.digest),
@@ -43,8 +44,8 @@ struct Inspect: ParsableCommand {
             table.add([tensor.name, tensor.shape.map(String.init).joined(separator: "×"), tensor.elementType.rawValue, Quantity.bytes(tensor.bytes),
                        Quantity.bytes(tensor.rawBytes)])
         }
-        print(table.text)
-        print("""
+        try StandardOutput.writeLine(table.text)
+        try StandardOutput.writeLine("""
             \(summary.path): \(summary.method) after \(summary.batches) batches, \(Quantity.bytes(summary.bytes)) stored of \(Quantity.bytes(summary.rawBytes)), \
             format \(summary.format), written by \(summary.writers) rank\(summary.writers == 1 ? "" : "s")
             digest \(summary.digest)
@@ -68,7 +69,7 @@ struct Inspect: ParsableCommand {
             ])
         }
         let types = model.weightTypes.map { "\($0.type) (\(Quantity.percent(Double($0.parameters) / Double(model.parameterCount))) %)" }.joined(separator: ", ")
-        print("""
+        try StandardOutput.writeLine("""
             \(c.family): \(c.layerCount) layers, hidden \(c.hiddenSize), intermediate \(c.intermediateSize), \(c.headCount) heads of \(c.headSize) \
             (\(c.keyValueHeadCount) for keys and values), vocabulary \(c.vocabularySize), context \(c.contextLength), \(c.hasTiedHead ? "tied" : "separate") head
             \(Quantity.significant(Double(model.parameterCount) / 1e6, digits: 4)) million parameters as \(types); \
@@ -78,6 +79,6 @@ struct Inspect: ParsableCommand {
         for note in model.loadingNotes { print(note) }
         var table = TextTable(["editable modules", "keys", "values"])
         for group in model.editableModuleGroups { table.add([group.pattern, "\(group.first.keySize)", "\(group.first.valueSize)"]) }
-        print(table.text)
+        try StandardOutput.writeLine(table.text)
     }
 }

@@ -53,7 +53,7 @@ struct MachineReport {
         disk = FileSystemSpace(path: ".")
 
         try communicator.barrier()
-        sgemmGflops = Self.rounded(OpenBLAS.measureRate(threads: threads))
+        sgemmGflops = Self.rounded(try OpenBLAS.measureRate(threads: threads))
         try communicator.barrier()
         let product = ProductMeasurement(threads: threads)
         multiplyGflops = Self.rounded(product.gflops)

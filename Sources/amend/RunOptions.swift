@@ -4,6 +4,7 @@ import Configuration
 import Foundation
 import LinearAlgebra
 import Reporting
+import StandardStreams
 import TensorCore
 import Tokenizers
 import Training
@@ -43,13 +44,16 @@ struct RunContext {
         Threads.start(try threadsForThisRank(configuration.run.threads, communicator: communicator))
         self.configuration = configuration
         self.communicator = communicator
+        try OpenBLAS.takeBuffers(threads: Threads.count)
+        Memory.setWork("while loading the model")
         let source = try ModelSource(configuration.model.path)
         model = try source.loadModel(weights: WeightPrecision(rawValue: configuration.model.weights.rawValue) ?? .auto)
         model.arithmetic = EditorSetup.arithmetic(configuration)
         try model.selectModules(configuration.editor.modules)
         tokenizer = try source.loadTokenizer()
+        Memory.setWork("while loading data and editor")
         let isRoot = communicator.isRoot
-        message = { if isRoot { FileHandle.standardError.write(Data("\($0)\n".utf8)) } }
+        message = { if isRoot { StandardError.writeLine($0) } }
         (model.loadingNotes + tokenizer.notes + [choice.note].compactMap { $0 }).forEach(message)
     }
 

@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import Reporting
 import SelfTest
+import StandardStreams
 import TensorCore
 
 struct SelfTestCommand: ParsableCommand {
@@ -18,7 +19,12 @@ struct SelfTestCommand: ParsableCommand {
 
     func run() throws {
         Threads.start(max(1, ProcessInfo.processInfo.activeProcessorCount))
-        let results = try SelfTest.run(directory: goldens) { if !json { print(Self.line($0)) } }
+        var unwritten: (any Error)?
+        let results = try SelfTest.run(directory: goldens) { result in
+            guard !json, unwritten == nil else { return }
+            do { try StandardOutput.writeLine(Self.line(result)) } catch { unwritten = error }
+        }
+        if let unwritten { throw unwritten }
         let supported = results.filter(\.isSupported), passed = supported.filter(\.passed)
         if json {
             try JSONOutput.write([
@@ -26,7 +32,7 @@ struct SelfTestCommand: ParsableCommand {
                 "notSupported": .array(results.filter { !$0.isSupported }.map { .string($0.name) }),
             ])
         } else {
-            print("\(passed.count) passed, \(supported.count - passed.count) failed, \(results.count - supported.count) not supported")
+            try StandardOutput.writeLine("\(passed.count) passed, \(supported.count - passed.count) failed, \(results.count - supported.count) not supported")
         }
         if passed.count < supported.count { throw ExitCode(ExitStatus.failed) }
     }

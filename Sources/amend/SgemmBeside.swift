@@ -7,11 +7,13 @@ import TensorCore
 final class SgemmBeside {
     /// Of a batch's time, spent on sgemm after it.
     private static let part = 0.1
-    private let sgemm = SgemmRate(threads: Threads.count)
+    private let sgemm: SgemmRate
     private var seconds: [Double] = []
     private var mark = ContinuousClock.now  // when the batch began
     /// What all of this took.
     private(set) var spent = 0.0
+
+    init() throws { sgemm = try SgemmRate(threads: Threads.count) }
 
     /// The first batch begins.
     func start() { mark = .now }

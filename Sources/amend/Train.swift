@@ -4,12 +4,14 @@ import Configuration
 import Foundation
 import Machine
 import Reporting
+import StandardStreams
+import TensorCore
 import Training
 
 struct Train: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Meta-train an editor; resumes by itself from the newest checkpoint.",
-        discussion: "SIGTERM, SIGUSR1, SIGUSR2 or Ctrl-C: save after the current batch and exit with status 75.")
+        discussion: "SIGTERM, SIGHUP, SIGUSR1, SIGUSR2 or Ctrl-C: save after the current batch and exit with status 75.")
 
     @OptionGroup var options: RunOptions
 
@@ -20,9 +22,9 @@ struct Train: ParsableCommand {
     var timeSgemm = false
 
     func run() throws {
+        StopSignal.install()
         let configuration = try options.load()
         try EditorSetup.check(configuration)
-        StopSignal.install()
         let status = Communicator.run(exitStatus: ExitStatus.of) { communicator in try train(configuration, communicator) }
         throw ExitCode(status)
     }
@@ -31,7 +33,7 @@ struct Train: ParsableCommand {
         let context = try RunContext(configuration, communicator)
         context.message("training: \(context.summary)")
         var line: ProgressLine?, startSeconds: Double?
-        let beside = timeSgemm ? SgemmBeside() : nil
+        let beside = try timeSgemm ? SgemmBeside() : nil
         let output = TrainingOutput(
             message: { text in line.map { $0.log(text) } ?? context.message(text) },
             progress: { done, total, loss in
@@ -51,8 +53,13 @@ struct Train: ParsableCommand {
         let sgemm = try beside?.rates(communicator)
         if timeSgemm, sgemm == nil { context.message("--time-sgemm: sgemm was not timed, as there was no batch left to train") }
         if communicator.isRoot {
-            try report(summary, startSeconds: startSeconds, ranks: communicator.size, operations: operations, memory: memory,
-                       spentBeside: beside?.spent ?? 0, sgemm: sgemm)
+            let text = report(summary, startSeconds: startSeconds, ranks: communicator.size, operations: operations, memory: memory,
+                              spentBeside: beside?.spent ?? 0, sgemm: sgemm)
+            do {
+                try StandardOutput.write(text)
+            } catch let error as OutputError {
+                throw error.adding("the checkpoint of batch \(summary.batches) is kept: \(summary.checkpoint)")
+            }
         }
         return summary.isStopped ? ExitStatus.stopped : 0
     }
@@ -60,7 +67,7 @@ struct Train: ParsableCommand {
     private func report(
         _ summary: TrainingSummary, startSeconds: Double?, ranks: Int, operations: Double, memory: RunMemory, spentBeside: Double,
         sgemm: (mean: Double, best: Double)?
-    ) throws {
+    ) -> String {
         let seconds = summary.seconds - spentBeside, secondsPerEdit = summary.seconds > 0 ? summary.secondsPerEdit * seconds / summary.seconds : 0
         let shareOfSgemm = sgemm.map { operations / seconds / 1e9 / $0.mean }
         if options.json {
@@ -81,21 +88,24 @@ struct Train: ParsableCommand {
                 object["sgemmBestGflops"] = .number(sgemm.best)
                 object["shareOfSgemm"] = .number(shareOfSgemm)
             }
-            return try JSONOutput.write(object)
+            return JSONOutput.line(object)
         }
-        print("""
+        var text = """
             \(summary.isStopped ? "stopped after" : "trained") \(summary.batches) batches, \(summary.edits) edits, \(summary.updates) updates; mean loss \
             \(Quantity.significant(summary.loss, digits: 5))
             \(Quantity.duration(seconds: seconds)), \(Quantity.significant(secondsPerEdit, digits: 3)) s per edit, \
             \(ranks) rank\(ranks == 1 ? "" : "s"), \(memory.text)
             \(summary.checkpoint)
             digest \(summary.digest)
-            """)
+
+            """
         if let sgemm, let shareOfSgemm {
-            print("""
+            text += """
                 \(Quantity.significant(operations / seconds / 1e9, digits: 3)) GFLOP/s, \(Quantity.percent(shareOfSgemm)) % of OpenBLAS's sgemm between the batches: \
                 \(Quantity.significant(sgemm.mean, digits: 3)) GFLOP/s on average, \(Quantity.significant(sgemm.best, digits: 3)) at best
-                """)
+
+                """
         }
+        return text
     }
 }

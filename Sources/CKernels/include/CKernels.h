@@ -1,4 +1,5 @@
 #pragma once
+#include "allocation.h"
 #include "dequantize.h"
 #include "gemm.h"
 #include "kernels.h"
