@@ -56,7 +56,7 @@ extension ConfigurationFile {
             result.scaling = .yarn(factor: factor, originalContext: original, fast: fast == 0 ? 32 : fast, slow: slow == 0 ? 1 : slow,
                                    isTruncated: readsTruncate ? try section.value("truncate", absent: true) : true)
             result.attentionFactor = try yarnAttentionFactor(section, factor: factor)
-        default: throw BadInput(path, "rope_type is \(quoted(kind)); supported: default, linear, llama3, yarn, dynamic")
+        default: throw BadInput(path, "\(section.name("rope_type")) is \(quoted(kind)); supported: default, linear, llama3, yarn, dynamic")
         }
         return result
     }

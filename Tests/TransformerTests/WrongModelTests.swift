@@ -93,13 +93,13 @@ import Transformer
         Mistake("llama", #"{"head_dim": 7}"#, "turn 7 of a head's 7 elements", "even"),
         Mistake("llama", #"{"rope_parameters": {"rope_theta": 0.5}}"#, "the rotary base is 0.5"),
         Mistake("llama", #"{"rope_parameters": [1]}"#, "'rope_parameters' should be a JSON object"),
-        Mistake("llama", #"{"rope_parameters": {"rope_type": "yarn", "factor": 2}}"#, "rope_type is 'yarn'", "default, linear, llama3"),
-        Mistake("mistral", #"{"rope_parameters": {"rope_type": "linear"}}"#, "'factor' is missing"),
+        Mistake("llama", #"{"rope_parameters": {"rope_type": "longrope", "factor": 2}}"#, "rope_type is 'longrope'", "default, linear, llama3, yarn, dynamic"),
+        Mistake("mistral", #"{"rope_parameters": {"rope_type": "linear"}}"#, "'rope_parameters.factor' is missing"),
         Mistake("qwen2", #"{"rope_parameters": {"rope_type": "linear", "factor": 0}}"#, "the rope scaling factor is 0.0"),
         Mistake("llama", #"""
             {"rope_parameters": {"rope_type": "llama3", "factor": 8, "low_freq_factor": 4, "high_freq_factor": 1, "original_max_position_embeddings": 16}}
             """#, "llama3 rope scaling needs", "8.0, 4.0, 1.0, 16.0"),
-        Mistake("gemma3", #"{"rope_parameters": {"full_attention": {"rope_type": "default"}}}"#, "'rope_theta' is missing"),
+        Mistake("gemma3", #"{"rope_parameters": {"full_attention": {"rope_theta": null}}}"#, "'rope_parameters.full_attention.rope_theta' is missing: it is null"),
         Mistake("gemma3", #"{"rope_parameters": {"full_attention": {"rope_theta": 1e6}, "sliding_attention": {"rope_theta": -1}}}"#, "the rotary base is -1.0"),
     ]
 
