@@ -24,7 +24,6 @@ struct JSONReader {
         } catch {
             throw BadInput(path, "cannot be read: \(error.localizedDescription)")
         }
-        try LFSPointer.refuse(data, path: path)
         guard data.count <= largestFileBytes else {
             throw BadInput(path, "is no tokenizer: it has more than \(largestFileBytes) bytes")
         }

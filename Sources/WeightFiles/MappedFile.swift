@@ -29,7 +29,7 @@ public final class MappedFile: Sendable {
             throw BadInput(path, "cannot be mapped: \(describe(errno))")
         }
         let file = MappedFile(path: path, bytes: UnsafeRawBufferPointer(start: start, count: count))
-        try LFSPointer.refuse(file.bytes, path: path)
+        if let problem = problem(ofGitLFSPointer: file.bytes) { throw BadInput(path, problem) }
         return file
     }
 

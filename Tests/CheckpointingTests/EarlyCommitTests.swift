@@ -27,7 +27,7 @@ import Testing
             try wait(for: "the checkpoint") { directory.entries() == ["step-00000007"] }
             let files = directory.entries("step-00000007")
             return (try save.finish(), files)
-        }.map { Result { try $0.get() } }
+        }
         for result in all {
             let (info, files) = try result.get()
             #expect(info.step == 7 && info.path == directory.path + "/step-00000007")
