@@ -11,13 +11,13 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-enum { LONGEST_LINE = 1536, LONGEST_NOTE = 512 };
+enum { LONGEST_LINE = 1536, LONGEST_NOTE = 4608 };
 
 #if defined(__GLIBC__)
 void *__libc_memalign(size_t, size_t);
 #endif
 
-static char speaker[64], work[256];
+static char speaker[64], work[256], kept[LONGEST_NOTE];
 static void (*_Atomic rescue)(char *, size_t);
 
 static void copy(char *to, size_t capacity, const char *from) {
@@ -28,6 +28,7 @@ static void copy(char *to, size_t capacity, const char *from) {
 
 void amend_memory_set_speaker(const char *text) { copy(speaker, sizeof speaker, text); }
 void amend_memory_set_work(const char *text) { copy(work, sizeof work, text); }
+void amend_memory_set_kept(const char *text) { copy(kept, sizeof kept, text); }
 void amend_memory_set_rescue(void (*function)(char *, size_t)) { atomic_store(&rescue, function); }
 
 // Of this process, in bytes: field 0 of /proc/self/statm is its address space, field 5 its data; 0 where the system does not tell.
@@ -101,7 +102,7 @@ _Noreturn void amend_memory_failed(size_t bytes, const char *what) {
     while (!atomic_load(&composed)) sched_yield();
     if (atomic_fetch_add(&said, 1) == 0) {
         static char whole[LONGEST_LINE + LONGEST_NOTE + 1];
-        int length = snprintf(whole, sizeof whole, "%s%s\n", line, atomic_load(&rescued) ? note : "");
+        int length = snprintf(whole, sizeof whole, "%s%s\n", line, atomic_load(&rescued) && *note ? note : kept);
         say(whole, (size_t)length);
     }
     _exit(1);

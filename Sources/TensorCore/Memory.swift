@@ -49,6 +49,9 @@ public enum Memory {
     /// What the line begins with: "rank 1/2: ".
     public static func setSpeaker(_ speaker: String) { amend_memory_set_speaker(speaker) }
 
+    /// What is added to the line where nothing more can be saved: "; the checkpoint of batch 2 is kept: …".
+    public static func setKept(_ note: String) { amend_memory_set_kept(note) }
+
     /// Called, at most once, before a failure ends the process, to save what is finished; what it returns is added to the line. It may be any
     /// thread, in the middle of anything: the closure must not wait for what that thread may hold. Nil: nothing is saved.
     public static func setRescue(_ body: (@Sendable () -> String)?) {

@@ -55,7 +55,9 @@ public final class TrainingRun {
     private let store: CheckpointStore
     private var progress = RunProgress()
     private var pending: PendingSave?
-    private var lastSave: (step: Int, path: String, digest: String)?
+    private var lastSave: (step: Int, path: String, digest: String)? {
+        didSet { Memory.setKept(lastSave.map { "; \(InterruptedTraining.Kept(batches: $0.step, checkpoint: $0.path).text)" } ?? "") }
+    }
 
     public init(_ configuration: RunConfiguration, model: LanguageModel, tokenizer: Tokenizer, communicator: Communicator, output: TrainingOutput) throws {
         try EditorSetup.check(configuration)
@@ -80,7 +82,10 @@ public final class TrainingRun {
     /// an `InterruptedTraining` names it.
     public func run(stopRequested: () -> Bool) throws -> TrainingSummary {
         rescueWhenMemoryEnds()
-        defer { Memory.setRescue(nil) }
+        defer {
+            Memory.setRescue(nil)
+            Memory.setKept("")
+        }
         do {
             return try train(stopRequested: stopRequested)
         } catch {

@@ -156,6 +156,7 @@ extension ConfigurationFile {
         case let list as [Any]: list.isEmpty ? "an empty list" : "a list"
         case let object as [String: Any]: object.isEmpty ? "an empty object" : "an object"
         case let number as NSNumber where isBoolean(number): number.boolValue ? "true" : "false"
+        case let number as NSNumber where number.doubleValue == number.doubleValue.rounded() && abs(number.doubleValue) < 1e15: "\(number.int64Value)"
         default: "\(found)"
         }
     }

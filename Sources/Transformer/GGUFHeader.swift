@@ -115,18 +115,21 @@ extension GGUFHeader {
         switch kind {
         case "none": break
         case "linear":
-            if factor == nil, file.metadata[key("rope.scaling.type")] != nil { _ = try file.required(key("rope.scaling.factor"), file.float) }
+            if file.metadata[key("rope.scaling.type")] != nil { result.scaling = .linear(factor: try required(factor, of: kind)) }
             if let factor { result.scaling = .linear(factor: factor) }
         case "yarn":
-            guard let factor else {
-                throw BadInput(file.path, "\(key("rope.scaling.type")) is 'yarn', but the metadata lack \(quoted(key("rope.scaling.factor")))")
-            }
+            let factor = try required(factor, of: kind)
             result.scaling = .yarn(factor: factor, originalContext: original, fast: try float("rope.scaling.yarn_beta_fast") ?? 32,
                                    slow: try float("rope.scaling.yarn_beta_slow") ?? 1, isTruncated: true)
             result.attentionFactor = RotaryConfiguration.yarnAttentionFactor(factor)
         default: throw BadInput(file.path, "\(key("rope.scaling.type")) is \(quoted(kind)); supported: none, linear, yarn")
         }
         return readsDivisors ? try divided(result, headSize: headSize) : result
+    }
+
+    private func required(_ factor: Float?, of kind: String) throws -> Float {
+        if let factor { return factor }
+        throw BadInput(file.path, "\(key("rope.scaling.type")) is \(quoted(kind)), but the metadata lack \(quoted(key("rope.scaling.factor")))")
     }
 
     /// `rope.scaling.factor`, which older files call `rope.scale_linear`; 0 stands for none.

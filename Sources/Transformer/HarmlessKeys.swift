@@ -42,7 +42,7 @@ extension HarmlessKeys {
         HarmlessKeys(["tf_legacy_loss", "tie_encoder_decoder"], because: "of other frameworks and of encoders"),
         HarmlessKeys(["is_encoder_decoder", "add_cross_attention", "cross_attention_hidden_size"], only: ["false"], because: "there is no encoder"),
         HarmlessKeys(["pruned_heads"], only: ["an empty object", "an empty list"], because: "no heads were cut out"),
-        HarmlessKeys(["partial_rotary_factor"], only: ["1", "1.0"], because: "whole heads are turned"),
+        HarmlessKeys(["partial_rotary_factor"], only: ["1"], because: "whole heads are turned"),
         HarmlessKeys(["use_mrope", "rope_interleaved", "use_qk_norm", "qk_layernorm"], only: ["false"], because: "the part is absent"),
     ]
 
@@ -50,7 +50,7 @@ extension HarmlessKeys {
     static func ofRope(_ section: String) -> [HarmlessKeys] {
         [
             HarmlessKeys(["\(section).finetuned"], because: "what the weights were trained with"),
-            HarmlessKeys(["\(section).partial_rotary_factor"], only: ["1", "1.0"], because: "whole heads are turned"),
+            HarmlessKeys(["\(section).partial_rotary_factor"], only: ["1"], because: "whole heads are turned"),
         ]
     }
 

@@ -27,8 +27,8 @@ struct Rotary: Sendable {
         (self.cosines, self.sines) = (cosines, sines)
     }
 
-    /// Radians per position of each pair: base^(−2i / dimensions), scaled. The exponent is rounded to float32, as it is in transformers: where
-    /// the number of dimensions is no power of two, that moves a frequency by several units in the last place, and late positions by as much.
+    /// Radians per position of each pair: base^(−2i / dimensions), scaled. Exponent, power and reciprocal are each rounded to float32, as they are
+    /// in transformers: exact frequencies would be some units in the last place away, and late positions' angles by as much.
     private static func frequencies(_ configuration: RotaryConfiguration) -> [Float] {
         let plain = (0..<configuration.dimensions / 2).map { pair in
             1 / Float(pow(Double(configuration.base), Double(Float(2 * pair) / Float(configuration.dimensions))))

@@ -50,7 +50,7 @@ extension ProgramTests {
             for command in ["evaluate $run", "inspect $TMPDIR/checkpoints", "generate --model $TMPDIR/model a", "doctor"] {
                 #expect(try run.shell("ulimit -s \(limit); exec $amend \(command)").status == 0, "\(command)")
             }
-            #expect(try run.shell("ulimit -s \(limit); exec $mpirun -np 2 $amend train $run checkpoint.directory=$TMPDIR/two").status == 0)
+            #expect(try run.shell("exec $mpirun -np 2 bash -c 'ulimit -s \(limit); exec $amend train $run checkpoint.directory=$TMPDIR/two'").status == 0)
         }
 
         private func isOneLine(_ result: ProgramResult) -> Bool {

@@ -20,20 +20,57 @@ import Transformer
             let name = "\(family): \(item["key"] ?? "") = \(item["label"] ?? "")"
             copy.configuration = Self.changed(original, item)
             if let keys = item["refused"] as? [String] {
-                let error = try #require(throws: (any Error).self, "\(name)") { try copy.loadModel() }
-                #expect(error is BadInput || error is UnsupportedFamily, "\(name): \(error)")
-                #expect(keys.contains { "\(error)".contains($0) } && !"\(error)".contains { $0.isNewline }, "\(name): \(error)")
-            } else {
-                let expected = try #require(item["logits"] as? [NSNumber]).map { $0.floatValue }
-                let logits: [Float]
-                do { logits = try copy.loadModel().logits(of: pack) } catch {
-                    Issue.record("\(name): \(error)")
-                    continue
+                try expectRefusal(naming: keys, name) {
+                    let model = try copy.loadModel()
+                    for sequence in try golden.sequences() { try model.check(sequence.prompt + sequence.answer, of: "a sequence") }
+                    return model
                 }
-                let step = max(1, logits.count / 24)
-                expectClose(stride(from: 0, to: logits.count, by: step).map { logits[$0] }, expected, within: 1e-4, name)
+            } else {
+                try expectLogits(item, pack, name) { try copy.loadModel() }
             }
         }
+    }
+
+    /// Changes of the metadata of GGUF files, with the logits of the model that they describe: stored by sweep_metadata.py.
+    @Test(arguments: ["gpt2", "llama", "qwen2", "gemma2", "gemma3"]) func computesWhatMetadataDescribe(architecture: String) throws {
+        let url = try #require(Bundle.module.url(forResource: "Fixtures/sweep-gguf", withExtension: "json"))
+        let all = try #require(try JSONSerialization.jsonObject(with: Data(contentsOf: url)) as? [[String: Any]])
+        let cases = all.filter { $0["architecture"] as? String == architecture }
+        #expect(cases.count > 30)
+        let pack = PackedSequences(microBatches: [try Golden(architecture).sequences()])
+        let source = try #require(Bundle.module.url(forResource: "Fixtures/gguf/\(architecture)", withExtension: "gguf"))
+        let original = GGUFParts(Array(try Data(contentsOf: source)))
+        let file = FileManager.default.temporaryDirectory.appendingPathComponent("model-\(UUID().uuidString).gguf")
+        defer { try? FileManager.default.removeItem(at: file) }
+        for item in cases {
+            let name = "\(architecture): \(item["label"] ?? "")"
+            var parts = original
+            for (key, value) in try #require(item["changes"] as? [String: Any]) { parts.change(key, to: value, of: architecture) }
+            try Data(parts.bytes).write(to: file)
+            if let keys = item["refused"] as? [String] {
+                try expectRefusal(naming: keys, name) { try ModelSource(file.path).loadModel() }
+            } else {
+                try expectLogits(item, pack, name) { try ModelSource(file.path).loadModel() }
+            }
+        }
+    }
+
+    private func expectRefusal(naming keys: [String], _ name: String, _ load: () throws -> LanguageModel) throws {
+        do {
+            _ = try load()
+            Issue.record("\(name): not refused")
+        } catch where error is BadInput || error is UnsupportedFamily {
+            #expect(keys.contains { "\(error)".contains($0) } && !"\(error)".contains { $0.isNewline }, "\(name): \(error)")
+        }
+    }
+
+    /// Every so many of the logits at answers are those that the item has.
+    private func expectLogits(_ item: [String: Any], _ pack: PackedSequences, _ name: String, _ load: () throws -> LanguageModel) throws {
+        let expected = try #require(item["logits"] as? [NSNumber]).map { $0.floatValue }
+        do {
+            let logits = try load().logits(of: pack), step = max(1, logits.count / 24)
+            expectClose(stride(from: 0, to: logits.count, by: step).map { logits[$0] }, expected, within: 1e-4, name)
+        } catch { Issue.record("\(name): \(error)") }
     }
 
     /// The golden model of a family; of a multimodal release with its prefixes, and with tensors of images.
@@ -64,5 +101,25 @@ import Transformer
         for (path, value) in item["set"] as? [String: Any] ?? [:] { set(path, value) }
         for path in item["drop"] as? [String] ?? [] { set(path, nil) }
         return result
+    }
+}
+
+extension GGUFParts {
+    /// Sets a key of the architecture, or a general one, to a JSON value; null drops it.
+    fileprivate mutating func change(_ key: String, to value: Any, of architecture: String) {
+        let isGeneral = ["general", "adapter", "a_tool", "quantize"].contains(key.components(separatedBy: ".")[0])
+        let name = isGeneral ? key : "\(architecture).\(key)"
+        metadata.removeAll { $0.key == Array(name.utf8) }
+        func isBool(_ number: NSNumber) -> Bool { String(cString: number.objCType) == "c" }
+        switch value {
+        case let text as String: add(name, 8, Self.string(Array(text.utf8)))
+        case let list as [NSNumber]:
+            let bools = list.allSatisfy(isBool)
+            add(name, 9, Self.array(bools ? 7 : 4, list.map { bools ? [$0.boolValue ? 1 : 0] : littleEndian($0.uint32Value) }))
+        case let number as NSNumber where isBool(number): add(name, 7, [number.boolValue ? 1 : 0])
+        case let number as NSNumber where number.doubleValue == number.doubleValue.rounded(): add(name, 4, littleEndian(number.uint32Value))
+        case let number as NSNumber: add(name, 6, littleEndian(number.floatValue.bitPattern))
+        default: break
+        }
     }
 }

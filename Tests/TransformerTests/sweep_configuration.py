@@ -396,4 +396,5 @@ def main():
     sys.exit(1 if page.wrong else 0)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -24,6 +24,9 @@ void amend_memory_set_speaker(const char *speaker);
 /// What the process is at: "training batch 3". Copied; empty for nothing.
 void amend_memory_set_work(const char *work);
 
+/// What is added to the line where no rescue (below) says more: what is kept already. Copied; empty for nothing.
+void amend_memory_set_kept(const char *note);
+
 /// Called once before a failure ends the process, on the thread that failed, to save what can be saved: writes what is to be added to the line
 /// into `note`, a text of at most `capacity` bytes with its 0. NULL: nothing.
 void amend_memory_set_rescue(void (*rescue)(char *note, size_t capacity));
