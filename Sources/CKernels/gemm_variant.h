@@ -456,12 +456,19 @@ static inline __attribute__((always_inline)) void NAME(strip)(amend_arithmetic a
     }
 }
 
+// Each by itself: in one function they take registers from one another.
+static __attribute__((noinline)) void NAME(strip_f32)(const product_t *product, long strip) { NAME(strip)(AMEND_ARITHMETIC_F32, product, strip); }
+static __attribute__((noinline)) void NAME(strip_bf16)(const product_t *product, long strip) { NAME(strip)(AMEND_ARITHMETIC_BF16, product, strip); }
+static __attribute__((noinline)) void NAME(strip_tiles)(const product_t *product, long strip) {
+    NAME(strip)(AMEND_ARITHMETIC_BF16_TILES, product, strip);
+}
+
 static void NAME(columns)(void *context, long strip) {
     const product_t *product = context;
     switch (product->arithmetic) {
-        case AMEND_ARITHMETIC_F32: NAME(strip)(AMEND_ARITHMETIC_F32, product, strip); break;
-        case AMEND_ARITHMETIC_BF16: NAME(strip)(AMEND_ARITHMETIC_BF16, product, strip); break;
-        case AMEND_ARITHMETIC_BF16_TILES: NAME(strip)(AMEND_ARITHMETIC_BF16_TILES, product, strip); break;
+        case AMEND_ARITHMETIC_F32: NAME(strip_f32)(product, strip); break;
+        case AMEND_ARITHMETIC_BF16: NAME(strip_bf16)(product, strip); break;
+        case AMEND_ARITHMETIC_BF16_TILES: NAME(strip_tiles)(product, strip); break;
     }
 }
 

@@ -40,16 +40,15 @@ static int supported(int index) {
 #endif
 }
 
-int amend_variant_index(void) {
-    if (chosen < 0) {
-        const char *wanted = getenv("AMEND_KERNELS");
-        if (wanted && amend_kernel_select(wanted)) return chosen;
-        int best = COUNT - 1;
-        while (!supported(best)) best--;
-        chosen = best;
-    }
-    return chosen;
+static __attribute__((noinline)) int choose(void) {
+    const char *wanted = getenv("AMEND_KERNELS");
+    if (wanted && amend_kernel_select(wanted)) return chosen;
+    int best = COUNT - 1;
+    while (!supported(best)) best--;
+    return chosen = best;
 }
+
+int amend_variant_index(void) { return __builtin_expect(chosen >= 0, 1) ? chosen : choose(); }  // every row of every kernel asks
 
 const char *amend_kernel_variant(void) { return names[amend_variant_index()]; }
 
