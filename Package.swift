@@ -85,7 +85,7 @@ let package = Package(
         .testTarget(name: "LinearAlgebraTests", dependencies: ["CKernels", "TensorCore", "LinearAlgebra"]),
         .testTarget(
             name: "TransformerTests", dependencies: ["TensorCore", "LinearAlgebra", "WeightFiles", "Tokenizers", "Transformer", "TestSupport"],
-            exclude: ["make_gguf.py", "sweep_configuration.py", "sweep_metadata.py"], resources: [.copy("Fixtures")]),
+            exclude: ["make_cases.py", "make_gguf.py", "sweep_configuration.py", "sweep_metadata.py"], resources: [.copy("Fixtures")]),
         .testTarget(name: "EditorsTests", dependencies: ["TensorCore", "LinearAlgebra", "Transformer", "Editors"]),
         .testTarget(name: "AmendTests", dependencies: ["amend", "TensorCore", "TestSupport"]),
         .testTarget(

@@ -1,7 +1,8 @@
 import TensorCore
 
 /// Names of editable modules, with number ranges: `model.layers.11-15.mlp.gate_proj`, `transformer.h.10-26:2.mlp.fc_in`
-/// (from 10 to 26 in steps of 2). Anything else is literal.
+/// (from 10 to 26 in steps of 2). Anything else is literal, but the text part of a multimodal release may be named as its files name it:
+/// `model.language_model.layers.…` or `language_model.model.layers.…` for `model.layers.…`.
 enum ModulePattern {
     /// The modules that `patterns` name, in the order of the patterns and, within one, of its numbers.
     static func expand(_ patterns: [String], among modules: [Linear]) throws -> [Linear] {
@@ -9,17 +10,24 @@ enum ModulePattern {
         var chosen: [Linear] = []
         for pattern in patterns {
             for name in try names(pattern) {
-                guard let module = byName[name] else {
+                guard let module = byName[name] ?? byName[withoutTextPart(name)] else {
                     throw ModulePatternError("'\(pattern)' names '\(name)', which this model does not have; its editable modules are "
                         + summary(modules))
                 }
                 guard !chosen.contains(where: { $0 === module }) else {
-                    throw ModulePatternError("'\(name)' is named twice")
+                    throw ModulePatternError("'\(module.name)' is named twice")
                 }
                 chosen.append(module)
             }
         }
         return chosen
+    }
+
+    private static func withoutTextPart(_ name: String) -> String {
+        for prefix in ["model.language_model.", "language_model.model."] where name.hasPrefix(prefix) {
+            return "model." + name.dropFirst(prefix.count)
+        }
+        return name
     }
 
     /// The names that one pattern stands for.

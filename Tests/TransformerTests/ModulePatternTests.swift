@@ -17,6 +17,12 @@ import Transformer
         #expect(try names([]).isEmpty)
     }
 
+    @Test func theTextPartOfAMultimodalReleaseMayBeNamed() throws {
+        let names = try names(["model.language_model.layers.1.mlp.up_proj", "language_model.model.layers.2.mlp.up_proj"])
+        #expect(names == ["model.layers.1.mlp.up_proj", "model.layers.2.mlp.up_proj"])
+        #expect(try problem(["model.layers.1.mlp.up_proj", "model.language_model.layers.1.mlp.up_proj"]).contains("'model.layers.1.mlp.up_proj' is named twice"))
+    }
+
     @Test func whatDoesNotExistIsNamed() throws {
         let text = try problem(["model.layers.3-4.mlp.up_proj"])
         #expect(text.contains("'model.layers.4.mlp.up_proj'") && text.contains("model.layers.0-3.mlp.up_proj"))

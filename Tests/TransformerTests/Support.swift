@@ -28,11 +28,24 @@ struct Golden {
     let directory: String
     private let file: SafetensorsFile
 
-    init(_ family: String) throws {
+    init(_ family: String) throws { try self.init(family: family, directory: family) }
+
+    /// One of make_cases.py.
+    init(case name: String) throws { try self.init(family: name, directory: "cases/" + name) }
+
+    private init(family: String, directory: String) throws {
         self.family = family
-        directory = try #require(Bundle.module.url(forResource: "Fixtures/\(family)", withExtension: nil)).path
-        file = try SafetensorsFile(path: directory + "/golden.safetensors")
+        self.directory = try #require(Bundle.module.url(forResource: "Fixtures/\(directory)", withExtension: nil)).path
+        file = try SafetensorsFile(path: self.directory + "/golden.safetensors")
     }
+
+    static let cases: [String] = {
+        let directory = Bundle.module.url(forResource: "Fixtures/cases", withExtension: nil)?.path ?? ""
+        return ((try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []).sorted()
+    }()
+
+    /// As the file names them.
+    var recordedModules: [String] { file.tensorNames.filter { $0.hasSuffix(".keys") }.map { String($0.dropLast(".keys".count)) }.sorted() }
 
     /// Edits the recorded modules, unless others are named.
     func loadModel(editing patterns: [String]? = nil) throws -> LanguageModel {
