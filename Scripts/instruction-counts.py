@@ -7,7 +7,7 @@ RESULTS holds callgrind's dumps: kernels.counts.1, .2 … in the order of the na
 STORED is a JSON file; --update writes it.
 
 A count may exceed the stored one by TOLERANCE: repeated runs give equal counts for
-kernels and differ by less than a ten-thousandth for training, whose checkpoints are written beside it. Another compiler makes other
+kernels and differ by about a ten-thousandth for training, two of whose threads write its checkpoints. Another compiler makes other
 instructions of the same source, and nobody is to blame: where the compiler is not the stored one, TOLERANCE_ACROSS_COMPILERS holds
 and a note says so. It still shows a kernel that lost its vector instructions or does its work twice; after a change of compiler, store
 the counts anew. What has shrunk by more than the tolerance is named too, so that the gain can be stored and kept.
