@@ -39,26 +39,33 @@ let package = Package(
             dependencies: ["CZstd", "CKernels", "TensorCore", .product(name: "Crypto", package: "swift-crypto")]),
         // 5
         .target(
+            name: "Editing",
+            dependencies: ["CKernels", "TensorCore", "LinearAlgebra", "Communication", "Tokenizers", "Transformer", "Datasets", "Editors"]),
+        // 6
+        .target(
             name: "Training",
             dependencies: [
-                "TensorCore", "LinearAlgebra", "Communication", "Transformer", "Datasets", "Configuration", "Editors",
-                "Checkpointing", "Reporting",
+                "TensorCore", "LinearAlgebra", "Communication", "Tokenizers", "Transformer", "Datasets", "Configuration", "Editors",
+                "Editing", "Checkpointing", "Reporting",
             ]),
         .target(
             name: "Evaluation",
-            dependencies: ["TensorCore", "Communication", "Transformer", "Datasets", "Configuration", "Editors", "Training"]),
+            dependencies: [
+                "TensorCore", "LinearAlgebra", "Communication", "Tokenizers", "Transformer", "Datasets", "Configuration", "Editors", "Editing",
+                "Training",
+            ]),
         .target(name: "Reporting", dependencies: ["TensorCore", "StandardStreams"]),
         .target(
             name: "SelfTest",
             dependencies: [
-                "TensorCore", "WeightFiles", "Tokenizers", "Communication", "Transformer", "Datasets", "Editors", "Training",
+                "TensorCore", "WeightFiles", "Tokenizers", "Communication", "Transformer", "Datasets", "Editors", "Editing",
             ]),
-        // 6
+        // 7
         .executableTarget(
             name: "amend",
             dependencies: [
                 "StandardStreams", "TensorCore", "LinearAlgebra", "Communication", "Tokenizers", "Transformer", "Configuration", "Checkpointing",
-                "Datasets", "Editors", "Training", "Evaluation", "Reporting", "SelfTest", "Machine",
+                "Datasets", "Editors", "Editing", "Training", "Evaluation", "Reporting", "SelfTest", "Machine",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         .executableTarget(

@@ -69,6 +69,7 @@ void amend_attention_forward(float *out, const float *q, long q_stride, const fl
 void amend_attention_backward(float *dq, float *dk, float *dv, const float *dout, const float *q, long q_stride, const float *k, const float *v, long kv_stride, long dkv_stride, amend_segment segment, long kept, long head_size, float *scratch) { CALL(attention_backward, dq, dk, dv, dout, q, q_stride, k, v, kv_stride, dkv_stride, segment, kept, head_size, scratch) }
 float amend_log_sum_exp(const float *x, long n, long *largest) { CALL(log_sum_exp, x, n, largest) }
 void amend_cross_entropy_backward(float *x, long n, float log_sum_exp, long label, float weight, float soft_cap) { CALL(cross_entropy_backward, x, n, log_sum_exp, label, weight, soft_cap) }
+float amend_divergence_backward(float *x, const float *reference, long n, float log_sum_exp, float reference_log_sum_exp, float weight, float soft_cap) { CALL(divergence_backward, x, reference, n, log_sum_exp, reference_log_sum_exp, weight, soft_cap) }
 void amend_standardize(float *z, const float *x, const float *mean, const float *deviation, float epsilon, long n) { CALL(standardize, z, x, mean, deviation, epsilon, n) }
 void amend_block_forward(float *out, const float *z, float *pre, const float *bias, const float *scale, const float *shift, long n) { CALL(block_forward, out, z, pre, bias, scale, shift, n) }
 void amend_block_backward(float *g, float *dscale, float *dshift, float *dbias, const float *dy, const float *pre, const float *scale, long n) { CALL(block_backward, g, dscale, dshift, dbias, dy, pre, scale, n) }

@@ -335,6 +335,21 @@ static void NAME(cross_entropy_backward)(float *x, long n, float log_sum_exp, lo
     x[label] -= weight;
 }
 
+// Past the end both logits are their own log Σ exp: p is one there, r − l is zero.
+static float NAME(divergence_backward)(float *x, const float *reference, long n, float log_sum_exp, float reference_log_sum_exp, float weight,
+                                       float soft_cap) {
+    const float inverse = soft_cap > 0 ? 1 / soft_cap : 0;
+    wide_t sum = {0};
+    FOR_EACH(n, wide_t a = NAME(load)(x + i); wide_t l = a - log_sum_exp; wide_t r = NAME(load)(reference + i) - reference_log_sum_exp;
+             wide_t p = NAME(exp)(r); wide_t s = a * inverse; sum += p * (r - l);
+             NAME(store)(x + i, weight * (NAME(exp)(l) - p) * (1.0f - s * s)),
+             wide_t a = NAME(load_some)(x + i, rest, log_sum_exp); wide_t l = a - log_sum_exp;
+             wide_t r = NAME(load_some)(reference + i, rest, reference_log_sum_exp) - reference_log_sum_exp;
+             wide_t p = NAME(exp)(r); wide_t s = a * inverse; sum += p * (r - l);
+             NAME(store_some)(x + i, weight * (NAME(exp)(l) - p) * (1.0f - s * s), rest));
+    return weight * NAME(total)(sum);
+}
+
 static void NAME(standardize)(float *z, const float *x, const float *mean, const float *deviation, float epsilon, long n) {
     for (long i = 0; i < n; i++) z[i] = (x[i] - mean[i]) / (deviation[i] + epsilon);
 }

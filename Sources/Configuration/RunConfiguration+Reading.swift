@@ -35,7 +35,7 @@ extension RunConfiguration.Model {
 extension RunConfiguration.Editor {
     fileprivate init(_ section: SectionReader) throws {
         method = try section.choice("method") ?? .emsedit
-        mode = try section.choice("mode") ?? .sequential
+        mode = try section.choice("mode") ?? ([.malmen, .mend].contains(method) ? .batch : .sequential)
         steps = try section.wholeNumber("steps", in: 1...1024) ?? 2
         guard let modules = try section.texts("modules", expected: "module name") else {
             throw section.error(
@@ -44,7 +44,7 @@ extension RunConfiguration.Editor {
         self.modules = modules
         rank = try section.wholeNumber("rank", in: 1...1_048_576) ?? 1024
         blocks = try section.wholeNumber("blocks", in: 1...1024) ?? 4
-        innerLearningRate = try section.positive("inner_learning_rate") ?? 1e-3
+        innerLearningRate = try section.positive("inner_learning_rate") ?? (method == .ultraedit ? 1e-6 : 1e-3)
         metaLearningRate = try section.positive("meta_learning_rate") ?? 1e-5
         regularization = try section.notNegative("regularization") ?? (mode == .sequential ? 0.25 : 0.5)
         maxGradientNorm = try section.positive("max_gradient_norm") ?? 1

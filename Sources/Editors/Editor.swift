@@ -3,7 +3,7 @@ import TensorCore
 import Transformer
 
 /// How an editor is built: what the configuration says of its networks.
-public struct EditorOptions: Sendable, Equatable {
+public struct EditorOptions: Sendable {
     public var steps: Int
     public var rank: Int
     public var blocks: Int
@@ -12,6 +12,9 @@ public struct EditorOptions: Sendable, Equatable {
     public var hasNetworkPerStep: Bool
     public var seed: UInt64
     public var arithmetic: Arithmetic
+    public var readout: any Readout = MALMENReadout()
+    /// A method without a hypernetwork has no blocks, and nothing that is trained.
+    public var isTrained = true
 
     public init(steps: Int, rank: Int, blocks: Int, innerLearningRate: Float, hasNetworkPerStep: Bool, seed: UInt64,
                 arithmetic: Arithmetic = .float32) {
@@ -50,7 +53,8 @@ public final class Editor {
                 defer { lane += UInt32(options.blocks) }
                 return HyperNetwork(
                     name: "step\(step).\(group.shape)", shape: group.shape, rank: options.rank / (step + 1), blocks: options.blocks,
-                    modules: group.modules.count, learningRate: options.innerLearningRate, seed: options.seed, lane: lane, ownership: ownership, arithmetic: options.arithmetic)
+                    modules: group.modules.count, learningRate: options.innerLearningRate, seed: options.seed, lane: lane, ownership: ownership,
+                    arithmetic: options.arithmetic, readout: options.readout, isTrained: options.isTrained)
             }
         }
     }

@@ -16,12 +16,12 @@ public struct ModuleShape: Hashable, Sendable, CustomStringConvertible {
     public var description: String { "\(keySize)x\(valueSize)" }
 }
 
-/// The network that turns captured rows into value differences, for all modules of one shape (MALMEN, arXiv 2311.04661; EMSEdit,
+/// The network that turns captured rows into an editor's, for all modules of one shape (MALMEN, arXiv 2311.04661; EMSEdit,
 /// arXiv 2508.04012):
 ///
-///     z ← normalise([u; δ]);  z ← z + scale ∘ max(0, z A B + bias) + shift, `blocks` times;  [ũ; δ̃] = z;  d = −η (u·ũ) δ̃
+///     z ← normalise([u; δ]);  z ← z + scale ∘ max(0, z A B + bias) + shift, `blocks` times;  [ũ; δ̃] = z;  then the `readout`
 ///
-/// scale, shift, η and λ are each module's own. The derivative of max(0, x) at zero is one: B and bias start at zero and would
+/// scale, shift, η and λ are each module's own. A method without a hypernetwork has no blocks, and nothing here that is trained. The derivative of max(0, x) at zero is one: B and bias start at zero and would
 /// never learn otherwise.
 ///
 /// Legend: N rows, k keySize, v valueSize, w = k + v, r rank, M modules of this shape.
@@ -57,14 +57,18 @@ public final class HyperNetwork {
     public let moments: RunningMoments
     /// Of products with A and B, forward and backward.
     public let arithmetic: Arithmetic
+    public let readout: any Readout
+    public let isTrained: Bool
 
     /// `lane` is the number of this network's first block among all of the editor's: it selects the random stream.
     public init(name: String, shape: ModuleShape, rank: Int, blocks: Int, modules: Int, learningRate: Float, seed: UInt64, lane: UInt32,
-                ownership: Ownership, arithmetic: Arithmetic = .float32) {
+                ownership: Ownership, arithmetic: Arithmetic = .float32, readout: any Readout = MALMENReadout(), isTrained: Bool = true) {
         self.shape = shape
         self.rank = rank
         self.modules = modules
         self.arithmetic = arithmetic
+        self.readout = readout
+        self.isTrained = isTrained
         let width = shape.keySize + shape.valueSize
         self.blocks = (0..<blocks).map {
             Block(name: "\(name).blocks.\($0)", width: width, rank: rank, modules: modules, seed: seed, lane: lane + UInt32($0), ownership: ownership)
@@ -75,7 +79,8 @@ public final class HyperNetwork {
     }
 
     public var width: Int { shape.keySize + shape.valueSize }
-    public var parameters: [Parameter] { blocks.flatMap(\.parameters) + [learningRates, logLambdas] }
+    /// What training changes.
+    public var parameters: [Parameter] { isTrained ? blocks.flatMap(\.parameters) + [learningRates, logLambdas] : [] }
 
     /// λ of module `index`.
     public func lambda(_ index: Int) -> Float { Float(exp(Double(logLambdas.value[0, index]))) }
@@ -87,7 +92,7 @@ public final class HyperNetwork {
         public let inputs: [Matrix]  // of each block [N, w], then the last block's output
         public let hidden: [Matrix]  // z A of each block [N, r]
         public let preactivations: [Matrix]  // z A B + bias of each block [N, w]
-        public let valueDifferences: Matrix  // d [N, v]
+        public let made: MadeRows
     }
 
     /// What a backward pass over the same rows leaves for one block; the gradients of A and B are products of these over all rows.
@@ -124,36 +129,10 @@ public final class HyperNetwork {
         }
         inputs.append(z)
         return Pass(modules: modules, keys: keys, inputs: inputs, hidden: hidden, preactivations: preactivations,
-                    valueDifferences: valueDifferencesForward(keys, z, modules))
+                    made: readout.forward(keys: keys, z: z, rates: rates(modules)))
     }
 
-    /// d = −η (u·ũ) δ̃
-    private func valueDifferencesForward(_ keys: Matrix, _ z: Matrix, _ modules: [Int]) -> Matrix {
-        let differences = Matrix(rows: keys.rows, columns: shape.valueSize)
-        parallelFor(keys.rows, grain: 8) { row in
-            let along = amend_dot(keys.row(row), z.row(row), shape.keySize)
-            amend_axpy(differences.row(row), -learningRates.value[0, modules[row]] * along, z.row(row) + shape.keySize, shape.valueSize)
-        }
-        return differences
-    }
-
-    /// dz [N, w] of d's gradient E [N, v]: ∂ũ = −η (δ̃·E) u, ∂δ̃ = −η (u·ũ) E; and each row's share of ∂η = −(u·ũ)(δ̃·E).
-    private func valueDifferencesBackward(_ pass: Pass, _ gradient: Matrix) -> (dz: Matrix, learningRateShares: [Float]) {
-        let dz = Matrix(rows: gradient.rows, columns: width), z = pass.inputs[blocks.count]
-        var shares = [Float](repeating: 0, count: gradient.rows)
-        shares.withUnsafeMutableBufferPointer { buffer in
-            let shares = UncheckedSendable(buffer)
-            parallelFor(gradient.rows, grain: 8) { row in
-                let rate = learningRates.value[0, pass.modules[row]]
-                let along = amend_dot(pass.keys.row(row), z.row(row), shape.keySize)
-                let across = amend_dot(z.row(row) + shape.keySize, gradient.row(row), shape.valueSize)
-                amend_axpy(dz.row(row), -rate * across, pass.keys.row(row), shape.keySize)
-                amend_axpy(dz.row(row) + shape.keySize, -rate * along, gradient.row(row), shape.valueSize)
-                shares.value[row] = -along * across
-            }
-        }
-        return (dz, shares)
-    }
+    private func rates(_ modules: [Int]) -> [Float] { modules.map { learningRates.value[0, $0] } }
 
     /// The gradients of a pass's vectors, summed over each of `slices` (ranges of its rows) apart so that they can be added up in
     /// one fixed order wherever the slices were computed.
@@ -168,10 +147,10 @@ public final class HyperNetwork {
     /// Floats in a slice of `VectorGradients`.
     public var vectorCount: Int { blocks.count * (1 + 2 * modules) * width + modules }
 
-    /// `gradient` [N, v] is ∂L/∂d of the pass's rows. Adds nothing to any parameter: see `accumulateMatrices` and `add(vectors:)`.
-    public func backward(_ pass: Pass, gradient: Matrix, slices: [Range<Int>]) -> (blocks: [BlockRows], vectors: VectorGradients) {
+    /// `gradient` is ∂L/∂ the rows that the pass made. Adds nothing to any parameter: see `accumulateMatrices` and `add(vectors:)`.
+    public func backward(_ pass: Pass, gradient: MadeRows, slices: [Range<Int>]) -> (blocks: [BlockRows], vectors: VectorGradients) {
         precondition(pass.hidden.count == blocks.count, "the pass kept no activations")
-        let (dz, shares) = valueDifferencesBackward(pass, gradient)
+        let (dz, shares) = readout.backward(keys: pass.keys, z: pass.inputs[blocks.count], rates: rates(pass.modules), gradient: gradient)
         let vectors = slices.map { _ in Matrix(rows: 1, columns: vectorCount) }
         for (slice, range) in zip(vectors, slices) {
             for row in range { slice[0, vectorCount - modules + pass.modules[row]] += shares[row] }

@@ -1,6 +1,7 @@
 import Communication
 import Configuration
 import Datasets
+import Editing
 import Editors
 import LinearAlgebra
 import TensorCore
@@ -14,7 +15,8 @@ public struct EvaluationSummary: Sendable {
     public let edits: Int
     public let before: ScoreReport
     public let after: ScoreReport
-    public let checkpoint: String
+    /// nil: the method is not trained, and there was none.
+    public let checkpoint: String?
     /// Everything but loading: scoring the unedited model, editing, scoring the edited one.
     public let seconds: Double
     public let scoringBeforeSeconds: Double
@@ -32,7 +34,7 @@ public final class EvaluationRun {
     private let work: Work
     private let records: [EditRecord]
     private let engine: EditEngine
-    private let checkpoint: String
+    private let checkpoint: String?
 
     public init(_ configuration: RunConfiguration, model: LanguageModel, tokenizer: Tokenizer, communicator: Communicator,
                 message: @escaping (String) -> Void) throws {
@@ -49,10 +51,8 @@ public final class EvaluationRun {
                 + "\(configuration.evaluation.batches) × \(configuration.evaluation.editsPerBatch) = \(wanted)")
         }
         records = Array(all.prefix(wanted))
-        let editor = EditorSetup.editor(configuration, model: model, work: work)
-        checkpoint = try TrainedEditor.load(
-            into: editor, model: model, work: work, configuration: configuration, report: message).path
-        engine = EditEngine(model: model, editor: editor, work: work)
+        engine = EditorSetup.engine(configuration, model: model, work: work)
+        checkpoint = try TrainedEditor.load(into: engine, configuration: configuration, report: message)?.path
         engine.observes = configuration.evaluation.normalizer == .online
         if let note = RepeatedPrompts(records).noteOnDataSet { message(note) }
     }

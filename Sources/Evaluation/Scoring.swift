@@ -1,5 +1,6 @@
 import Communication
 import Datasets
+import Editing
 import TensorCore
 import Tokenizers
 import Training

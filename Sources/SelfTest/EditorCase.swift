@@ -1,10 +1,10 @@
 import Communication
 import Datasets
+import Editing
 import Editors
 import Foundation
 import TensorCore
 import Tokenizers
-import Training
 import Transformer
 import WeightFiles
 
@@ -14,9 +14,9 @@ enum EditorCase {
     struct Description: Decodable {
         struct Config: Decodable {
             let rank: Int, blocks: Int, steps: Int
-            let lr: Float, meta_lr: Double, max_grad_norm: Double, reg: Float
+            let lr: Float, meta_lr: Double, max_grad_norm: Double, reg: Float, loc_coef: Float, time_decay: Float, back_depth: Int
         }
-        struct Loss: Decodable { let gen_loss: Double }
+        struct Loss: Decodable { let gen_loss: Double; let loc_loss: Double? }
         struct Score: Decodable { let accuracy: [Double]; let log_probability: [Double] }
 
         let method: String, family: String
@@ -32,20 +32,22 @@ enum EditorCase {
         guard let data = FileManager.default.contents(atPath: path + "/case.json") else { throw BadInput(path + "/case.json", "cannot be read") }
         let description: Description
         do { description = try JSONDecoder().decode(Description.self, from: data) } catch { throw BadInput(path + "/case.json", "is not an editor case: \(error)") }
-        let mode: LearningOptions.Mode
-        switch description.method {
-        case "emsedit_sequential": mode = .sequential
-        case "emsedit_batch": mode = .batch
-        default: return .notSupported("the editor \(description.method) is not built")
-        }
+        // "emsedit_batch", or "mend" where a method has one mode.
+        let name = description.method.split(separator: "_").map(String.init)
+        guard let method = EditingMethod.named(name[0]), let plan = name.count > 1 ? EditingMethod.Mode(rawValue: name[1]).flatMap({ method.plans[$0] }) : method.plans.values.first
+        else { return .notSupported("the editor \(description.method) is not built") }
         let model: LanguageModel
         do { model = try ModelSource("\(directory)/models/\(description.family)").loadModel() } catch let error as UnsupportedFamily {
             return .notSupported("\(error)")
         }
         try model.selectModules(description.modules)
-        let bench = EditorBench(description: description, mode: mode, model: model, tensors: try SafetensorsFile(path: path + "/tensors.safetensors"))
+        let bench = EditorBench(description: description, method: method, plan: plan, model: model, tensors: try SafetensorsFile(path: path + "/tensors.safetensors"))
         var comparison = Comparison()
         try bench.compareFirstStep(&comparison)
+        guard method.isTrained else {
+            try bench.compareEditing(bench.makeEngine(), &comparison)
+            return comparison.outcome
+        }
         try bench.compareGradient(of: bench.makeEngine(), &comparison)
         // As in a batch of thousands of edits: a row or a micro-batch at a time, so many rows to a shard that ranks would exchange matrices.
         let small = try bench.makeEngine(shards: 1)
@@ -60,7 +62,8 @@ enum EditorCase {
 /// The parts of an editor case, each on a fresh model and editor.
 private struct EditorBench {
     let description: EditorCase.Description
-    let mode: LearningOptions.Mode
+    let method: EditingMethod
+    let plan: EditingMethod.Plan
     let model: LanguageModel
     let tensors: SafetensorsFile
 
@@ -68,8 +71,9 @@ private struct EditorBench {
     func makeEngine(shards: Int = 8) throws -> EditEngine {
         model.restore()
         let config = description.config
-        let options = EditorOptions(steps: config.steps, rank: config.rank, blocks: config.blocks, innerLearningRate: config.lr,
-                                    hasNetworkPerStep: mode == .sequential, seed: 1)
+        var options = EditorOptions(steps: config.steps, rank: config.rank, blocks: config.blocks, innerLearningRate: config.lr,
+                                    hasNetworkPerStep: plan.hasNetworkPerStep, seed: 1)
+        options.use(method)
         let editor = Editor(options, shapes: model.edited.map { ModuleShape(keySize: $0.keySize, valueSize: $0.valueSize) },
                             ownership: .everything(pieces: shards))
         for parameter in editor.parameters {
@@ -77,13 +81,15 @@ private struct EditorBench {
             guard initial.count == parameter.value.count else { throw BadInput(tensors.path, "'initial.\(parameter.name)' has \(initial.count) elements, expected \(parameter.value.count)") }
             parameter.value.assign(initial.reshaped(rows: parameter.value.rows, columns: parameter.value.columns))
         }
-        return EditEngine(model: model, editor: editor, work: Work(communicator: Communicator(), shards: shards))
+        return EditEngine(model: model, editor: editor, rule: method.rule, work: Work(communicator: Communicator(), shards: shards))
     }
 
     private func learner(_ engine: EditEngine, maxGradientNorm: Double, rate: Double) -> MetaLearner {
-        MetaLearner(engine: engine, options: LearningOptions(
-            mode: mode, steps: description.config.steps, regularization: description.config.reg, maxGradientNorm: maxGradientNorm,
-            metaLearningRate: rate))
+        var options = LearningOptions(
+            plan: plan, steps: description.config.steps, regularization: description.config.reg, localityWeight: description.config.loc_coef,
+            maxGradientNorm: maxGradientNorm, metaLearningRate: rate)
+        (options.backDepth, options.timeDecay) = (description.config.back_depth, description.config.time_decay)
+        return MetaLearner(engine: engine, options: options)
     }
 
     private func batches(_ prefix: String) throws -> [EditBatch] {
@@ -97,6 +103,7 @@ private struct EditorBench {
     }
 
     func compareFirstStep(_ comparison: inout Comparison) throws {
+        guard tensors.tensorNames.contains(where: { $0.hasPrefix("first.") }) else { return }
         let engine = try makeEngine()
         let capture = try engine.captureForInspection(batches("train")[0].edits)
         for (rows, name) in zip(capture, description.modules) {
@@ -118,6 +125,10 @@ private struct EditorBench {
         }
         _ = try learner.learn(batches("train")[0], place: "the first batch")
         for parameter in engine.editor.parameters {
+            guard tensors.tensor("gradient." + parameter.name) != nil else {  // the method does not use it
+                comparison.require("gradient.\(parameter.name)\(how) is zero", gradients[parameter.name]?.allSatisfy { $0 == 0 } ?? false)
+                continue
+            }
             let isScalar = parameter.name.hasSuffix(".lr") || parameter.name.hasSuffix(".log_lambda")
             comparison.compare("gradient.\(parameter.name)\(how)", gradients[parameter.name] ?? [],
                                try floats(tensors, "gradient.\(parameter.name)").elements, tolerance: isScalar ? 3e-3 : 1e-3)
@@ -127,16 +138,25 @@ private struct EditorBench {
     func compareTraining(_ comparison: inout Comparison) throws -> EditEngine {
         let engine = try makeEngine()
         let learner = learner(engine, maxGradientNorm: description.config.max_grad_norm, rate: description.config.meta_lr)
-        var losses: [Double] = []
-        for (number, batch) in try batches("train").enumerated() {
-            let report = try learner.learn(batch, place: "batch \(number + 1)")
-            let scale = mode == .batch ? Double(batch.rephrasings.count) : 1  // the oracle reports a mean in batch mode
-            losses += report.losses.map { $0 / scale }
+        var losses: [Double] = [], divergences: [Double] = []
+        let training = try batches("train")
+        for (number, batch) in training.enumerated() {
+            let earlier = training[..<number].suffix(learner.batchesBack).reversed()
+            let report = try learner.learn(batch, earlier: Array(earlier), place: "batch \(number + 1)")
+            var isMean = false  // the oracle reports means where each step is learned from by itself
+            if case .step = plan.schedule { isMean = true }
+            losses += report.losses.map { isMean ? $0 / Double(batch.rephrasings.count) : $0 }
+            divergences += report.divergences.map { isMean ? $0 / Double(batch.unrelated.count) / Double(description.config.loc_coef) : $0 }
         }
         try learner.endSequence(place: "the last batch")
         comparison.require("number of losses", losses.count == description.losses.count)
         for (index, (found, expected)) in zip(losses, description.losses).enumerated() {
             comparison.compare("loss \(index)", found, expected.gen_loss, tolerance: 1e-3)
+        }
+        let expectedDivergences = description.losses.compactMap { plan.terms.contains(.locality) ? $0.loc_loss : nil }
+        comparison.require("number of divergences", divergences.count == expectedDivergences.count)
+        for (index, (found, expected)) in zip(divergences, expectedDivergences).enumerated() {
+            comparison.compare("divergence \(index)", found, expected, tolerance: 1e-3)
         }
         for parameter in engine.editor.parameters {
             comparison.compare("final.\(parameter.name)", parameter.value.elements, try floats(tensors, "final.\(parameter.name)").elements, tolerance: 1e-2)

@@ -1,5 +1,6 @@
 import Communication
 import Configuration
+import Editing
 import Editors
 import LinearAlgebra
 import Transformer
@@ -8,13 +9,40 @@ import Transformer
 public enum EditorSetup {
     /// Throws for what is not built yet.
     public static func check(_ configuration: RunConfiguration) throws {
-        guard configuration.editor.method == .emsedit else {
-            throw ConfigurationError(location: configuration.source, keyPath: "editor.method",
-                                     problem: "'\(configuration.editor.method.rawValue)' is not built yet; expected emsedit")
+        let editor = configuration.editor
+        func problem(_ key: String, _ text: String) -> ConfigurationError {
+            ConfigurationError(location: configuration.source, keyPath: key, problem: text)
         }
-        if configuration.editor.mode == .batch, configuration.training.updateEvery != .sequence {
-            throw ConfigurationError(location: configuration.source, keyPath: "training.update_every",
-                                     problem: "in batch mode every step of every batch is an update; leave it out")
+        guard let method = EditingMethod.named(editor.method.rawValue) else {
+            let names = EditingMethod.all.map(\.name).joined(separator: ", ")
+            throw problem("editor.method", "'\(editor.method.rawValue)' is not built yet; expected one of \(names)")
+        }
+        guard let plan = method.plans[mode(configuration)] else {
+            throw problem("editor.mode", "\(method.name) has no mode '\(editor.mode.rawValue)'; expected \(method.plans.keys.map(\.rawValue).sorted().joined(separator: " or "))")
+        }
+        if case .step = plan.schedule, configuration.training.updateEvery != .sequence {
+            throw problem("training.update_every", "in batch mode every step of every batch is an update; leave it out")
+        }
+    }
+
+    /// `check` has passed.
+    public static func method(_ configuration: RunConfiguration) -> EditingMethod {
+        guard let method = EditingMethod.named(configuration.editor.method.rawValue) else {
+            preconditionFailure("editor.method \(configuration.editor.method) was not checked")
+        }
+        return method
+    }
+
+    /// Of the method, in the configuration's mode. `check` has passed.
+    public static func plan(_ configuration: RunConfiguration) -> EditingMethod.Plan {
+        guard let plan = method(configuration).plans[mode(configuration)] else { preconditionFailure("editor.mode was not checked") }
+        return plan
+    }
+
+    private static func mode(_ configuration: RunConfiguration) -> EditingMethod.Mode {
+        switch configuration.editor.mode {
+        case .sequential: .sequential
+        case .batch: .batch
         }
     }
 
@@ -32,21 +60,24 @@ public enum EditorSetup {
         }
     }
 
-    public static func editor(_ configuration: RunConfiguration, model: LanguageModel, work: Work) -> Editor {
-        let editor = configuration.editor
-        return Editor(
-            EditorOptions(steps: editor.steps, rank: editor.rank, blocks: editor.blocks, innerLearningRate: Float(editor.innerLearningRate),
-                          hasNetworkPerStep: editor.hasNetworkPerStep, seed: configuration.run.seed, arithmetic: arithmetic(configuration)),
-            shapes: model.edited.map { ModuleShape(keySize: $0.keySize, valueSize: $0.valueSize) },
-            ownership: Ownership(pieces: work.shards, owned: work.ownShards))
+    /// An engine with a fresh editor for the model's edited modules.
+    public static func engine(_ configuration: RunConfiguration, model: LanguageModel, work: Work) -> EditEngine {
+        let editor = configuration.editor, method = method(configuration), shapes = model.edited.map { ModuleShape(keySize: $0.keySize, valueSize: $0.valueSize) }
+        var options = EditorOptions(
+            steps: editor.steps, rank: editor.rank, blocks: editor.blocks, innerLearningRate: Float(editor.innerLearningRate),
+            hasNetworkPerStep: plan(configuration).hasNetworkPerStep, seed: configuration.run.seed, arithmetic: arithmetic(configuration))
+        options.use(method)
+        return EditEngine(
+            model: model, editor: Editor(options, shapes: shapes, ownership: Ownership(pieces: work.shards, owned: work.ownShards)), rule: method.rule, work: work)
     }
 
     public static func learning(_ configuration: RunConfiguration) -> LearningOptions {
         let editor = configuration.editor
         var options = LearningOptions(
-            mode: editor.mode == .sequential ? .sequential : .batch, steps: editor.steps, regularization: Float(editor.regularization),
+            plan: plan(configuration), steps: editor.steps, regularization: Float(editor.regularization), localityWeight: Float(editor.localityWeight),
             maxGradientNorm: editor.maxGradientNorm, metaLearningRate: editor.metaLearningRate)
         options.clip = configuration.training.clip == .accumulated ? .accumulated : .update
+        (options.backDepth, options.timeDecay) = (editor.backDepth, Float(editor.timeDecay))
         if case .batches(let count) = configuration.training.updateEvery { options.updateEvery = count }
         return options
     }

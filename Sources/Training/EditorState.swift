@@ -1,5 +1,6 @@
 import Checkpointing
 import Communication
+import Editing
 import Editors
 import TensorCore
 import Transformer

@@ -1,20 +1,23 @@
 import Checkpointing
 import Communication
 import Configuration
+import Editing
 import Editors
 import TensorCore
 import Transformer
 
 /// Reads a trained editor back for use.
 public enum TrainedEditor {
-    /// Fills `editor` from the newest valid checkpoint under `directory`; returns the checkpoint's path and the batches trained.
-    public static func load(into editor: Editor, model: LanguageModel, work: Work, configuration: RunConfiguration,
-                            report: @escaping (String) -> Void) throws -> (path: String, batches: Int) {
+    /// Fills the engine's editor from the newest valid checkpoint under the configuration's directory; returns the checkpoint's path and the batches
+    /// trained. A method that is not trained needs no checkpoint: nil, and the editor stays as it is.
+    public static func load(into engine: EditEngine, configuration: RunConfiguration,
+                            report: @escaping (String) -> Void) throws -> (path: String, batches: Int)? {
         let directory = configuration.checkpoint.directory
-        guard let checkpoint = try CheckpointReader(directory: directory, report: report).newest(exchange: work.communicator) else {
+        guard let checkpoint = try CheckpointReader(directory: directory, report: report).newest(exchange: engine.work.communicator) else {
+            if !EditorSetup.method(configuration).isTrained { return nil }
             throw BadInput(directory, "holds no checkpoint; train first")
         }
-        return try load(checkpoint, into: editor, model: model, work: work, configuration: configuration)
+        return try load(checkpoint, into: engine, configuration: configuration)
     }
 
     /// The newest valid checkpoint under `directory`, or the one that `directory` is, and the configuration of the run that wrote it, with
@@ -33,14 +36,13 @@ public enum TrainedEditor {
         return (checkpoint, configuration)
     }
 
-    public static func load(_ checkpoint: LoadedCheckpoint, into editor: Editor, model: LanguageModel, work: Work,
-                            configuration: RunConfiguration) throws -> (path: String, batches: Int) {
+    public static func load(_ checkpoint: LoadedCheckpoint, into engine: EditEngine, configuration: RunConfiguration) throws -> (path: String, batches: Int) {
         try checkEditor(of: checkpoint, configuration)
         let saved = try checkpoint.document.state.decode(SavedState.self, location: checkpoint.path)
-        guard saved.model == model.fingerprint else {
+        guard saved.model == engine.model.fingerprint else {
             throw BadInput(checkpoint.path, "was trained on another model than \(configuration.model.path)")
         }
-        let state = EditorState(editor: editor, model: model, work: work)
+        let state = EditorState(editor: engine.editor, model: engine.model, work: engine.work)
         try state.load(checkpoint, momentCounts: saved.momentCounts, includesGradients: false, editorOnly: true)
         return (checkpoint.path, saved.progress.batches)
     }

@@ -1,5 +1,6 @@
 import Configuration
 import Datasets
+import Editing
 import TensorCore
 import Tokenizers
 import Transformer
@@ -17,6 +18,10 @@ struct TrainingData {
         records = try EditingData.load(split)
         guard records.count >= configuration.data.editsPerBatch else {
             throw BadInput(split.path, "has \(counted(records.count, "record")); data.edits_per_batch is \(configuration.data.editsPerBatch)")
+        }
+        if EditorSetup.plan(configuration).terms.contains(.locality), records.allSatisfy(\.neighbors.isEmpty) {
+            throw BadInput(split.path, "has no record with a prompt that the edit should leave alone; "
+                + "editor.method \(configuration.editor.method.rawValue) is trained with them")
         }
         order = SampleOrder(count: records.count, seed: configuration.run.seed)
         self.configuration = configuration

@@ -2,6 +2,7 @@ import Checkpointing
 import Communication
 import Configuration
 import Datasets
+import Editing
 import Editors
 import Foundation
 import LinearAlgebra
@@ -18,7 +19,7 @@ public struct TrainingSummary: Sendable {
     public let batches: Int
     public let edits: Int
     public let updates: Int
-    /// Mean over all batches of the rephrasings' mean cross entropy.
+    /// Mean over all batches of the rephrasings' mean cross entropy; not a number where nothing is learned.
     public let loss: Double
     /// Spent here, from the first batch to the last checkpoint.
     public let seconds: Double
@@ -34,7 +35,7 @@ public struct TrainingSummary: Sendable {
 /// Where a run's messages and progress go; rank 0 alone speaks.
 public struct TrainingOutput {
     public var message: (String) -> Void
-    /// Batches done, of how many, and the loss of the last; called before the first batch too.
+    /// Batches done, of how many, and the loss of the last, if it has one; called before the first batch too.
     public var progress: (Int, Int, Double?) -> Void
 
     public init(message: @escaping (String) -> Void, progress: @escaping (Int, Int, Double?) -> Void) {
@@ -66,7 +67,7 @@ public final class TrainingRun {
         self.model = model
         work = EditorSetup.work(configuration, communicator)
         data = try TrainingData(configuration, tokenizer: tokenizer, model: model, work: work, message: output.message)
-        let engine = EditEngine(model: model, editor: EditorSetup.editor(configuration, model: model, work: work), work: work)
+        let engine = EditorSetup.engine(configuration, model: model, work: work)
         learner = MetaLearner(engine: engine, options: EditorSetup.learning(configuration))
         state = EditorState(editor: engine.editor, model: model, work: work)
         store = try CheckpointStore(
@@ -111,7 +112,7 @@ public final class TrainingRun {
         let seconds = (ContinuousClock.now - start) / .seconds(1), edits = progress.edits - editsBefore
         return TrainingSummary(
             checkpoint: lastSave?.path ?? "", digest: lastSave?.digest ?? "", batches: progress.batches, edits: progress.edits, updates: learner.updates,
-            loss: progress.batches > 0 ? progress.lossSum / Double(progress.batches) : .nan, seconds: seconds,
+            loss: progress.batches > 0 && learner.learns ? progress.lossSum / Double(progress.batches) : .nan, seconds: seconds,
             secondsPerEdit: edits > 0 ? seconds / Double(edits) : 0, operations: matrixOperations - operations, phases: work.phases.totals, isStopped: isStopped)
     }
 
@@ -121,18 +122,25 @@ public final class TrainingRun {
         let place = "batch \(progress.batches + 1)"
         Memory.setWork("in \(place)")
         let batch = try data.batch(progress.batches)
-        let report = try learner.learn(batch, place: place)
+        let earlier = try (0..<min(learner.batchesBack, progress.batches % length)).map { try data.batch(progress.batches - 1 - $0) }
+        let report = try learner.learn(batch, earlier: earlier, place: place)
         progress.batches += 1
         progress.edits += batch.editCount
-        let loss = report.losses.reduce(0, +) / Double(max(1, report.losses.count * batch.rephrasings.count))
-        progress.lossSum += loss
+        let loss = learner.learns ? Self.mean(report.losses, of: batch.rephrasings.count) ?? 0 : nil
+        progress.lossSum += loss ?? 0
         if progress.batches % length == 0 { try learner.endSequence(place: place) }
         try metrics?.append([
-            "batch": .integer(progress.batches), "edits": .integer(progress.edits), "updates": .integer(learner.updates), "loss": .number(loss),
+            "batch": .integer(progress.batches), "edits": .integer(progress.edits), "updates": .integer(learner.updates), "loss": loss.map { .number($0) } ?? .null,
+            "divergence": Self.mean(report.divergences, of: batch.unrelated.count).map { .number($0) } ?? .null,
             "gradientNorm": report.gradientNorms.last.map { .number($0) } ?? .null,
             "seconds": .number((ContinuousClock.now - start) / .seconds(1)),
         ])
         output.progress(progress.batches, data.batchCount, loss)
+    }
+
+    /// The mean over micro-batches of what a batch's steps report as sums.
+    private static func mean(_ sums: [Double], of microBatches: Int) -> Double? {
+        sums.isEmpty || microBatches == 0 ? nil : sums.reduce(0, +) / Double(sums.count * microBatches)
     }
 
     /// Rank 0's log of batches, without what a resumed run will do again.

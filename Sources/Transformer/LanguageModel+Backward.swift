@@ -27,10 +27,10 @@ extension LanguageModel {
         }
     }
 
-    /// The weighted cross entropy of each prediction of `pack`, and through `visit` the keys and gradients of every edited module, top
+    /// The weighted loss of each prediction of `pack`, and through `visit` the keys and gradients of every edited module, top
     /// layer first. With `.answerTokens` gradients flow through answer rows alone, which is exact for them: the gradient at a
     /// row depends on later rows only, and answer tokens are the last rows of their sequence.
-    public func backpropagate(_ pack: PackedSequences, _ prefix: FrozenPrefix, on mode: GradientRows,
+    public func backpropagate(_ pack: PackedSequences, _ prefix: FrozenPrefix, on mode: GradientRows, loss: AnswerLoss = .crossEntropy(weight: 1),
                               visit: (ModuleRows) throws -> Void) rethrows -> [Float] {
         precondition(!pack.branches, "gradients of a pack whose segments continue each other")
         let rows = SuffixRows(pack, everything: mode == .allTokens)
@@ -38,7 +38,7 @@ extension LanguageModel {
         let last = mode == .allTokens && isLastLayerEdited ? rows : SuffixRows(pack, everything: false)
         var records: [LayerRecord] = []
         let hidden = suffixForward(pack, prefix, last: last, keeping: rows, records: &records)
-        var (losses, gradient) = headBackward(pack, hidden, rows: last)
+        var (losses, gradient) = headBackward(pack, hidden, rows: last, loss)
         for index in (firstEditedLayer..<layers.count).reversed() {
             let layer = layers[index], record = records.removeLast(), isLowest = index == firstEditedLayer
             if !isLowest { prefetch(index - 1) }

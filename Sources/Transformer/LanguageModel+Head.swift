@@ -10,6 +10,14 @@ public struct Prediction: Sendable, Equatable {
     public let isMostLikely: Bool
 }
 
+/// What is lost at a prediction, which weighs what the pack says.
+public enum AnswerLoss: Sendable {
+    /// weight · cross entropy of the labelled token.
+    case crossEntropy(weight: Float)
+    /// weight · KL(reference‖model) over the whole vocabulary, with the reference's `normedAnswers` [predictions, d].
+    case divergence(from: Matrix, weight: Float)
+}
+
 extension LanguageModel {
     /// Predictions whose logits are held at a time: bounds memory at vocabulary · this · 4 bytes.
     private static let rowsAtATime = 64
@@ -17,7 +25,7 @@ extension LanguageModel {
     /// Scores every prediction of `pack`, on the edited model.
     public func score(_ pack: PackedSequences, _ prefix: FrozenPrefix) -> [Prediction] {
         var predictions: [Prediction] = []
-        forEachBlockOfLogits(finalNorm.forward(answerHidden(pack, prefix))) { first, logits in
+        forEachBlockOfLogits(normedAnswers(pack, prefix)) { first, logits in
             for row in 0..<logits.rows {
                 var largest = 0
                 let total = amend_log_sum_exp(logits.row(row), logits.columns, &largest)
@@ -29,7 +37,10 @@ extension LanguageModel {
     }
 
     /// Logits [predictions, vocabulary] of every prediction of `pack`, on the edited model.
-    public func logits(_ pack: PackedSequences, _ prefix: FrozenPrefix) -> Matrix { logits(finalNorm.forward(answerHidden(pack, prefix))) }
+    public func logits(_ pack: PackedSequences, _ prefix: FrozenPrefix) -> Matrix { logits(normedAnswers(pack, prefix)) }
+
+    /// The normed residual stream above the last layer at the predictions [A, d], on the edited model: all that its predictions rest on.
+    public func normedAnswers(_ pack: PackedSequences, _ prefix: FrozenPrefix) -> Matrix { finalNorm.forward(answerHidden(pack, prefix)) }
 
     /// The residual stream above the last layer at the predictions [A, d].
     private func answerHidden(_ pack: PackedSequences, _ prefix: FrozenPrefix) -> Matrix {
@@ -38,26 +49,49 @@ extension LanguageModel {
         return rows.gatherAnswers(suffixForward(pack, prefix, last: rows, keeping: nil, records: &records), pack)
     }
 
-    /// The weighted cross entropy of each prediction, and its gradient [R, d] with respect to the residual stream `hidden` [R, d] above the
+    /// The weighted loss of each prediction, and its gradient [R, d] with respect to the residual stream `hidden` [R, d] above the
     /// last layer.
-    func headBackward(_ pack: PackedSequences, _ hidden: Matrix, rows: SuffixRows) -> (losses: [Float], gradient: Matrix) {
+    func headBackward(_ pack: PackedSequences, _ hidden: Matrix, rows: SuffixRows, _ loss: AnswerLoss) -> (losses: [Float], gradient: Matrix) {
         let answers = rows.gatherAnswers(hidden, pack), normed = finalNorm.forward(answers)
         let dNormed = Matrix(uninitializedRows: normed.rows, columns: normed.columns)
         var losses = [Float](repeating: 0, count: pack.answerCount)
         forEachBlockOfLogits(normed) { first, logits in
             losses.withUnsafeMutableBufferPointer { losses in
-                let losses = UncheckedSendable(losses)
-                parallelFor(logits.rows) { row in
-                    var largest = 0
-                    let total = amend_log_sum_exp(logits.row(row), logits.columns, &largest)
-                    let label = Int(pack.labels[first + row]), weight = pack.weights[first + row]
-                    losses.value[first + row] = weight * (total - logits[row, label])
-                    amend_cross_entropy_backward(logits.row(row), logits.columns, total, label, weight, configuration.logitSoftCap)
+                switch loss {
+                case .crossEntropy(let weight): crossEntropyBackward(pack, logits, weight: weight, first: first, into: losses)
+                case .divergence(let reference, let weight):
+                    divergenceBackward(pack, logits, self.logits(reference.rows(first..<first + logits.rows)), weight: weight, first: first, into: losses)
                 }
             }
             multiply(logits.operand, head.operand(transposed: false), into: dNormed.rows(first..<first + logits.rows), in: arithmetic)
         }
         return (losses, rows.scatterAnswers(finalNorm.backward(dNormed, answers), pack))
+    }
+
+    /// The losses of the predictions from `first` on; their logits become the gradients with respect to them.
+    private func crossEntropyBackward(_ pack: PackedSequences, _ logits: Matrix, weight: Float, first: Int,
+                                      into losses: UnsafeMutableBufferPointer<Float>) {
+        let losses = UncheckedSendable(losses)
+        parallelFor(logits.rows) { row in
+            var largest = 0
+            let total = amend_log_sum_exp(logits.row(row), logits.columns, &largest)
+            let label = Int(pack.labels[first + row]), weight = weight * pack.weights[first + row]
+            losses.value[first + row] = weight * (total - logits[row, label])
+            amend_cross_entropy_backward(logits.row(row), logits.columns, total, label, weight, configuration.logitSoftCap)
+        }
+    }
+
+    /// Likewise, with the reference's logits.
+    private func divergenceBackward(_ pack: PackedSequences, _ logits: Matrix, _ reference: Matrix, weight: Float, first: Int,
+                                    into losses: UnsafeMutableBufferPointer<Float>) {
+        let losses = UncheckedSendable(losses)
+        parallelFor(logits.rows) { row in
+            var largest = 0
+            let total = amend_log_sum_exp(logits.row(row), logits.columns, &largest)
+            let referenceTotal = amend_log_sum_exp(reference.row(row), reference.columns, &largest)
+            losses.value[first + row] = amend_divergence_backward(
+                logits.row(row), reference.row(row), logits.columns, total, referenceTotal, weight * pack.weights[first + row], configuration.logitSoftCap)
+        }
     }
 
     /// Logits [n, vocabulary] of normed rows of the residual stream above the last layer.

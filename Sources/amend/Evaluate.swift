@@ -56,7 +56,7 @@ struct Evaluate: ParsableCommand {
                 "editingSeconds": .number(summary.editingSeconds), "scoringAfterSeconds": .number(summary.scoringAfterSeconds),
                 "ranks": .integer(ranks), "operations": .number(operations), "residentBytes": .integer(memory.resident),
                 "privateBytes": .integer(memory.owned), "mappedBytes": .integer(memory.mapped),
-                "checkpoint": .string(summary.checkpoint),
+                "checkpoint": summary.checkpoint.map { .string($0) } ?? .null,
             ])
         }
         func text(_ seconds: Double) -> String { Quantity.significant(perEdit(seconds), digits: 2) }

@@ -2,6 +2,7 @@ import ArgumentParser
 import Communication
 import Configuration
 import Datasets
+import Editing
 import Editors
 import Foundation
 import Reporting
@@ -153,9 +154,9 @@ private struct Subject {
         model.arithmetic = EditorSetup.arithmetic(configuration)
         try model.selectModules(configuration.editor.modules)
         try Self.check(records, tokenizer, model)
-        let work = EditorSetup.work(configuration, communicator), editor = EditorSetup.editor(configuration, model: model, work: work)
-        _ = try TrainedEditor.load(checkpoint, into: editor, model: model, work: work, configuration: configuration)
-        engine = EditEngine(model: model, editor: editor, work: work)
+        let engine = EditorSetup.engine(configuration, model: model, work: EditorSetup.work(configuration, communicator))
+        _ = try TrainedEditor.load(checkpoint, into: engine, configuration: configuration)
+        self.engine = engine
         self.configuration = configuration
     }
 

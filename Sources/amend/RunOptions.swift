@@ -1,6 +1,7 @@
 import ArgumentParser
 import Communication
 import Configuration
+import Editing
 import Foundation
 import LinearAlgebra
 import Reporting

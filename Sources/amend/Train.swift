@@ -1,6 +1,7 @@
 import ArgumentParser
 import Communication
 import Configuration
+import Editing
 import Foundation
 import Machine
 import Reporting
@@ -37,7 +38,7 @@ struct Train: ParsableCommand {
         let output = TrainingOutput(
             message: { text in line.map { $0.log(text) } ?? context.message(text) },
             progress: { done, total, loss in
-                if loss == nil {  // before the first batch
+                if startSeconds == nil {  // before the first batch
                     startSeconds = ProcessAge.seconds
                     beside?.start()
                 } else {
@@ -91,8 +92,8 @@ struct Train: ParsableCommand {
             return JSONOutput.line(object)
         }
         var text = """
-            \(summary.isStopped ? "stopped after" : "trained") \(summary.batches) batches, \(summary.edits) edits, \(summary.updates) updates; mean loss \
-            \(Quantity.significant(summary.loss, digits: 5))
+            \(summary.isStopped ? "stopped after" : "trained") \(summary.batches) batches, \(summary.edits) edits, \(summary.updates) updates\
+            \(summary.loss.isNaN ? "" : "; mean loss \(Quantity.significant(summary.loss, digits: 5))")
             \(Quantity.duration(seconds: seconds)), \(Quantity.significant(secondsPerEdit, digits: 3)) s per edit, \
             \(ranks) rank\(ranks == 1 ? "" : "s"), \(memory.text)
             \(summary.checkpoint)

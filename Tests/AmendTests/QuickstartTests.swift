@@ -22,7 +22,8 @@ extension ProgramTests {
             }
             let trained = try JSONDecoder().decode(Trained.self, from: Data(try amend("train").output.utf8))
             #expect(trained.batches == 2 && trained.edits == 16 && trained.updates == 1 && trained.ranks == 2)
-            #expect(trained.loss > 0 && trained.loss < 20, "mean cross entropy \(trained.loss)")
+            let loss = try #require(trained.loss)
+            #expect(loss > 0 && loss < 20, "mean cross entropy \(loss)")
 
             let scores = try JSONDecoder().decode(Evaluated.self, from: Data(try amend("evaluate").output.utf8))
             #expect(scores.edits == 16 && scores.ranks == 2 && scores.protocol == "rome")

@@ -30,7 +30,7 @@ struct SmallNetwork {
 
     /// Forward, backward and all accumulation; the gradients are then in the parameters.
     func accumulate(slices: [Range<Int>]) {
-        let pass = forward(), backward = network.backward(pass, gradient: weights, slices: slices)
+        let pass = forward(), backward = network.backward(pass, gradient: MadeRows(differences: weights), slices: slices)
         for index in network.blocks.indices {
             network.accumulateMatrices(block: index, inputs: pass.inputs[index], hidden: pass.hidden[index], rows: backward.blocks[index])
         }
@@ -63,10 +63,10 @@ struct SmallNetwork {
 @Suite struct HyperNetworkTests {
     @Test func forwardIsThatOfTheReference() {
         let small = SmallNetwork(), pass = small.forward()
-        expectClose(pass.valueDifferences, small.reference(small.network.parameters.map(\.value.doubles)).flatMap { $0 }, "d")
+        expectClose(pass.made.differences, small.reference(small.network.parameters.map(\.value.doubles)).flatMap { $0 }, "d")
         let bare = small.forward(keepsActivations: false)
         #expect(bare.hidden.isEmpty && bare.preactivations.isEmpty)
-        expectSame(bare.valueDifferences, pass.valueDifferences, "d without activations")
+        expectSame(bare.made.differences, pass.made.differences, "d without activations")
     }
 
     @Test func backwardIsTheDerivative() {
@@ -100,15 +100,15 @@ struct SmallNetwork {
     @Test func slicesAreIndependent() {
         let small = SmallNetwork(), pass = small.forward()
         let slices = [0..<2, 2..<2, 2..<6]
-        let whole = small.network.backward(pass, gradient: small.weights, slices: slices).vectors.slices
+        let whole = small.network.backward(pass, gradient: MadeRows(differences: small.weights), slices: slices).vectors.slices
         #expect(whole[1].elements.allSatisfy { $0 == 0 })
         for (slice, expected) in zip(slices, whole) where !slice.isEmpty {
             let part = small.network.forward(
                 keys: small.keys.rows(slice), gradients: small.gradients.rows(slice), modules: Array(SmallNetwork.rowModules[slice]),
                 keepsActivations: true)
-            let found = small.network.backward(part, gradient: small.weights.rows(slice), slices: [0..<slice.count])
+            let found = small.network.backward(part, gradient: MadeRows(differences: small.weights.rows(slice)), slices: [0..<slice.count])
             expectSame(found.vectors.slices[0], expected, "vectors of rows \(slice)")
-            expectSame(part.valueDifferences, pass.valueDifferences.rows(slice), "d of rows \(slice)")
+            expectSame(part.made.differences, pass.made.differences.rows(slice), "d of rows \(slice)")
         }
     }
 
@@ -119,7 +119,7 @@ struct SmallNetwork {
         for range in [0..<2, 2..<SmallNetwork.rowCount] {
             let pass = parts.network.forward(
                 keys: parts.keys.rows(range), gradients: parts.gradients.rows(range), modules: Array(SmallNetwork.rowModules[range]), keepsActivations: true)
-            let backward = parts.network.backward(pass, gradient: parts.weights.rows(range), slices: [0..<range.count])
+            let backward = parts.network.backward(pass, gradient: MadeRows(differences: parts.weights.rows(range)), slices: [0..<range.count])
             parts.network.accumulate(pass, backward.blocks, into: sums)
         }
         for (index, (found, expected)) in zip(parts.network.blocks, whole.network.blocks).enumerated() {
@@ -160,7 +160,7 @@ struct SmallNetwork {
                 Threads.start(threads)
                 let small = SmallNetwork()
                 small.accumulate(slices: [0..<1, 1..<3, 3..<6])
-                return small.network.parameters.map { $0.gradient.copy() } + [small.forward().valueDifferences]
+                return small.network.parameters.map { $0.gradient.copy() } + [small.forward().made.differences]
             }
             for (one, (two, three)) in zip(runs[0], zip(runs[1], runs[2])) {
                 expectSame(two, one, "two threads against one")

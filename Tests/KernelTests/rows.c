@@ -322,6 +322,25 @@ static void cross_entropy_backward(stream *s, outcome *o) {
     expect_near(o, x, expected, n, 1);
 }
 
+static void divergence_backward(stream *s, outcome *o) {
+    long n = draw_size(s, 1500), top;
+    float cap = draw(s) % 2 ? 0 : 5 + (float)draw_below(s, 30), weight = draw_number(s, 1), *x = numbers(s, n, 3), *reference = numbers(s, n, 3);
+    for (long i = 0; i < n && cap > 0; i++) {
+        x[i] = fminf(fmaxf(x[i], -cap), cap);
+        reference[i] = fminf(fmaxf(reference[i], -cap), cap);
+    }
+    double sum = exact_log_sum_exp(x, n, &top), other = exact_log_sum_exp(reference, n, &top), *expected = doubles(n), divergence = 0;
+    for (long i = 0; i < n; i++) {
+        double share = cap > 0 ? (double)x[i] / (double)cap : 0, p = exp((double)reference[i] - other), q = exp((double)x[i] - sum);
+        divergence += p * ((double)reference[i] - other - (double)x[i] + sum);
+        expected[i] = (double)weight * (q - p) * (1 - share * share);
+    }
+    divergence *= (double)weight;
+    float found = amend_divergence_backward(x, reference, n, (float)sum, (float)other, weight, cap);
+    expect_near(o, &found, &divergence, 1, fmax(1, fabs(divergence)));
+    expect_near(o, x, expected, n, 1);
+}
+
 // ---- hypernetwork rows
 
 static void standardize(stream *s, outcome *o) {
@@ -444,6 +463,7 @@ const kernel_check row_checks[] = {
     {"attention_backward", attention_backward, 0},
     {"log_sum_exp", log_sum_exp, 0},
     {"cross_entropy_backward", cross_entropy_backward, 0},
+    {"divergence_backward", divergence_backward, 0},
     {"standardize", standardize, 1},
     {"block_forward", block_forward, 0},
     {"block_backward", block_backward, 0},

@@ -53,6 +53,33 @@ import Testing
         }
     }
 
+    /// Of two sets of logits, capped or not; the gradient is with respect to the second before they were.
+    @Test(arguments: kernelVariants) func divergence(variant: String) async {
+        await #expect(processExitsWith: .success) { [variant] in
+            useKernels(variant)
+            let cases: [(Int, Float)] = widths.filter { $0 > 1 }.flatMap { n in [0, 3, 30].map { (n, $0) } }
+            for (n, cap) in cases {
+                let x = normals(n, lane: 1, scale: 2), reference = normals(n, lane: 2, scale: 2), weight: Float = 0.3
+                var gradient = x, largest = 0
+                if cap > 0 { amend_soft_cap(&gradient, n, cap) }
+                let total = amend_log_sum_exp(gradient, n, &largest), referenceTotal = amend_log_sum_exp(reference, n, &largest)
+                let found = amend_divergence_backward(&gradient, reference, n, total, referenceTotal, weight, cap)
+                func value(_ x: [Double]) -> Double {
+                    let x = cap > 0 ? x.map { Double(cap) * tanh($0 / Double(cap)) } : x, total = logarithm(x), other = logarithm(reference.doubles)
+                    return Double(weight) * zip(reference.doubles, x).reduce(0) { $0 + exp($1.0 - other) * ($1.0 - other - $1.1 + total) }
+                }
+                #expect(abs(Double(found) - value(x.doubles)) < 1e-5 * max(1, value(x.doubles)), "divergence of \(n) logits capped at \(cap)")
+                // A difference of two probabilities, each with the roundings of its log Σ exp: of two logits little else may be left.
+                let expected = centralDifferences(at: x.doubles) { value($0) }
+                let largestError = zip(gradient, expected).reduce(0) { max($0, abs(Double($1.0) - $1.1)) }
+                #expect(largestError < 1e-6 * Double(weight), "its gradient of \(n) logits capped at \(cap)")
+                var same = reference
+                #expect(abs(amend_divergence_backward(&same, reference, n, referenceTotal, referenceTotal, weight, 0)) < 1e-6)
+                #expect(same.allSatisfy { $0 == 0 }, "nothing pulls at what has not changed")
+            }
+        }
+    }
+
     /// The gradient with respect to logits before they were capped.
     @Test(arguments: kernelVariants) func cappedCrossEntropy(variant: String) async {
         await #expect(processExitsWith: .success) { [variant] in

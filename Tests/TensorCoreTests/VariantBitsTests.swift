@@ -60,6 +60,10 @@ private func everyKernel(_ n: Int) -> [[Float]] {
             amend_cross_entropy_backward(&a, n, total, largest, 0.3, cap)
             a.append(total)
         }
+        run { a, b, _ in
+            var largest = 0
+            b.append(amend_divergence_backward(&a, y, n, amend_log_sum_exp(a, n, &largest), amend_log_sum_exp(y, n, &largest), 0.3, cap))
+        }
     }
     run { a, _, _ in amend_standardize(&a, x, y, z, 4, n) }
     run { a, b, c in

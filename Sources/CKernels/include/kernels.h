@@ -66,6 +66,8 @@ float amend_log_sum_exp(const float *x, long n, long *largest);
 /// x <- weight · (softmax(x) − onehot(label)), given log Σ exp(x): the gradient of weight · cross entropy. With soft_cap > 0 the logits x
 /// have been capped, and the gradient is that of the logits before.
 void amend_cross_entropy_backward(float *x, long n, float log_sum_exp, long label, float weight, float soft_cap);
+/// weight · KL(softmax(reference)‖softmax(x)), given log Σ exp of both; x <- its gradient, weight · (softmax(x) − softmax(reference)). soft_cap as above.
+float amend_divergence_backward(float *x, const float *reference, long n, float log_sum_exp, float reference_log_sum_exp, float weight, float soft_cap);
 
 // ---- hypernetwork rows
 /// z = (x − mean) / (deviation + epsilon)

@@ -67,7 +67,9 @@ final class TinyRun: Sendable {
 struct Trained: Decodable {
     let checkpoint: String, digest: String
     let batches: Int, edits: Int, updates: Int, ranks: Int
-    let loss: Double, seconds: Double, secondsPerEdit: Double
+    /// nil where the method is not trained.
+    let loss: Double?
+    let seconds: Double, secondsPerEdit: Double
 }
 
 /// What `amend evaluate --json` prints.
@@ -81,6 +83,7 @@ struct Evaluated: Decodable {
     let efficacy: Double, generalization: Double, specificity: Double
     let before: Scores
     let seconds: Double, secondsPerEdit: Double
+    let checkpoint: String?
 
     var after: Scores { Scores(efficacy: efficacy, generalization: generalization, specificity: specificity) }
 }

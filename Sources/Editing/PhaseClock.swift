@@ -42,7 +42,7 @@ public final class PhaseClock {
     /// Of the phases that have run, in the order of `Phase`.
     public var totals: [(phase: Phase, share: Share)] { Phase.allCases.compactMap { phase in shares[phase].map { (phase, $0) } } }
 
-    func measure<Result>(_ phase: Phase, _ body: () throws -> Result) rethrows -> Result {
+    package func measure<Result>(_ phase: Phase, _ body: () throws -> Result) rethrows -> Result {
         charge()
         running.append(phase)
         defer {

@@ -14,7 +14,7 @@ public struct NumericalFailure: Error, CustomStringConvertible, Sendable {
 /// One backpropagation of an edit batch and the edit made of it, with what the meta-gradient needs.
 public struct EditStep {
     /// For each edited module.
-    public let solutions: [RidgeSolution]
+    public let solutions: [any ShiftSolution]
     /// For each group of modules of one shape: the hypernetwork's pass over this rank's rows.
     let passes: [GroupPass]
 
@@ -32,15 +32,17 @@ public struct EditStep {
 public final class EditEngine {
     public let model: LanguageModel
     public let editor: Editor
+    public let rule: any ShiftRule
     public let work: Work
     /// Whether the normalisers go on learning from what is edited.
     public var observes = true
     /// Floats of activations to hold at a time: 1 GiB. What is more is computed in parts. Changes bits where the work of one shard takes more.
     public var activationsAtATime = 1 << 28
 
-    public init(model: LanguageModel, editor: Editor, work: Work) {
+    public init(model: LanguageModel, editor: Editor, rule: any ShiftRule, work: Work) {
         self.model = model
         self.editor = editor
+        self.rule = rule
         self.work = work
     }
 
@@ -50,19 +52,17 @@ public final class EditEngine {
         let rows = try work.phases.measure(.capture) { try capture(edits, place: place) }
         let networks = editor.networks(step: step)
         if observes { work.phases.measure(.normalizer) { observe(rows, edits.microBatchAnswerCounts, networks) } }
-        var solutions = [RidgeSolution?](repeating: nil, count: model.edited.count)
+        var solutions = [(any ShiftSolution)?](repeating: nil, count: model.edited.count)
         var passes: [EditStep.GroupPass] = []
         for (group, network) in zip(editor.groups, networks) {
-            let (pass, differences) = try work.phases.measure(.hypernetwork) {
-                try valueDifferences(group, network, rows, keepsActivations: keepsActivations)
-            }
+            let (pass, made) = try work.phases.measure(.hypernetwork) { try makeRows(group, network, rows, keepsActivations: keepsActivations) }
             passes.append(pass)
             try work.phases.measure(.solve) {
                 for (index, module) in group.modules.enumerated() {
                     let keys = rows[module].keys
                     do {
-                        solutions[module] = try RidgeSolution(
-                            keys: keys, differences: differences.rows(index * keys.rows..<(index + 1) * keys.rows), lambda: network.lambda(index))
+                        solutions[module] = try rule.solve(
+                            keys: keys, made: made.rows(index * keys.rows..<(index + 1) * keys.rows), lambda: network.lambda(index))
                     } catch {
                         throw NumericalFailure("\(place), step \(step + 1), \(model.edited[module].name): \(error)")
                     }
@@ -70,16 +70,11 @@ public final class EditEngine {
             }
         }
         let complete = solutions.compactMap { $0 }
-        for (module, solution) in zip(model.edited, complete) where !solution.solution.isFinite {
+        for (module, solution) in zip(model.edited, complete) where !solution.isFinite {
             throw NumericalFailure("\(place), step \(step + 1), \(module.name): the edit is not finite")
         }
         work.phases.measure(.apply) {
-            for (module, solution) in zip(model.edited, complete) {
-                switch solution.form {
-                case .dual: module.add(keys: solution.keys, products: solution.solution)
-                case .primal: module.add(shift: solution.solution)
-                }
-            }
+            for (module, solution) in zip(model.edited, complete) { solution.apply(to: module) }
         }
         return EditStep(solutions: complete, passes: passes)
     }
@@ -145,25 +140,21 @@ public final class EditEngine {
         }
     }
 
-    /// The value differences [modules · n, v] of a group, module by module; each rank runs the network on its share of the rows.
-    private func valueDifferences(_ group: Editor.Group, _ network: HyperNetwork, _ captured: [ModuleRows],
-                                  keepsActivations: Bool) throws -> (EditStep.GroupPass, Matrix) {
+    /// The rows [modules · n] that a group's network makes, module by module; each rank runs it on its share.
+    private func makeRows(_ group: Editor.Group, _ network: HyperNetwork, _ captured: [ModuleRows],
+                          keepsActivations: Bool) throws -> (EditStep.GroupPass, MadeRows) {
         let rows = GroupRows(group, group.modules.map { (captured[$0].keys, captured[$0].gradients) }, work: work)
         let standardizer = network.moments.standardizer
-        var pass: HyperNetwork.Pass?
-        var differences = Matrix(uninitializedRows: rows.own.count, columns: group.shape.valueSize)
+        var pass: HyperNetwork.Pass?, own: [MadeRows]
         if keepsActivations && exchangesRows(rows.count, network) {
             let whole = forward(network, rows, rows.own, standardizer, keepsActivations: true)
-            (pass, differences) = (whole, whole.valueDifferences)
+            (pass, own) = (whole, [whole.made])
         } else {
-            for range in rows.own.chunks(of: rowsAtATime(network)) {
-                let part = forward(network, rows, range, standardizer, keepsActivations: false).valueDifferences
-                differences.rows(range.lowerBound - rows.own.lowerBound..<range.upperBound - rows.own.lowerBound).assign(part)
-            }
+            own = rows.own.chunks(of: rowsAtATime(network)).map { forward(network, rows, $0, standardizer, keepsActivations: false).made }
         }
         let rankRows = (0..<work.communicator.size).map { work.share(of: rows.count, rank: $0).count }
-        return (EditStep.GroupPass(network: network, rows: rows, standardizer: standardizer, pass: pass),
-                try work.gatherRows(differences, counts: rankRows))
+        let all = try MadeRows.stacked(own, of: network).map { try work.gatherRows($0, counts: rankRows) }
+        return (EditStep.GroupPass(network: network, rows: rows, standardizer: standardizer, pass: pass), all)
     }
 
     /// The network's pass over the group's rows `range`, which are this rank's.
@@ -174,5 +165,5 @@ public final class EditEngine {
     }
 
     /// Rows whose activations are a quarter of what is held at a time: gradients of them take as much again.
-    func rowsAtATime(_ network: HyperNetwork) -> Int { max(1, activationsAtATime / 4 / network.activationsPerRow) }
+    func rowsAtATime(_ network: HyperNetwork) -> Int { max(1, activationsAtATime / 4 / max(1, network.activationsPerRow)) }
 }

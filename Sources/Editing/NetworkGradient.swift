@@ -2,7 +2,7 @@ import Communication
 import Editors
 import TensorCore
 
-/// From H back to the parameters of the hypernetworks. The gradients of A and B are sums over the rows of all ranks, formed in one of two ways,
+/// From the projections back to the parameters of the hypernetworks. The gradients of A and B are sums over the rows of all ranks, formed in one of two ways,
 /// by the number of rows:
 ///
 /// - Few: every rank receives all rows and forms the part of ∂A and ∂B that it owns.
@@ -14,15 +14,15 @@ extension EditEngine {
         rows * (network.width + network.rank) <= work.shards * network.width * network.rank
     }
 
-    /// Adds the gradients of a step to its networks' parameters. `projection` holds H of each module, and is overwritten.
-    func accumulate(_ step: EditStep, _ projection: [Matrix]) throws {
+    /// Adds the gradients of a step to its networks' parameters. `projections` holds each module's, and is overwritten.
+    func accumulate(_ step: EditStep, _ projections: [[Matrix]]) throws {
         for (group, pass) in zip(editor.groups, step.passes) {
-            pass.network.add(logLambdaGradients: group.modules.map { step.solutions[$0].solveBackward(inPlace: projection[$0]) })
-            func gradient(_ range: Range<Int>) -> Matrix {
-                Matrix.stacked(pass.rows.parts(range).map { part in
+            pass.network.add(logLambdaGradients: group.modules.map { step.solutions[$0].solveBackward(inPlace: projections[$0]) })
+            func gradient(_ range: Range<Int>) -> MadeRows {
+                MadeRows.stacked(pass.rows.parts(range).map { part in
                     let module = group.modules[part.module]
-                    return step.solutions[module].differenceGradients(projection[module], rows: part.rows)
-                }, columns: group.shape.valueSize)
+                    return step.solutions[module].rowGradients(projections[module], rows: part.rows)
+                }, of: pass.network)
             }
             let shares = work.ownShards.map { work.share(of: pass.rows.count, shard: $0) }
             let vectors = try pass.pass.map { try accumulateRows(pass, $0, shares, gradient: gradient) } ?? accumulateShards(pass, shares, gradient: gradient)
@@ -32,7 +32,7 @@ extension EditEngine {
 
     /// Few rows. Returns each own shard's vector gradients.
     private func accumulateRows(_ group: EditStep.GroupPass, _ pass: HyperNetwork.Pass, _ shares: [Range<Int>],
-                                gradient: (Range<Int>) -> Matrix) throws -> [Matrix?] {
+                                gradient: (Range<Int>) -> MadeRows) throws -> [Matrix?] {
         let network = group.network, own = group.rows.own
         let slices = shares.map { $0.lowerBound - own.lowerBound..<$0.upperBound - own.lowerBound }
         let rankRows = (0..<work.communicator.size).map { work.share(of: group.rows.count, rank: $0).count }
@@ -50,7 +50,7 @@ extension EditEngine {
     }
 
     /// Many rows. Returns each own shard's vector gradients.
-    private func accumulateShards(_ group: EditStep.GroupPass, _ shares: [Range<Int>], gradient: (Range<Int>) -> Matrix) throws -> [Matrix?] {
+    private func accumulateShards(_ group: EditStep.GroupPass, _ shares: [Range<Int>], gradient: (Range<Int>) -> MadeRows) throws -> [Matrix?] {
         let network = group.network
         let parts = shares.map { share -> (matrices: HyperNetwork.MatrixGradients, vectors: Matrix)? in
             if share.isEmpty { return nil }

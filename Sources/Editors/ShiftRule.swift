@@ -1,0 +1,71 @@
+import LinearAlgebra
+import TensorCore
+import Transformer
+
+/// How the rows that an editor made of a module's captured rows become its parameter shift S [k, v].
+public protocol ShiftRule: Sendable {
+    /// keys [n, k] as captured. Throws where there is no shift.
+    func solve(keys: Matrix, made: MadeRows, lambda: Float) throws -> any ShiftSolution
+}
+
+/// A parameter shift S [k, v], and the gradient back through it. Backward needs G = ∂L/∂S only through projections of it, matrices that are
+/// linear in G and, for few edits, much smaller: they can be summed over parts of the loss, and over ranks.
+public protocol ShiftSolution: Sendable {
+    var isFinite: Bool { get }
+
+    /// W ← W + Sᵀ
+    func apply(to module: Linear)
+
+    // MARK: Backward
+
+    var projectionShapes: [(rows: Int, columns: Int)] { get }
+
+    /// For each projection two factors, whose product is what the rows X [m, k] and Γ [m, v] of a backward pass add to it: G = XᵀΓ.
+    func projectionFactors(_ x: Matrix, _ gradients: Matrix) -> [(left: Operand, right: Matrix)]
+
+    /// The projections of G [k, v].
+    func projections(ofShiftGradient gradient: Matrix) -> [Matrix]
+
+    /// What coefficient · ‖ΔW‖² adds to each, for all that `edit` carries.
+    func projections(ofNorm edit: WeightEdit, coefficient: Float) -> [Matrix]
+
+    /// Turns projections, in place, into what `rowGradients` takes; returns ∂L/∂log λ.
+    func solveBackward(inPlace projections: [Matrix]) -> Float
+
+    /// ∂L/∂ the made rows `range`.
+    func rowGradients(_ solved: [Matrix], rows range: Range<Int>) -> MadeRows
+}
+
+/// Ridge regression with the captured keys: see `RidgeSolution`.
+public struct RidgeRule: ShiftRule {
+    public init() {}
+
+    public func solve(keys: Matrix, made: MadeRows, lambda: Float) throws -> any ShiftSolution {
+        try RidgeSolution(keys: keys, differences: made.differences, lambda: lambda)
+    }
+}
+
+extension RidgeSolution: ShiftSolution {
+    public var isFinite: Bool { solution.isFinite }
+
+    public func apply(to module: Linear) {
+        switch form {
+        case .dual: module.add(keys: keys, products: solution)
+        case .primal: module.add(shift: solution)
+        }
+    }
+
+    public var projectionShapes: [(rows: Int, columns: Int)] { [(rows, solution.columns)] }
+
+    public func projectionFactors(_ x: Matrix, _ gradients: Matrix) -> [(left: Operand, right: Matrix)] { [(projector(x), gradients)] }
+
+    public func projections(ofShiftGradient gradient: Matrix) -> [Matrix] { [projected(shiftGradient: gradient)] }
+
+    public func projections(ofNorm edit: WeightEdit, coefficient: Float) -> [Matrix] { [projectedNormGradient(edit, coefficient: coefficient)] }
+
+    public func solveBackward(inPlace projections: [Matrix]) -> Float { solveBackward(inPlace: projections[0]) }
+
+    public func rowGradients(_ solved: [Matrix], rows range: Range<Int>) -> MadeRows {
+        MadeRows(differences: differenceGradients(solved[0], rows: range))
+    }
+}
