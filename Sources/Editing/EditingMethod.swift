@@ -54,7 +54,7 @@ public struct EditingMethod: Sendable {
     public let plans: [Mode: Plan]
 
     /// Every method that can be named.
-    public static let all: [EditingMethod] = [.emsedit, .malmen, .mend, .ultraedit]
+    public static let all: [EditingMethod] = [.emsedit, .malmen, .mend, .rledit, .ultraedit]
 
     /// Whether training changes anything but what the normalisers have seen.
     public var isTrained: Bool { hasHypernetwork }

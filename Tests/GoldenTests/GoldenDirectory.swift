@@ -9,6 +9,7 @@ final class GoldenDirectory {
     static let editors = [
         "llama-emsedit-batch-2", "llama-emsedit-sequential-2", "llama-emsedit-sequential-3", "gpt2-emsedit-batch-2", "gpt2-emsedit-sequential-2",
         "gptj-emsedit-sequential-2", "gemma2-emsedit-sequential-2",
+        "llama-rledit-1", "llama-rledit-2", "qwen2-rledit-2",
         "llama-mend-1", "gpt2-mend-2",
         "llama-malmen-1", "llama-malmen-2", "gemma2-malmen-1",
         "llama-ultraedit-1", "llama-ultraedit-2", "gpt2-ultraedit-2",
