@@ -8,6 +8,8 @@ extension ProgramTests {
         private static let batchMode = ["editor.mode=batch", "training.update_every=sequence"]
         /// So that rows are fewer than what a network's gradients would take to exchange; with TinyRun's own rank they are more.
         private static let fewRows = ["editor.rank=64"]
+        /// The published rate is for keys hundreds of times as long.
+        private static let strongUltraEdit = ["editor.inner_learning_rate=1e-3"]
 
         @Test(arguments: [[], fewRows, batchMode, ["run.compute=bf16"], ["run.compute=bf16-tiles"]]) func trainsTheSameBits(mode: [String]) throws {
             let run = try TinyRun()
@@ -26,6 +28,31 @@ extension ProgramTests {
             }
             let both = try run.train(ranks: 2, into: "both", mode + ["run.threads=2"])
             #expect(both.digest == alone.digest)
+        }
+
+        /// Every method besides, alone, on ranks and resumed on another number of them.
+        @Test(arguments: ["malmen", "mend", "rledit", "ultraedit"], [[], fewRows]) func everyMethodTrainsTheSameBits(method: String, rows: [String]) throws {
+            let run = try TinyRun(), settings = ["editor.method=\(method)", "training.update_every=sequence", "editor.back_depth=3"] + rows
+                + (method == "ultraedit" ? Self.strongUltraEdit : [])
+            let alone = try run.train(into: "alone", settings)
+            #expect(alone.batches == 8 && alone.updates == ["rledit": 2, "ultraedit": 0][method] ?? 16)
+            #expect((alone.loss == nil) == (method == "ultraedit"))
+            let digests = try (2...4).map { try run.train(ranks: $0, into: "ranks-\($0)", settings).digest }
+            #expect(digests.allSatisfy { $0 == alone.digest }, "\(digests), alone \(alone.digest)")
+            #expect(try run.train(ranks: 3, into: "resumed", settings + ["training.passes=1", "checkpoint.every=3"]).batches == 4)
+            let resumed = try run.train(ranks: 2, into: "resumed", settings + ["checkpoint.every=3"])
+            #expect(resumed.batches == 8 && resumed.digest == alone.digest)
+            let scored = try run.evaluate(settings + ["checkpoint.directory=\(run.file("alone").path)"])
+            #expect(scored.before != scored.after, "nothing was edited: \(scored)")
+        }
+
+        /// What is not trained edits at once; what is asks to be trained.
+        @Test func editsWithoutTrainingWhereThereIsNone() throws {
+            let run = try TinyRun(), settings = ["editor.method=ultraedit", "training.update_every=sequence"] + Self.strongUltraEdit
+            let alone = try run.evaluate(settings), job = try run.evaluate(ranks: 3, settings)
+            #expect(alone.before != alone.after && job.after == alone.after && alone.checkpoint == nil)
+            let result = try run.amend("evaluate", ["editor.method=rledit", "training.update_every=sequence"])
+            #expect(result.status == 3 && result.errors.contains("holds no checkpoint; train first"), "\(result)")
         }
 
         /// Whatever instructions compute it; also where a run goes on with others than it began with.
@@ -74,6 +101,7 @@ extension ProgramTests {
         @Test func tellsRunsApart() throws {
             let run = try TinyRun()
             let others = [[], ["run.seed=6"], ["editor.steps=3"], ["run.shards=6"], ["run.compute=bf16"], ["run.compute=bf16-tiles"], Self.batchMode]
+                + ["malmen", "mend", "rledit", "ultraedit"].map { ["editor.method=\($0)", "training.update_every=sequence"] }
             let digests = try others.enumerated().map { index, settings in
                 try run.train(into: "\(index)", settings).digest
             }
@@ -85,7 +113,8 @@ extension ProgramTests {
             let run = try TinyRun()
             let ordered = try run.train(into: "ordered"), fast = try run.train(ranks: 3, into: "fast", ["run.reduction=fast"])
             #expect(fast.batches == ordered.batches && fast.updates == ordered.updates)
-            #expect(abs(fast.loss - ordered.loss) < 1e-3 * ordered.loss, "\(fast.loss), in order \(ordered.loss)")
+            let loss = try #require(fast.loss), expected = try #require(ordered.loss)
+            #expect(abs(loss - expected) < 1e-3 * expected, "\(loss), in order \(expected)")
         }
 
         @Test(arguments: [[], batchMode]) func evaluatesTheSameScores(mode: [String]) throws {
