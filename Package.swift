@@ -94,6 +94,9 @@ let package = Package(
             name: "TransformerTests", dependencies: ["TensorCore", "LinearAlgebra", "WeightFiles", "Tokenizers", "Transformer", "TestSupport"],
             exclude: ["make_cases.py", "make_gguf.py", "sweep_configuration.py", "sweep_metadata.py"], resources: [.copy("Fixtures")]),
         .testTarget(name: "EditorsTests", dependencies: ["TensorCore", "LinearAlgebra", "Transformer", "Editors"]),
+        .testTarget(
+            name: "EvaluationTests",
+            dependencies: ["Communication", "Tokenizers", "Transformer", "Datasets", "Editing", "Evaluation"]),
         .testTarget(name: "AmendTests", dependencies: ["amend", "TensorCore", "TestSupport"]),
         .testTarget(
             name: "GoldenTests", dependencies: ["TensorCore", "Tokenizers", "WeightFiles", "Transformer", "SelfTest"],

@@ -32,7 +32,7 @@ public struct ScoreReport: Sendable, Equatable {
 }
 
 /// Records judged: for each kind of prompt how many had any, and the sums over these records of their shares.
-struct ScoreTally {
+package struct ScoreTally {
     private var records = [0.0, 0.0, 0.0]
     private var successes = [0.0, 0.0, 0.0]
     private var accuracies = [0.0, 0.0, 0.0]
@@ -45,7 +45,7 @@ struct ScoreTally {
         accuracies[kind] += sums[1] / sums[2]
     }
 
-    static func + (a: ScoreTally, b: ScoreTally) -> ScoreTally {
+    package static func + (a: ScoreTally, b: ScoreTally) -> ScoreTally {
         var sum = a
         for kind in 0..<3 {
             sum.records[kind] += b.records[kind]
@@ -55,7 +55,7 @@ struct ScoreTally {
         return sum
     }
 
-    func report(_ scoring: ScoringProtocol) -> ScoreReport {
+    package func report(_ scoring: ScoringProtocol) -> ScoreReport {
         func scores(_ sums: [Double]) -> Scores {
             let means = zip(sums, records).map { $1 > 0 ? 100 * $0 / $1 : .nan }
             return Scores(efficacy: means[0], generalization: means[1], specificity: means[2])
@@ -75,7 +75,7 @@ private struct Trial {
 
 /// Scores records on the model as it is, each rank its share of them; the frozen part of the model is run once per prompt while
 /// it fits in memory.
-final class Scorer {
+package final class Scorer {
     /// Tokens of a packed batch: enough for efficient products, few enough to stay in cache.
     private static let tokensPerPack = 512
     /// Bytes of residual streams kept from one scoring to the next.
@@ -94,7 +94,7 @@ final class Scorer {
     private var packs: [Pack] = []
     private var kept = 0
 
-    init(_ records: [EditRecord], model: LanguageModel, tokenizer: Tokenizer, work: Work, scoring: ScoringProtocol) throws {
+    package init(_ records: [EditRecord], model: LanguageModel, tokenizer: Tokenizer, work: Work, scoring: ScoringProtocol) throws {
         self.model = model
         self.work = work
         self.scoring = scoring
@@ -133,7 +133,7 @@ final class Scorer {
     }
 
     /// Tallies the records `range` on the edited model; the same on every rank.
-    func score(_ range: Range<Int>) throws -> ScoreTally {
+    package func score(_ range: Range<Int>) throws -> ScoreTally {
         // For each record and kind: successes, token accuracies, prompts.
         var sums = [Double](repeating: 0, count: recordCount * 9)
         for index in packs.indices where packs[index].trials.contains(where: { range.contains($0.record) }) {

@@ -1,0 +1,97 @@
+import Communication
+import Datasets
+import Editing
+import Evaluation
+import Foundation
+import Testing
+
+/// Scores of a model whose every probability is known, worked out by hand.
+@Suite struct ScoringTests {
+    /// After p: X, then Y, then Z. After q: Y, then X. After r: Z, then X. After X: a likely, c hardly.
+    private static let following: [String: [String: Float]] = [
+        "p": [" X": 8, " Y": 6, " Z": 2], "q": [" Y": 8, " X": 5], "r": [" Z": 8, " X": 4], " X": ["a": 9, "b": 7, "c": 1], " Y": ["a": 3],
+    ]
+
+    private func record(_ prompt: String, _ target: String, over truth: String?, rephrasings: [String] = [], neighbors: [(String, String)] = []) -> EditRecord {
+        EditRecord(id: prompt, subject: nil, prompt: prompt, target: target, groundTruth: truth, rephrasings: rephrasings,
+                   neighbors: neighbors.map { Question(prompt: $0.0, answer: $0.1) })
+    }
+
+    private func report(_ records: [EditRecord], _ scoring: ScoringProtocol = .rome, _ range: Range<Int>? = nil) throws -> ScoreReport {
+        let bigrams = try BigramModel(Self.following)
+        let scorer = try Scorer(records, model: bigrams.model, tokenizer: bigrams.tokenizer, work: Work(communicator: Communicator(), shards: 4), scoring: scoring)
+        return try scorer.score(range ?? 0..<records.count).report(scoring)
+    }
+
+    private func expect(_ found: Scores, _ efficacy: Double, _ generalization: Double, _ specificity: Double, _ what: String) {
+        for (name, found, expected) in [("efficacy", found.efficacy, efficacy), ("generalization", found.generalization, generalization),
+                                        ("specificity", found.specificity, specificity)] {
+            #expect(expected.isNaN ? found.isNaN : abs(found - expected) < 1e-9, "\(name) of \(what) is \(found), expected \(expected)")
+        }
+    }
+
+    /// The model of the tests itself: tokens and probabilities are those that the cases below rest on.
+    @Test func probabilitiesAreThoseOfTheTable() throws {
+        let bigrams = try BigramModel(Self.following)
+        #expect(bigrams.tokenizer.encode("p", addSpecialTokens: true).count == 1)
+        #expect(bigrams.tokenizer.encodeContinuation("X").count == 1 && bigrams.tokenizer.encodeContinuation("Xb").count == 2)
+        func log(_ token: String, _ before: String) -> Double { BigramModel.logProbability(token, after: before, Self.following) }
+        #expect(log(" X", "p") > log(" Y", "p") && log(" Y", "q") > log(" X", "q") && log(" Z", "r") > log(" X", "r"))
+        // As a mean " Xb" beats " Y" after p, as a sum it does not; " Xc" does not, though its first token would.
+        #expect((log(" X", "p") + log("b", " X")) / 2 > log(" Y", "p") && log(" X", "p") + log("b", " X") < log(" Y", "p"))
+        #expect((log(" X", "p") + log("c", " X")) / 2 < log(" Y", "p"))
+    }
+
+    @Test func efficacyIsTheNewAnswerOverTheOld() throws {
+        expect(try report([record("p", "X", over: "Y")]).scores, 100, .nan, .nan, "X over Y after p")
+        expect(try report([record("p", "Y", over: "X")]).scores, 0, .nan, .nan, "Y over X after p")
+        expect(try report([record("p", "X", over: "Y"), record("q", "X", over: "Y")]).scores, 50, .nan, .nan, "both")
+        expect(try report([record("p", "X", over: "X")]).scores, 0, .nan, .nan, "an answer over itself")
+    }
+
+    /// A neighbour's own answer has to win over the new one: the other way round than for the edit.
+    @Test func specificityIsTheNeighboursAnswerOverTheNewOne() throws {
+        func specificity(_ neighbors: [(String, String)]) throws -> Scores { try report([record("q", "X", over: "Y", neighbors: neighbors)]).scores }
+        expect(try specificity([("r", "Z")]), 0, .nan, 100, "Z over X after r")
+        expect(try specificity([("p", "Y")]), 0, .nan, 0, "Y over X after p")
+        expect(try specificity([("r", "Z"), ("p", "Y"), ("q", "Y")]), 0, .nan, 200.0 / 3, "three")
+    }
+
+    /// A record counts once, however many prompts it has; one without prompts of a kind does not count.
+    @Test func meansAreOverRecords() throws {
+        let records = [
+            record("p", "X", over: "Y", rephrasings: ["q", "p"], neighbors: [("r", "Z"), ("q", "Y"), ("p", "Y")]),  // gains 1/2, keeps 2/3
+            record("q", "X", over: "Y", rephrasings: ["q", "q", "p"]),  // 1/3
+            record("p", "X", over: "Y", neighbors: [("p", "Y")]),  // keeps none
+        ]
+        expect(try report(records).scores, 200.0 / 3, 100 * (1.0 / 2 + 1.0 / 3) / 2, 100 * (2.0 / 3 + 0) / 2, "three records")
+        expect(try report(records, .rome, 1..<3).scores, 50, 100.0 / 3, 0, "the last two")
+    }
+
+    /// Every token of an answer counts, and their mean, so that long answers do not lose for being long.
+    @Test func answersAreJudgedByTheMeanOfTheirTokens() throws {
+        expect(try report([record("p", "Xb", over: "Y")]).scores, 100, .nan, .nan, "a likely second token")
+        expect(try report([record("p", "Xc", over: "Y")]).scores, 0, .nan, .nan, "an unlikely one")
+        expect(try report([record("p", "Y", over: "Xb")]).scores, 0, .nan, .nan, "the other way round")
+    }
+
+    /// The share of an answer's tokens that are the likeliest, whatever the other answer.
+    @Test func tokenAccuracyIsTheShareOfLikeliestTokens() throws {
+        let records = [
+            record("p", "Xa", over: nil, rephrasings: ["q"], neighbors: [("r", "Z"), ("q", "Xa")]),  // both; second alone; all, second alone
+            record("p", "Xb", over: nil, rephrasings: ["q"]),  // first alone; none
+        ]
+        expect(try report(records, .tokenAccuracy).scores, 75, 25, 75, "by token accuracy")
+        let rome = try report([record("p", "Xb", over: "Y")])
+        expect(rome.tokenAccuracy, 50, .nan, .nan, "beside the protocol")
+        expect(try report(records, .rome).scores, 0, 0, 50, "without an old answer nothing wins")
+    }
+
+    @Test func batchesAddUp() throws {
+        let records = [record("p", "X", over: "Y"), record("q", "X", over: "Y"), record("p", "X", over: "Y", neighbors: [("r", "Z")])]
+        let bigrams = try BigramModel(Self.following)
+        let scorer = try Scorer(records, model: bigrams.model, tokenizer: bigrams.tokenizer, work: Work(communicator: Communicator(), shards: 2), scoring: .rome)
+        let sum = try scorer.score(0..<1) + scorer.score(1..<3)
+        expect(sum.report(.rome).scores, 200.0 / 3, .nan, 100, "two batches")
+    }
+}
