@@ -6,7 +6,10 @@ import PackageDescription
 // only Checkpointing imports CZstd, only Configuration imports Yams, only the programs import ArgumentParser.
 let package = Package(
     name: "amend",
-    products: [.executable(name: "amend", targets: ["amend"]), .executable(name: "amend-benchmark", targets: ["Benchmark"])],
+    products: [
+        .library(name: "Amend", targets: ["Amend"]), .executable(name: "amend", targets: ["Command"]),
+        .executable(name: "amend-benchmark", targets: ["Benchmark"]),
+    ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
@@ -60,11 +63,17 @@ let package = Package(
             dependencies: [
                 "TensorCore", "WeightFiles", "Tokenizers", "Communication", "Transformer", "Datasets", "Editors", "Editing",
             ]),
-        // 7
-        .executableTarget(
-            name: "amend",
+        // 7: the library
+        .target(
+            name: "Amend",
             dependencies: [
-                "StandardStreams", "TensorCore", "LinearAlgebra", "Communication", "Tokenizers", "Transformer", "Configuration", "Checkpointing",
+                "TensorCore", "Communication", "Tokenizers", "Transformer", "Datasets", "Configuration", "Checkpointing", "Editing", "Training", "Evaluation",
+            ]),
+        // 8: the programs
+        .executableTarget(
+            name: "Command",
+            dependencies: [
+                "Amend", "StandardStreams", "TensorCore", "LinearAlgebra", "Communication", "Tokenizers", "Transformer", "Configuration", "Checkpointing",
                 "Datasets", "Editors", "Editing", "Training", "Evaluation", "Reporting", "SelfTest", "Machine",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
@@ -97,7 +106,7 @@ let package = Package(
         .testTarget(
             name: "EvaluationTests",
             dependencies: ["Communication", "Tokenizers", "Transformer", "Datasets", "Editing", "Evaluation"]),
-        .testTarget(name: "AmendTests", dependencies: ["amend", "TensorCore", "TestSupport"]),
+        .testTarget(name: "AmendTests", dependencies: ["Command", "Amend", "TensorCore", "TestSupport"]),
         .testTarget(
             name: "GoldenTests", dependencies: ["TensorCore", "Tokenizers", "WeightFiles", "Transformer", "SelfTest"],
             exclude: ["make_smollm2_reference.py", "make_prompt_references.py", "make_odd_strings.py"], resources: [.copy("Fixtures")]),

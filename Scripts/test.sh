@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs every test, those under mpirun and those on the real model too, and then the gate on instruction counts. With options, which
-# select tests, only these. usage: test.sh [option of swift test …]
+# Runs every test, those under mpirun and those on the real model too, then the package that uses the library, and the gate on instruction
+# counts. With options, which select tests, only these. usage: test.sh [option of swift test …]
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=common.bash
 source "$(dirname "${BASH_SOURCE[0]}")/common.bash"
@@ -15,4 +15,7 @@ Scripts/test-kernels.sh
 # In release, as amend is used: the numerics are the same, and the tests on the model take minutes instead of hours.
 swift build -c release --build-tests
 swift test -c release --skip-build --disable-xctest "$@"
-[ $# -gt 0 ] || Scripts/instruction-gate.sh
+if [ $# -eq 0 ]; then
+    Scripts/test-consumer.sh
+    Scripts/instruction-gate.sh
+fi

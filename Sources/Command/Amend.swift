@@ -11,7 +11,7 @@ import Training
 import Transformer
 
 @main
-struct Amend: ParsableCommand {
+struct AmendCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "amend",
         abstract: "Distributed meta-training of knowledge editors for large language models.",

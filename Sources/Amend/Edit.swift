@@ -1,0 +1,17 @@
+import Datasets
+
+/// A statement that is to hold from now on: a prompt, and the answer to it.
+public struct Edit: Sendable, Equatable {
+    public var prompt: String
+    /// Without the space before it.
+    public var answer: String
+
+    public init(_ prompt: String, _ answer: String) {
+        self.prompt = prompt
+        self.answer = answer
+    }
+
+    func record(_ number: Int) -> EditRecord {
+        EditRecord(id: "\(number)", subject: nil, prompt: prompt, target: answer, groundTruth: nil, rephrasings: [], neighbors: [])
+    }
+}

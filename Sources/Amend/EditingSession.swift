@@ -1,0 +1,129 @@
+import Communication
+import Configuration
+import Datasets
+import Editing
+import Evaluation
+import Foundation
+import TensorCore
+import Tokenizers
+import Training
+import Transformer
+
+/// A language model in this process, with an editor or without: ask it, edit it, score it, train its editor, take its edits back.
+///
+///     let session = try EditingSession(EditorSource(checkpoints: "runs/quickstart"))
+///     try session.edit([Edit("The capital of France is", "Rome")])
+///     print(try session.continuation(of: "The capital of France is").text)
+///     session.takeBack()
+///
+/// Weights stay in their file, mapped; edits lie beside them, and nothing is written. To be used from one thread at a time, and one session at a time: all share the
+/// process's threads. Loading sets `model.arithmetic` and starts `threads` threads, or one for each processor.
+public final class EditingSession {
+    public let model: LanguageModel
+    public let tokenizer: Tokenizer
+    /// What loading had to say.
+    public let notes: [String]
+    /// Edits that the model carries.
+    public private(set) var editCount = 0
+    private let source: EditorSource?
+    private let engine: EditEngine?
+    private let communicator = Communicator()
+
+    /// A model to be asked only: a .gguf file, a directory with one, or a Hugging Face directory.
+    public init(model path: String, weights: WeightPrecision = .auto, threads: Int? = nil) throws {
+        Self.startThreads(threads)
+        let files = try ModelSource(path)
+        (model, tokenizer) = (try files.loadModel(weights: weights), try files.loadTokenizer())
+        notes = model.loadingNotes + tokenizer.notes
+        (source, engine) = (nil, nil)
+    }
+
+    /// A model and its editor: the one of the source's checkpoint, or what has been trained by its configuration, or untrained.
+    public init(_ source: EditorSource, threads: Int? = nil) throws {
+        Self.startThreads(threads)
+        let configuration = source.configuration, files = try ModelSource(configuration.model.path)
+        model = try files.loadModel(weights: WeightPrecision(rawValue: configuration.model.weights.rawValue) ?? .auto)
+        tokenizer = try files.loadTokenizer()
+        notes = model.loadingNotes + tokenizer.notes
+        model.arithmetic = EditorSetup.arithmetic(configuration)
+        try model.selectModules(configuration.editor.modules)
+        let engine = EditorSetup.engine(configuration, model: model, work: EditorSetup.work(configuration, communicator))
+        if let checkpoint = source.checkpoint { _ = try TrainedEditor.load(checkpoint, into: engine, configuration: configuration) }
+        (self.source, self.engine) = (source, engine)
+    }
+
+    private static func startThreads(_ count: Int?) { Threads.start(count ?? max(1, ProcessInfo.processInfo.activeProcessorCount)) }
+
+    // MARK: Asking
+
+    /// What the model, with the edits that it carries, adds to a prompt.
+    public func continuation(of prompt: String, _ sampling: Sampling = Sampling()) throws -> Continuation {
+        Continuation(of: try tokens(of: prompt), model, tokenizer, sampling)
+    }
+
+    /// The tokens of a prompt that the model can read.
+    public func tokens(of prompt: String) throws -> [Int32] {
+        let tokens = tokenizer.encode(prompt, addSpecialTokens: true)
+        guard !tokens.isEmpty else { throw BadInput("the prompt '\(prompt)'", "has no tokens") }
+        try model.check(tokens, of: "the prompt")
+        return tokens
+    }
+
+    // MARK: Editing
+
+    /// Makes the edits, beside those that the model carries: in batches, one after another, as the editor was trained to. Every edit is checked before any is made.
+    public func edit(_ edits: [Edit]) throws { try edit(edits.enumerated().map { $1.record(editCount + $0 + 1) }) }
+
+    /// Likewise, with records of a data file: see `DatasetFile`.
+    public func edit(_ records: [EditRecord]) throws {
+        let (source, engine) = try editor()
+        _ = try source.check(records)
+        try check(records)
+        let size = source.batchSize(records.count)
+        for first in stride(from: 0, to: records.count, by: size) {
+            let part = Array(records[first..<min(records.count, first + size)])
+            let batch = try EditBatch(records: part, tokenizer: tokenizer, microBatch: source.configuration.data.microBatch)
+            try engine.apply(batch.edits, place: "edits \(first + 1) to \(first + part.count)")
+            editCount += part.count
+        }
+    }
+
+    /// Throws for the first edit that the model cannot read.
+    public func check(_ records: [EditRecord]) throws {
+        for record in records {
+            let sequence = try TokenSequence(prompt: record.prompt, answer: record.target, tokenizer: tokenizer, of: record)
+            try model.check(sequence.prompt + sequence.answer, of: record.place)
+        }
+    }
+
+    /// Gives the model back as it was, to the bit. What the editor's normalisers have seen stays.
+    public func takeBack() {
+        model.restore()
+        editCount = 0
+    }
+
+    // MARK: Training and scoring
+
+    /// Meta-trains the editor by the source's configuration, resuming where its checkpoints end, and takes it into use; edits are taken back.
+    @discardableResult public func train(report: @escaping (String) -> Void = { _ in }) throws -> TrainingSummary {
+        let (source, engine) = try editor()
+        takeBack()
+        let run = try TrainingRun(source.configuration, model: model, tokenizer: tokenizer, communicator: communicator,
+                                  output: TrainingOutput(message: report, progress: { _, _, _ in }))
+        let summary = try run.run { false }
+        takeBack()
+        _ = try TrainedEditor.load(into: engine, configuration: source.configuration, report: report)
+        return summary
+    }
+
+    /// Scores the model as it is on records of a data file.
+    public func score(_ records: [EditRecord], by scoring: ScoringProtocol = .rome) throws -> ScoreReport {
+        let work = try engine?.work ?? Work(communicator: communicator, shards: 1)
+        return try Scorer(records, model: model, tokenizer: tokenizer, work: work, scoring: scoring).score(0..<records.count).report(scoring)
+    }
+
+    private func editor() throws -> (EditorSource, EditEngine) {
+        guard let source, let engine else { throw BadInput("the session", "has a model and no editor; open it with an EditorSource") }
+        return (source, engine)
+    }
+}

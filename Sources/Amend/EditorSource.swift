@@ -1,0 +1,45 @@
+import Checkpointing
+import Communication
+import Configuration
+import Datasets
+import Training
+
+/// Where a session's model and editor come from, before either is loaded.
+public struct EditorSource {
+    public let configuration: RunConfiguration
+    let checkpoint: LoadedCheckpoint?
+
+    /// A configuration as `amend train` reads it, with settings (`key.path=value`) that replace the file's. The editor is the newest under its checkpoint
+    /// directory, if there is one, or untrained.
+    public init(configuration path: String, settings: [String] = []) throws {
+        configuration = try RunConfiguration.load(path: path, overrides: settings)
+        checkpoint = nil
+        try EditorSetup.check(configuration)
+    }
+
+    /// A method and the modules that it edits, with further settings: for methods that need no training, and to train one.
+    public init(model: String, method: String, modules: [String], settings: [String] = []) throws {
+        func quoted(_ text: String) -> String { "'" + text.replacing("'", with: "''") + "'" }
+        let text = "{model: {path: \(quoted(model))}, editor: {method: \(quoted(method)), modules: [\(modules.map(quoted).joined(separator: ", "))]}}"
+        configuration = try RunConfiguration(text: text, source: "the session's settings", overrides: settings)
+        checkpoint = nil
+        try EditorSetup.check(configuration)
+    }
+
+    /// A trained editor: a directory of checkpoints (the newest that is whole) or one checkpoint.
+    public init(checkpoints directory: String, settings: [String] = [], report: @escaping (String) -> Void = { _ in }) throws {
+        let (checkpoint, configuration) = try TrainedEditor.open(directory, overrides: settings, exchange: Communicator(), report: report)
+        (self.checkpoint, self.configuration) = (checkpoint, configuration)
+        try EditorSetup.check(configuration)
+    }
+
+    /// Refuses edits that contradict each other where they would be made together; returns what else is to be said of them.
+    public func check(_ records: [EditRecord]) throws -> [String] {
+        let repeated = RepeatedPrompts(records)
+        try repeated.checkBatches(of: batchSize(records.count))
+        return repeated.notesOnEdits
+    }
+
+    /// Edits that are made together: as the editor was trained to, or all in batch mode.
+    func batchSize(_ count: Int) -> Int { configuration.editor.mode == .batch ? max(1, count) : configuration.data.editsPerBatch }
+}
