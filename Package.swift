@@ -25,21 +25,22 @@ let package = Package(
         .target(name: "StandardStreams"),
         // 1
         .target(name: "TensorCore", dependencies: ["CKernels"]),
+        .target(name: "Documents", dependencies: ["TensorCore"]),
         // 2
         .target(name: "LinearAlgebra", dependencies: ["COpenBLAS", "CKernels", "TensorCore"]),
         .target(name: "Communication", dependencies: ["CMPI", "TensorCore", "StandardStreams"]),
-        .target(name: "WeightFiles", dependencies: ["CKernels", "TensorCore"]),
-        .target(name: "Tokenizers", dependencies: ["TensorCore"]),
+        .target(name: "WeightFiles", dependencies: ["CKernels", "Documents", "TensorCore"]),
+        .target(name: "Tokenizers", dependencies: ["Documents", "TensorCore"]),
         // 3
         .target(name: "Machine", dependencies: ["CStartup", "LinearAlgebra", "StandardStreams"]),
-        .target(name: "Transformer", dependencies: ["CKernels", "TensorCore", "LinearAlgebra", "WeightFiles", "Tokenizers"]),
-        .target(name: "Datasets", dependencies: ["TensorCore", "Tokenizers"]),
+        .target(name: "Transformer", dependencies: ["CKernels", "Documents", "TensorCore", "LinearAlgebra", "WeightFiles", "Tokenizers"]),
+        .target(name: "Datasets", dependencies: ["Documents", "TensorCore", "Tokenizers"]),
         .target(name: "Configuration", dependencies: ["TensorCore", "Yams"]),
         // 4
         .target(name: "Editors", dependencies: ["CKernels", "TensorCore", "LinearAlgebra", "Transformer"]),
         .target(
             name: "Checkpointing",
-            dependencies: ["CZstd", "CKernels", "TensorCore", .product(name: "Crypto", package: "swift-crypto")]),
+            dependencies: ["CZstd", "CKernels", "Documents", "TensorCore", .product(name: "Crypto", package: "swift-crypto")]),
         // 5
         .target(
             name: "Editing",
@@ -48,7 +49,7 @@ let package = Package(
         .target(
             name: "Training",
             dependencies: [
-                "TensorCore", "LinearAlgebra", "Communication", "Tokenizers", "Transformer", "Datasets", "Configuration", "Editors",
+                "Documents", "TensorCore", "LinearAlgebra", "Communication", "Tokenizers", "Transformer", "Datasets", "Configuration", "Editors",
                 "Editing", "Checkpointing", "Reporting",
             ]),
         .target(
@@ -57,7 +58,7 @@ let package = Package(
                 "TensorCore", "LinearAlgebra", "Communication", "Tokenizers", "Transformer", "Datasets", "Configuration", "Editors", "Editing",
                 "Training",
             ]),
-        .target(name: "Reporting", dependencies: ["TensorCore", "StandardStreams"]),
+        .target(name: "Reporting", dependencies: ["Documents", "TensorCore", "StandardStreams"]),
         .target(
             name: "SelfTest",
             dependencies: [
@@ -73,7 +74,7 @@ let package = Package(
         .executableTarget(
             name: "Command",
             dependencies: [
-                "Amend", "StandardStreams", "TensorCore", "LinearAlgebra", "Communication", "Tokenizers", "Transformer", "Configuration", "Checkpointing",
+                "Amend", "Documents", "StandardStreams", "TensorCore", "LinearAlgebra", "Communication", "Tokenizers", "Transformer", "Configuration", "Checkpointing",
                 "Datasets", "Editors", "Editing", "Training", "Evaluation", "Reporting", "SelfTest", "Machine",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
@@ -93,10 +94,10 @@ let package = Package(
         .testTarget(name: "DatasetsTests", dependencies: ["Datasets", "TensorCore"], resources: [.copy("Fixtures")]),
         .testTarget(
             name: "CheckpointingTests",
-            dependencies: ["Checkpointing", "TensorCore", .product(name: "Crypto", package: "swift-crypto")]),
+            dependencies: ["Checkpointing", "Documents", "TensorCore", .product(name: "Crypto", package: "swift-crypto")]),
         .testTarget(name: "TokenizersTests", dependencies: ["TensorCore", "Tokenizers", "TestSupport"], resources: [.copy("Fixtures")]),
         .testTarget(name: "ConfigurationTests", dependencies: ["Configuration"]),
-        .testTarget(name: "ReportingTests", dependencies: ["Reporting"]),
+        .testTarget(name: "ReportingTests", dependencies: ["Documents", "Reporting"]),
         .testTarget(name: "TensorCoreTests", dependencies: ["CKernels", "TensorCore"]),
         .testTarget(name: "LinearAlgebraTests", dependencies: ["CKernels", "TensorCore", "LinearAlgebra"]),
         .testTarget(

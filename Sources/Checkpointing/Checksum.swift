@@ -1,4 +1,5 @@
 import Crypto
+import Documents
 
 /// A SHA-256, written as 64 lower-case hexadecimal digits.
 struct Checksum: Hashable, Sendable, CustomStringConvertible {
@@ -35,5 +36,12 @@ struct Checksum: Hashable, Sendable, CustomStringConvertible {
     var description: String {
         let digits = Array("0123456789abcdef".utf8)
         return String(decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
+    }
+}
+
+extension JSONNode {
+    func checksum() throws -> Checksum {
+        guard let checksum = Checksum(hexadecimal: try string()) else { throw fail("is not a SHA-256 in hexadecimal") }
+        return checksum
     }
 }

@@ -1,4 +1,5 @@
 import Dispatch
+import Documents
 import TensorCore
 
 /// What one rank wrote.
@@ -79,28 +80,25 @@ struct ChunkWriter {
 
 extension ChunkLayout {
     /// Of everything that the ranks must agree on.
-    func checksum() throws -> Checksum { Checksum(of: Array(try Manifest.header(state: .null, layout: self).text().utf8)) }
+    func checksum() throws -> Checksum { Checksum(of: Array(try Manifest.header(state: .null, layout: self).canonicalText().utf8)) }
 }
 
 extension WrittenFile {
     /// To gather at rank 0.
     func encoded() throws -> [UInt8] {
-        let chunks = records.map { entry in
-            guard case .object(let members) = entry.record.json else { return entry.record.json }
-            return .object(members.merging(["chunk": .integer(entry.chunk)]) { first, _ in first })
-        }
-        let value: DocumentValue = [
+        let chunks = records.map { JSONValue.object($0.record.json.setting("chunk", .integer($0.chunk))) }
+        let value: JSONValue = [
             "layout": .string("\(layoutChecksum)"), "name": .string(file.name), "length": .integer(file.length),
             "chunks": .array(chunks),
         ]
-        return Array(try value.text().utf8)
+        return Array(try value.canonicalText().utf8)
     }
 
     init(encoded bytes: [UInt8], rank: Int) throws {
         let location = "rank \(rank)'s list of chunks"
-        let reader = DocumentReader(value: try DocumentValue(parsing: bytes, location: location), location: location, path: "")
+        let reader = JSONNode(value: try JSONValue(parsing: bytes, file: location, options: .exact), file: location)
         self.init(
             layoutChecksum: try reader["layout"].checksum(), file: try DataFile(reading: reader),
-            records: try reader["chunks"].array().map { (try $0["chunk"].natural(), try ChunkRecord(reading: $0)) })
+            records: try reader["chunks"].elements().map { (try $0["chunk"].natural(), try ChunkRecord(reading: $0)) })
     }
 }

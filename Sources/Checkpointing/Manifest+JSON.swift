@@ -1,3 +1,4 @@
+import Documents
 import TensorCore
 
 // manifest.json (format 1):
@@ -11,10 +12,10 @@ extension Manifest {
     /// The text of manifest.json.
     func json() throws -> [UInt8] {
         let tensors = layout.tensors.indices.map { t in
-            let chunks = records[layout.chunksOfTensor[t]].map(\.json)
-            return DocumentValue.object(layout.tensors[t].members.merging(["chunks": .array(chunks)]) { first, _ in first })
+            let chunks = records[layout.chunksOfTensor[t]].map { JSONValue.object($0.json) }
+            return JSONValue.object(layout.tensors[t].json.setting("chunks", .array(chunks)))
         }
-        let document: DocumentValue = [
+        let document: JSONValue = [
             "format": .integer(Self.formatVersion),
             "step": .integer(step),
             "method": .string(method),
@@ -43,14 +44,14 @@ extension Manifest {
         guard checksumLine == Self.checksumLine(of: text) else {
             throw BadInput(location, "does not have the SHA-256 that \(Self.checksumFileName) says: damaged")
         }
-        let reader = DocumentReader(value: try DocumentValue(parsing: text, location: location), location: location, path: "")
+        let reader = JSONNode(value: try JSONValue(parsing: text, file: location, options: .exact), file: location)
         let format = try reader["format"].integer()
         guard format == Self.formatVersion else {
             throw BadInput(location, "has format \(format), this program reads format \(Self.formatVersion)")
         }
-        let chunkLists = try reader["tensors"].array().map { try $0["chunks"].array() }
+        let chunkLists = try reader["tensors"].elements().map { try $0["chunks"].elements() }
         let layout = try ChunkLayout(
-            tensors: reader["tensors"].array().map { try TensorLayout(reading: $0) }, chunkBytes: reader["chunkBytes"].integer(),
+            tensors: reader["tensors"].elements().map { try TensorLayout(reading: $0) }, chunkBytes: reader["chunkBytes"].integer(),
             limit: chunkLists.reduce(0) { $0 + $1.count }, location: location)
         for (t, list) in chunkLists.enumerated() where list.count != layout.chunksOfTensor[t].count {
             throw BadInput(
@@ -61,7 +62,7 @@ extension Manifest {
         try self.init(
             step: reader["step"].natural(), method: reader["method"].string(), configuration: configuration["text"].string(),
             document: CheckpointDocument(state: document["state"].require(), notes: document["notes"].require()),
-            layout: layout, files: reader["files"].array().map { try DataFile(reading: $0) },
+            layout: layout, files: reader["files"].elements().map { try DataFile(reading: $0) },
             records: chunkLists.joined().map { try ChunkRecord(reading: $0) })
         try check(
             digest: reader["digest"].checksum(), configuration: configuration["sha256"].checksum(), location: location)
@@ -97,7 +98,7 @@ extension Manifest {
 }
 
 extension ChunkRecord {
-    var json: DocumentValue {
+    var json: JSONObject {
         [
             "file": .integer(file), "offset": .integer(offset), "stored": .integer(storedLength), "raw": .integer(rawLength),
             "encoding": .string(encoding.rawValue), "sha256": .string("\(storedChecksum)"),
@@ -105,9 +106,9 @@ extension ChunkRecord {
         ]
     }
 
-    init(reading reader: DocumentReader) throws {
+    init(reading reader: JSONNode) throws {
         let name = try reader["encoding"].string()
-        guard let encoding = ChunkEncoding(rawValue: name) else { throw reader["encoding"].error("is '\(name)', which is not known") }
+        guard let encoding = ChunkEncoding(rawValue: name) else { throw reader["encoding"].fail("is '\(name)', which is not known") }
         self.init(
             file: try reader["file"].natural(), offset: try reader["offset"].natural(),
             storedLength: try reader["stored"].natural(), rawLength: try reader["raw"].natural(), encoding: encoding,
@@ -116,22 +117,22 @@ extension ChunkRecord {
 }
 
 extension DataFile {
-    init(reading reader: DocumentReader) throws {
+    init(reading reader: JSONNode) throws {
         self.init(name: try reader["name"].string(), length: try reader["length"].natural())
     }
 }
 
 extension TensorLayout {
-    init(reading reader: DocumentReader) throws {
+    init(reading reader: JSONNode) throws {
         let type = try reader["type"].string()
-        guard let elementType = StateElement(rawValue: type) else { throw reader["type"].error("is '\(type)', which is not known") }
-        let pieces = try reader["pieces"].array().map { piece in
-            let bounds = try piece.array().map { try $0.natural() }
-            guard bounds.count == 2, bounds[0] <= bounds[1] else { throw piece.error("is not a range") }
+        guard let elementType = StateElement(rawValue: type) else { throw reader["type"].fail("is '\(type)', which is not known") }
+        let pieces = try reader["pieces"].elements().map { piece in
+            let bounds = try piece.elements().map { try $0.natural() }
+            guard bounds.count == 2, bounds[0] <= bounds[1] else { throw piece.fail("is not a range") }
             return bounds[0]..<bounds[1]
         }
         try self.init(
-            name: reader["name"].string(), shape: reader["shape"].array().map { try $0.natural() }, elementType: elementType,
-            pieces: pieces, location: reader.location)
+            name: reader["name"].string(), shape: reader["shape"].elements().map { try $0.natural() }, elementType: elementType,
+            pieces: pieces, location: reader.file)
     }
 }

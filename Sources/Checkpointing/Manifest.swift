@@ -1,14 +1,15 @@
+import Documents
 import TensorCore
 
 /// The two parts of a checkpoint's small document.
 public struct CheckpointDocument: Sendable, Equatable {
     /// Counters, cursor, metrics: what resuming needs. Part of the digest, so nothing here may depend on the clock or the
     /// number of ranks.
-    public var state: DocumentValue
+    public var state: JSONValue
     /// For people: wall-clock times, host names. Not part of the digest.
-    public var notes: DocumentValue
+    public var notes: JSONValue
 
-    public init(state: DocumentValue, notes: DocumentValue = [:]) {
+    public init(state: JSONValue, notes: JSONValue = [:]) {
         self.state = state
         self.notes = notes
     }
@@ -77,26 +78,26 @@ extension Manifest {
     /// of a two-level Merkle tree over fixed chunks, so that ranks can hash their own chunks: equal digests are equal
     /// bits, whatever number of ranks, compression or library version wrote them. The configuration, the notes and the
     /// step number of the directory are not part of it.
-    static func digest(state: DocumentValue, layout: ChunkLayout, records: [ChunkRecord]) throws -> Checksum {
+    static func digest(state: JSONValue, layout: ChunkLayout, records: [ChunkRecord]) throws -> Checksum {
         var bytes = Array("amend-state-1\n".utf8)
-        bytes += Array(try header(state: state, layout: layout).text().utf8)
+        bytes += Array(try header(state: state, layout: layout).canonicalText().utf8)
         bytes += [0x0A]
         for record in records { bytes += record.rawChecksum.bytes }
         return Checksum(of: bytes)
     }
 
-    static func header(state: DocumentValue, layout: ChunkLayout) -> DocumentValue {
+    static func header(state: JSONValue, layout: ChunkLayout) -> JSONValue {
         [
             "chunkBytes": .integer(layout.chunkBytes),
             "state": state,
-            "tensors": .array(layout.tensors.map { .object($0.members) }),
+            "tensors": .array(layout.tensors.map { .object($0.json) }),
         ]
     }
 }
 
 extension TensorLayout {
     /// As members of a JSON object, in the digest's header and in the manifest.
-    var members: [String: DocumentValue] {
+    var json: JSONObject {
         [
             "name": .string(name),
             "type": .string(elementType.rawValue),

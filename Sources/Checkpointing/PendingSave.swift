@@ -1,3 +1,4 @@
+import Documents
 import Foundation
 import TensorCore
 
@@ -127,15 +128,15 @@ public final class PendingSave {
 /// `CheckpointInfo` as bytes, to broadcast.
 private enum JSON {
     static func encode(_ info: CheckpointInfo) throws -> [UInt8] {
-        let value: DocumentValue = [
+        let value: JSONValue = [
             "step": .integer(info.step), "path": .string(info.path), "digest": .string(info.digest),
             "bytes": .integer(info.bytes), "rawBytes": .integer(info.rawBytes),
         ]
-        return Array(try value.text().utf8)
+        return Array(try value.canonicalText().utf8)
     }
 
     static func decode(_ bytes: [UInt8]) throws -> CheckpointInfo {
-        let reader = DocumentReader(value: try DocumentValue(parsing: bytes, location: "save"), location: "save", path: "")
+        let reader = JSONNode(value: try JSONValue(parsing: bytes, file: "save", options: .exact), file: "save")
         return CheckpointInfo(
             step: try reader["step"].natural(), path: try reader["path"].string(), digest: try reader["digest"].string(),
             bytes: try reader["bytes"].natural(), rawBytes: try reader["rawBytes"].natural())

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Communication
 import Configuration
+import Documents
 import Evaluation
 import Foundation
 import Reporting

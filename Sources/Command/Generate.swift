@@ -3,6 +3,7 @@ import ArgumentParser
 import Communication
 import Configuration
 import Datasets
+import Documents
 import Foundation
 import Reporting
 import StandardStreams

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Communication
 import Configuration
+import Documents
 import Editing
 import Foundation
 import Machine

@@ -1,4 +1,4 @@
-import Foundation
+import Documents
 import TensorCore
 
 /// What a data file's records look like; the raw value is its name in a configuration.
@@ -26,7 +26,11 @@ public enum DatasetFile {
     /// A zsRE record whose `alt` is empty is left out: MEND found no alternative answer for it, and EasyEdit skips it too.
     public static func load(_ path: String, format: DatasetFormat) throws -> [EditRecord] {
         let file = oneLine(path)
-        var reader = JSONRecordReader(try contents(of: path))
+        return try contents(of: path).withUnsafeBytes { try records(in: $0, file: file, format: format) }
+    }
+
+    private static func records(in text: UnsafeRawBufferPointer, file: String, format: DatasetFormat) throws -> [EditRecord] {
+        var reader = JSONRecordReader(text)
         var records: [EditRecord] = []
         do {
             while let json = try reader.next() {
@@ -45,10 +49,10 @@ public enum DatasetFile {
 
     /// Nil for a record that the format's users leave out.
     private static func convert(_ json: JSONValue, number: Int, format: DatasetFormat) throws -> EditRecord? {
-        guard case .object(let members) = json else {
-            throw RecordError("should be an object, is \(json.kind)")
+        guard case .object(let object) = json else {
+            throw RecordError("should be an object, is \(json.described)")
         }
-        let fields = RecordFields(members)
+        let fields = RecordFields(object)
         if let other = otherFormat(of: fields, than: format) { throw mismatch(fields, number: number, format, found: other) }
         return try convert(fields, number: number, format: format)
     }
@@ -88,27 +92,8 @@ public enum DatasetFile {
     }
 
     private static func contents(of path: String) throws -> [UInt8] {
-        var isDirectory: ObjCBool = false
-        guard FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) else {
-            throw BadInput(oneLine(path), "no such file; expected a data set")
-        }
-        guard !isDirectory.boolValue else { throw BadInput(oneLine(path), "is a directory; expected a data set file") }
-        let bytes: Data?
-        do {
-            let handle = try FileHandle(forReadingFrom: URL(fileURLWithPath: path))
-            defer { try? handle.close() }
-            bytes = try handle.read(upToCount: maximumByteCount + 1)
-        } catch {
-            throw BadInput(oneLine(path), "cannot be read: \(oneLine(error.localizedDescription))")
-        }
-        guard let bytes, !bytes.isEmpty else {
-            throw BadInput(oneLine(path), "is empty; expected a JSON array of records or JSON Lines")
-        }
-        guard bytes.count <= maximumByteCount else {
-            throw BadInput(
-                oneLine(path), "is larger than \(maximumByteCount >> 20) MiB, the most a data set may have; split it")
-        }
-        if let problem = problem(ofGitLFSPointer: bytes) { throw BadInput(oneLine(path), problem) }
-        return [UInt8](bytes)
+        let bytes = try InputFile.read(path, atMost: maximumByteCount, what: "a data set")
+        guard !bytes.isEmpty else { throw BadInput(oneLine(path), "is empty; expected a JSON array of records or JSON Lines") }
+        return bytes
     }
 }

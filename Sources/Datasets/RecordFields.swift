@@ -1,3 +1,5 @@
+import Documents
+
 /// What is wrong with a record; `DatasetFile` adds which one it is.
 struct RecordError: Error {
     let problem: String
@@ -8,12 +10,12 @@ struct RecordError: Error {
 /// The members of a JSON object, taken out by key with their type checked; no key comes twice (the parser sees to it). `null` is a value of
 /// the wrong type where text is needed, and nothing where it may be absent; so is blank text.
 struct RecordFields {
-    private let members: [JSONValue.Member]
+    private let object: JSONObject
     /// The keys that lead here, each followed by a dot.
     private let prefix: String
 
-    init(_ members: [JSONValue.Member], prefix: String = "") {
-        self.members = members
+    init(_ object: JSONObject, prefix: String = "") {
+        self.object = object
         self.prefix = prefix
     }
 
@@ -23,24 +25,24 @@ struct RecordFields {
     func isGiven(_ key: String) -> Bool {
         switch value(key) {
         case nil, .null: false
-        case .text(let text): !isBlank(text)
+        case .string(let text): !isBlank(text)
         default: true
         }
     }
 
-    func isText(_ key: String) -> Bool { if case .text = value(key) { true } else { false } }
+    func isText(_ key: String) -> Bool { if case .string = value(key) { true } else { false } }
     func isList(_ key: String) -> Bool { if case .array = value(key) { true } else { false } }
     func isObject(_ key: String) -> Bool { if case .object = value(key) { true } else { false } }
 
-    var keys: [String] { members.map(\.key) }
+    var keys: [String] { object.keys }
 
     /// The key with those that lead to it, for messages.
     func path(_ key: String) -> String { prefix + key }
 
     func object(_ key: String) throws -> RecordFields {
         let found = try required(key)
-        guard case .object(let members) = found else { throw wrongType(key, expected: "an object", found) }
-        return RecordFields(members, prefix: "\(prefix)\(key).")
+        guard case .object(let object) = found else { throw wrongType(key, expected: "an object", found) }
+        return RecordFields(object, prefix: "\(prefix)\(key).")
     }
 
     /// An object, as a list of one, or a list of objects.
@@ -48,15 +50,15 @@ struct RecordFields {
         let found = try required(key)
         guard case .array(let elements) = found else { return [try object(key)] }
         return try elements.enumerated().map { index, element in
-            guard case .object(let members) = element else { throw wrongType("\(key)[\(index)]", expected: "an object", element) }
-            return RecordFields(members, prefix: "\(prefix)\(key)[\(index)].")
+            guard case .object(let object) = element else { throw wrongType("\(key)[\(index)]", expected: "an object", element) }
+            return RecordFields(object, prefix: "\(prefix)\(key)[\(index)].")
         }
     }
 
     /// Text that is not blank.
     func text(_ key: String) throws -> String {
         let found = try required(key)
-        guard case .text(let text) = found else { throw wrongType(key, expected: "text", found) }
+        guard case .string(let text) = found else { throw wrongType(key, expected: "text", found) }
         return try notBlank(text, key)
     }
 
@@ -73,7 +75,7 @@ struct RecordFields {
     }
 
     private func answer(_ value: JSONValue, _ key: String) throws -> String {
-        guard case .text(let text) = value else { throw wrongType(key, expected: "text", value) }
+        guard case .string(let text) = value else { throw wrongType(key, expected: "text", value) }
         return trimmed(try notBlank(text, key))
     }
 
@@ -81,14 +83,14 @@ struct RecordFields {
     func optionalText(_ key: String) throws -> String? {
         switch value(key) {
         case nil, .null: return nil
-        case .text(let text): return text
+        case .string(let text): return text
         case .some(let found): throw wrongType(key, expected: "text", found)
         }
     }
 
     /// At least one text, none of them blank; a lone text counts as a list of one.
     func texts(_ key: String) throws -> [String] {
-        if case .text = value(key) { return [try text(key)] }
+        if case .string = value(key) { return [try text(key)] }
         let texts = try listOfTexts(key)
         guard !texts.isEmpty else { throw RecordError("'\(prefix)\(key)' is empty; expected at least one text") }
         return texts
@@ -99,7 +101,7 @@ struct RecordFields {
         let found = try required(key)
         guard case .array(let elements) = found else { throw wrongType(key, expected: "a list of text", found) }
         return try elements.enumerated().map { index, element in
-            guard case .text(let text) = element else { throw wrongType("\(key)[\(index)]", expected: "text", element) }
+            guard case .string(let text) = element else { throw wrongType("\(key)[\(index)]", expected: "text", element) }
             return try notBlank(text, "\(key)[\(index)]")
         }
     }
@@ -108,8 +110,8 @@ struct RecordFields {
     func identifier(_ key: String) throws -> String? {
         switch value(key) {
         case nil, .null: return nil
-        case .text(let text): return text
-        case .number(let digits): return digits
+        case .string(let text): return text
+        case .digits(let digits): return digits
         case .some(let found): throw wrongType(key, expected: "a number or text", found)
         }
     }
@@ -117,14 +119,12 @@ struct RecordFields {
     /// The error for a record without any of these keys; names the keys it has.
     func missing(_ wanted: String...) -> RecordError {
         let wanted = wanted.map { "'\(prefix)\($0)'" }.joined(separator: " or ")
-        let keys = members.prefix(8).map { "'\(excerpt($0.key))'" }.joined(separator: ", ")
-        let more = members.count > 8 ? ", …" : ""
+        let keys = object.members.prefix(8).map { "'\(excerpt($0.key))'" }.joined(separator: ", ")
+        let more = object.count > 8 ? ", …" : ""
         return RecordError("has no \(wanted); \(keys.isEmpty ? "it is empty" : "its keys are \(keys)\(more)")")
     }
 
-    private func value(_ key: String) -> JSONValue? {
-        members.first { $0.key.utf8.elementsEqual(key.utf8) }?.value
-    }
+    private func value(_ key: String) -> JSONValue? { object[key] }
 
     private func required(_ key: String) throws -> JSONValue {
         guard let found = value(key) else { throw missing(key) }
@@ -142,6 +142,6 @@ struct RecordFields {
     }
 
     private func wrongType(_ key: String, expected: String, _ found: JSONValue) -> RecordError {
-        RecordError("'\(prefix)\(key)' should be \(expected), is \(found.kind)")
+        RecordError("'\(prefix)\(key)' should be \(expected), is \(found.described)")
     }
 }

@@ -1,3 +1,5 @@
+import Documents
+
 // Text is compared and cut by scalars and bytes, never by `Character`: there " " followed by a combining mark is no space,
 // and two spellings of é are the same key.
 
@@ -16,16 +18,6 @@ func trimmed(_ text: String) -> String {
 func droppingFinalSpaces(_ text: String) -> String {
     let end = text.utf8.lastIndex { $0 != UInt8(ascii: " ") }
     return end.map { String(decoding: text.utf8[...$0], as: UTF8.self) } ?? ""
-}
-
-/// The text with control characters and line separators shown as "�", for messages of one line.
-func oneLine(_ text: String) -> String {
-    String(String.UnicodeScalarView(text.unicodeScalars.map { scalar in
-        switch scalar.properties.generalCategory {
-        case .control, .lineSeparator, .paragraphSeparator: "\u{FFFD}"
-        default: scalar
-        }
-    }))
 }
 
 /// The start of the text, for messages.

@@ -1,3 +1,4 @@
+import Documents
 import Foundation
 import TensorCore
 
@@ -135,8 +136,7 @@ public final class MetricsLog {
     }
 
     private static func batch(of line: ArraySlice<UInt8>) -> Double? {
-        guard let object = try? JSONSerialization.jsonObject(with: Data(line)) as? [String: Any] else { return nil }
-        return (object["batch"] as? NSNumber)?.doubleValue
+        try? JSONValue(parsing: line, file: "")["batch"]?.double
     }
 
     private static func directory(of path: String) -> String {

@@ -59,17 +59,3 @@ struct ExactString: Hashable, Sendable {
 
 /// "▁", which SentencePiece vocabularies write for a space.
 let wordStartMarker = ExactString("\u{2581}")
-
-extension String {
-    /// As a message shows it: control characters and line ends escaped, the middle of a long text left out.
-    var onOneLine: String {
-        let scalars = Array(unicodeScalars)
-        let shown = scalars.count <= 400 ? scalars[...] : scalars.prefix(200) + Array("…".unicodeScalars) + scalars.suffix(200)
-        return shown.map { scalar in
-            switch scalar.properties.generalCategory {
-            case .control, .lineSeparator, .paragraphSeparator: scalar.escaped(asASCII: true)
-            default: String(scalar)
-            }
-        }.joined()
-    }
-}

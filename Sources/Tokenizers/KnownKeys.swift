@@ -1,11 +1,13 @@
+import Documents
+
 // Which keys of a tokenizer.json are read. One that is not known may change how text becomes tokens, so it is refused by name.
 
 extension JSONNode {
     /// Throws for a member that is neither null nor one of these.
     func refuseKeys(otherThan known: Set<String>) throws {
-        for member in try members() where !known.contains(member.name.string) {
+        for member in try members() where !known.contains(member.key) {
             if case .null = member.value { continue }
-            throw fail("has '\(member.name.string)', which is not known here and may change how text becomes tokens")
+            throw fail("has '\(member.key)', which is not known here and may change how text becomes tokens")
         }
     }
 

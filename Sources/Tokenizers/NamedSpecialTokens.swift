@@ -1,3 +1,5 @@
+import Documents
+
 /// The special tokens that tokenizer_config.json and special_tokens_map.json name, as transformers 5 reads them.
 ///
 /// `bos_token` and the other usual ones, or else those that the tokenizer's class has; null takes one away. Others: any text or AddedToken whose
@@ -30,7 +32,7 @@ struct NamedSpecialTokens {
     /// Returns whether there is a list without names.
     private mutating func read(_ node: JSONNode) throws -> Bool {
         for member in try node.members() {
-            let key = member.name.string
+            let key = member.key
             if Self.usual.contains(key) {
                 usual[key] = try node.optional(key).map(AddedToken.init(special:))
             } else if key.hasSuffix("_token"), let value = try node.optional(key) {
@@ -67,7 +69,7 @@ struct NamedSpecialTokens {
     private mutating func read(map: JSONNode, listsExtra: Bool) throws {
         var listsExtra = listsExtra
         for member in try map.members() {
-            let key = member.name.string
+            let key = member.key
             let value = try map.optional(key)
             if Self.usual.contains(key) {
                 usual[key] = try value.map(AddedToken.init(special:))
@@ -91,7 +93,7 @@ struct NamedSpecialTokens {
     private static func list(_ node: JSONNode) throws -> [AddedToken] { try node.elements().map { try AddedToken(special: $0) } }
 
     private static func tokens(_ node: JSONNode) throws -> [(key: String, token: AddedToken)] {
-        try node.members().map { ($0.name.string, try AddedToken(special: node.required($0.name.string))) }
+        try node.members().map { ($0.key, try AddedToken(special: node.required($0.key))) }
     }
 
     private static func set(_ list: inout [(key: String, token: AddedToken)], _ key: String, _ token: AddedToken) {

@@ -1,3 +1,4 @@
+import Documents
 import Foundation
 
 /// Rewrites text before it is cut into words. Named as in tokenizer.json.

@@ -1,3 +1,4 @@
+import Documents
 import TensorCore
 
 // Reading a Hugging Face tokenizer.json.
@@ -5,7 +6,7 @@ import TensorCore
 extension Pipeline {
     /// tokenizer.json alone.
     init(contentsOf path: String) throws {
-        try self.init(JSONReader.read(contentsOf: path), settings: nil)
+        try self.init(JSONNode(tokenizerFile: path), settings: nil)
     }
 
     /// - Parameter settings: what stands beside it.
@@ -50,7 +51,7 @@ extension Pipeline {
         _ name: String, of root: JSONNode, _ read: (JSONNode) throws -> Component
     ) throws -> Component? {
         guard let node = try root.optional(name) else { return nil }
-        let objects = node.value.objectCount
+        let objects = node.value?.objectCount ?? 0
         guard objects <= mostComponentObjects else {
             throw node.fail("has \(objects) objects; expected at most \(mostComponentObjects)")
         }
@@ -122,8 +123,8 @@ extension BytePairModel {
                 throw affix.fail("'\(try affix.string())' is not supported, expected null")
             }
         }
-        if let dropout = try node.optional("dropout"), case .number(let rate) = dropout.value, rate != 0 {
-            throw dropout.fail("a dropout of \(rate) is not supported, expected null")
+        if let dropout = try node.optional("dropout"), dropout.value?.double != 0 {
+            throw dropout.fail("dropout is not supported, expected null or 0")
         }
     }
 
@@ -137,14 +138,14 @@ extension BytePairModel {
         }
     }
 
-    private static func text(_ member: JSONMember, in node: JSONNode) throws -> ExactString {
-        if let problem = TokenTable.problem(with: member.name) { throw node.fail(problem) }
-        return member.name
+    private static func text(_ member: JSONObject.Member, in node: JSONNode) throws -> ExactString {
+        let text = ExactString(member.key)
+        if let problem = TokenTable.problem(with: text) { throw node.fail(problem) }
+        return text
     }
 
-    private static func index(_ member: JSONMember, in node: JSONNode) throws -> Int32 {
-        if case .number(let number) = member.value, let id = Int32(exactly: number), id >= 0 { return id }
-        return try JSONNode(value: member.value, file: node.file, path: "\(node.path)['\(member.name.string)']").index()
+    private static func index(_ member: JSONObject.Member, in node: JSONNode) throws -> Int32 {
+        try member.value.index ?? JSONNode(value: member.value, file: node.file, path: "\(node.path)['\(member.key)']").index()
     }
 
     private static func merges(_ node: JSONNode, pieces: TokenTable) throws -> [TokenPair: Merge] {
@@ -153,7 +154,7 @@ extension BytePairModel {
         for (index, value) in values.enumerated() {
             let problem =
                 switch value {
-                case .string(let line): merges.append(line: line)
+                case .string(let line): merges.append(line: ExactString(line))
                 case .array(let parts): merges.append(try parts.map { try mergePart($0, in: node, at: index).utf8[...] })
                 default: "expected a pair of tokens, found \(value.kind)"
                 }
@@ -163,7 +164,7 @@ extension BytePairModel {
     }
 
     private static func mergePart(_ value: JSONValue, in node: JSONNode, at index: Int) throws -> ExactString {
-        if case .string(let text) = value { return text }
+        if case .string(let text) = value { return ExactString(text) }
         throw node.element(value, at: index).fail("expected two strings, found \(value.kind)")
     }
 }

@@ -1,3 +1,5 @@
+import Documents
+
 /// Puts special tokens around the ids of a text: tokenizer.json's TemplateProcessing for a single text.
 struct Template: Sendable {
     let before: [Int32]

@@ -1,3 +1,5 @@
+import Documents
+
 /// A part of the text on its way to becoming words.
 struct Piece: Sendable {
     let text: ExactString

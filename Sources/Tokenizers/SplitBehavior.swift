@@ -1,3 +1,5 @@
+import Documents
+
 /// What becomes of the matches when text is cut at them. The names are those of tokenizer.json.
 enum SplitBehavior: String, CaseIterable, Sendable {
     case removed = "Removed"

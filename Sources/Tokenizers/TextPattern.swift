@@ -1,3 +1,4 @@
+import Documents
 import Foundation
 
 /// What a splitter or replacement looks for: a literal text or a regular expression.

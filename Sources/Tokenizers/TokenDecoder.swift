@@ -1,3 +1,5 @@
+import Documents
+
 /// Turns tokens back into text. Named as in tokenizer.json.
 indirect enum TokenDecoder: Sendable {
     case sequence([TokenDecoder])

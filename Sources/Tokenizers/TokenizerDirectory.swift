@@ -1,3 +1,4 @@
+import Documents
 import Foundation
 import TensorCore
 
@@ -9,7 +10,7 @@ extension Pipeline {
     init(directory: String) throws {
         let path = directory + "/tokenizer.json"
         try Self.requireTokenizer(path, in: directory)
-        let root = try JSONReader.read(contentsOf: path)
+        let root = try JSONNode(tokenizerFile: path)
         let settings = try TokenizerSettings(directory: directory)
         try self.init(root, settings: settings)
         notes = try Self.disagreements(of: settings, with: root, templates: templates, tokens: settings.isEmpty ? [:] : namedIDs(settings))

@@ -1,3 +1,4 @@
+import Documents
 import Foundation
 import TensorCore
 
@@ -34,7 +35,7 @@ struct TokenizerSettings {
     init(directory: String) throws {
         func read(_ name: String) throws -> JSONNode? {
             let path = "\(directory)/\(name)"
-            return FileManager.default.fileExists(atPath: path) ? try JSONReader.read(contentsOf: path) : nil
+            return FileManager.default.fileExists(atPath: path) ? try JSONNode(tokenizerFile: path) : nil
         }
         let configuration = try read("tokenizer_config.json"), model = try read("config.json")
         file = configuration?.file ?? "\(directory)/tokenizer_config.json"
@@ -73,8 +74,8 @@ struct TokenizerSettings {
         let members = try decoder.members()
         guard members.count <= mostTokens else { throw decoder.fail("has \(members.count) tokens; expected at most \(mostTokens)") }
         return try members.map { member in
-            let token = JSONNode(value: member.value, file: decoder.file, path: "\(decoder.path).\(member.name.string)")
-            guard let id = Int32(member.name.string), id >= 0 else { throw token.fail("expected an id for the name") }
+            let token = JSONNode(value: member.value, file: decoder.file, path: "\(decoder.path).\(member.key)")
+            guard let id = Int32(member.key), id >= 0 else { throw token.fail("expected an id for the name") }
             return try AddedToken(node: token, id: id, isSpecial: token.boolean("special", default: false))
         }.sorted { $0.id < $1.id }
     }
@@ -85,10 +86,11 @@ struct TokenizerSettings {
         guard members.count <= Self.mostTokens else { throw file.fail("has \(members.count) tokens; expected at most \(Self.mostTokens)") }
         let special = Set((named.map(\.token) + extra).map(\.content))
         return try members.map { member in
-            let node = JSONNode(value: member.value, file: file.file, path: member.name.string)
-            if let problem = TokenTable.problem(with: member.name) { throw node.fail(problem) }
-            let isSpecial = special.contains(member.name)
-            return AddedToken(id: try node.index(), content: member.name, isSpecial: isSpecial, isNormalized: !isSpecial)
+            let node = JSONNode(value: member.value, file: file.file, path: member.key)
+            let content = ExactString(member.key)
+            if let problem = TokenTable.problem(with: content) { throw node.fail(problem) }
+            let isSpecial = special.contains(content)
+            return AddedToken(id: try node.index(), content: content, isSpecial: isSpecial, isNormalized: !isSpecial)
         }.sorted { $0.id < $1.id }
     }
 

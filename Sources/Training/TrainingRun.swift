@@ -2,6 +2,7 @@ import Checkpointing
 import Communication
 import Configuration
 import Datasets
+import Documents
 import Editing
 import Editors
 import Foundation
@@ -158,7 +159,7 @@ public final class TrainingRun {
         try finishSave()
         if let lastSave, lastSave.step == progress.batches { return }
         let document = CheckpointDocument(
-            state: try DocumentValue(encoding: SavedState(
+            state: try JSONValue(encoding: SavedState(
                 progress: progress, updates: learner.updates, optimizerSteps: learner.optimizerSteps, batchesSinceUpdate: learner.batchesSinceUpdate,
                 momentCounts: state.momentCounts, model: model.fingerprint, data: data.fingerprint)),
             notes: ["identity": .string(configuration.trainingIdentity), "ranks": .integer(work.communicator.size)])

@@ -1,4 +1,4 @@
-import Foundation
+import Documents
 import TensorCore
 import WeightFiles
 
@@ -10,20 +10,17 @@ import WeightFiles
 struct ConfigurationFile {
     let path: String
     private let prefix: String  // "text_config." for the keys of that object
-    private let values: [String: Any]
+    private let values: JSONObject
     private let ledger: KeyLedger
 
     init(path: String) throws {
         let file = try MappedFile.open(path)
         guard file.bytes.count < 16 << 20 else { throw BadInput(path, "is \(file.bytes.count) bytes long; a model configuration is a few kilobytes") }
-        try file.checkJSONObject("JSON text")  // of a key that comes twice, JSONSerialization would take one
-        guard let object = try? JSONSerialization.jsonObject(with: Data(file.bytes)) as? [String: Any] else {
-            throw BadInput(path, "expected a JSON object")
-        }
-        self.init(path: path, prefix: "", values: object, ledger: KeyLedger())
+        let values = try JSONNode(value: JSONValue(parsing: file.bytes, file: path), file: path).object()
+        self.init(path: path, prefix: "", values: values, ledger: KeyLedger())
     }
 
-    private init(path: String, prefix: String, values: [String: Any], ledger: KeyLedger) {
+    private init(path: String, prefix: String, values: JSONObject, ledger: KeyLedger) {
         (self.path, self.prefix, self.values, self.ledger) = (path, prefix, values, ledger)
     }
 
@@ -54,7 +51,7 @@ struct ConfigurationFile {
     func optional<Value>(_ key: String, absent: Value? = nil) throws -> Value? {
         ledger.look(name(key))
         guard let found = values[key] else { return absent }
-        if found is NSNull { return nil }
+        if case .null = found { return nil }
         guard let value = Self.convert(found, to: Value.self) else {
             throw BadInput(path, "'\(name(key))' is \(Self.description(found)); expected a value of type \(Self.typeName(Value.self))")
         }
@@ -65,8 +62,8 @@ struct ConfigurationFile {
     /// The object at `key`; nil where it is left out or null.
     func section(_ key: String) throws -> ConfigurationFile? {
         ledger.look(name(key))
-        guard let found = values[key], !(found is NSNull) else { return nil }
-        guard let object = found as? [String: Any] else { throw BadInput(path, "'\(name(key))' should be a JSON object") }
+        guard let found = values[key], found != .null else { return nil }
+        guard let object = found.object else { throw BadInput(path, "'\(name(key))' should be a JSON object") }
         return ConfigurationFile(path: path, prefix: name(key) + ".", values: object, ledger: ledger)
     }
 
@@ -121,12 +118,13 @@ extension ConfigurationFile {
     }
 
     private func gather(_ leftovers: inout Leftovers, _ harmless: [HarmlessKeys]) {
-        for (key, value) in values where !(value is NSNull) {
+        for member in values.members where member.value != .null {
+            let (key, value) = (member.key, member.value)
             guard ledger.hasLooked(at: name(key)) else {
                 leftovers.add(name(key), value: Self.description(value), unless: harmless)
                 continue
             }
-            guard let object = value as? [String: Any] else { continue }
+            guard let object = value.object else { continue }
             ConfigurationFile(path: path, prefix: name(key) + ".", values: object, ledger: ledger).gather(&leftovers, harmless)
         }
     }
@@ -135,29 +133,26 @@ extension ConfigurationFile {
 // MARK: values
 
 extension ConfigurationFile {
-    private static func convert<Value>(_ found: Any, to type: Value.Type) -> Value? {
-        if type == String.self || type == [String].self { return found as? Value }
-        guard let number = found as? NSNumber, !(found is String) else { return nil }
-        let isBool = isBoolean(number)
-        if type == Bool.self { return isBool ? number.boolValue as? Value : nil }
-        if isBool { return nil }
-        if type == Int.self { return Int(exactly: number.doubleValue) as? Value }
-        if type == Float.self { return Float(number.doubleValue) as? Value }
-        return nil
+    private static func convert<Value>(_ found: JSONValue, to type: Value.Type) -> Value? {
+        switch type {
+        case is String.Type: found.string as? Value
+        case is [String].Type: found.array?.strings as? Value
+        case is Bool.Type: found.bool as? Value
+        case is Int.Type: (found.integer ?? found.double.flatMap { Int(exactly: $0) }) as? Value
+        case is Float.Type: found.double.map { Float($0) } as? Value
+        default: nil
+        }
     }
 
-    /// Whether a number came from a JSON true or false.
-    private static func isBoolean(_ number: NSNumber) -> Bool { String(cString: number.objCType) == "c" }
-
     /// A value that was found, for messages.
-    private static func description(_ found: Any) -> String {
+    private static func description(_ found: JSONValue) -> String {
         switch found {
-        case let text as String: quoted(text)
-        case let list as [Any]: list.isEmpty ? "an empty list" : "a list"
-        case let object as [String: Any]: object.isEmpty ? "an empty object" : "an object"
-        case let number as NSNumber where isBoolean(number): number.boolValue ? "true" : "false"
-        case let number as NSNumber where number.doubleValue == number.doubleValue.rounded() && abs(number.doubleValue) < 1e15: "\(number.int64Value)"
-        default: "\(found)"
+        case .string(let text): quoted(text)
+        case .array(let list): list.isEmpty ? "an empty list" : "a list"
+        case .object(let object): object.isEmpty ? "an empty object" : "an object"
+        case .number(let number) where number == number.rounded() && abs(number) < 1e15: "\(Int(number))"
+        case .digits(let text): text
+        default: found.text()
         }
     }
 
@@ -169,5 +164,13 @@ extension ConfigurationFile {
         case is [String].Type: "list of strings"
         default: "string"
         }
+    }
+}
+
+extension [JSONValue] {
+    /// nil unless all are.
+    fileprivate var strings: [String]? {
+        let strings = compactMap(\.string)
+        return strings.count == count ? strings : nil
     }
 }

@@ -1,3 +1,4 @@
+import Documents
 import TensorCore
 import Tokenizers
 import WeightFiles

@@ -1,3 +1,4 @@
+import Documents
 import TensorCore
 
 /// A GGUF file (version 2 or 3, little-endian): metadata, then tensors in ggml's types. Opening reads the metadata and

@@ -1,3 +1,4 @@
+import Documents
 import TensorCore
 
 /// Parses a GGUF file front to back:

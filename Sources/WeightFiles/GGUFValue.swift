@@ -1,3 +1,5 @@
+import Documents
+
 /// A metadata value of a GGUF file. Integers of all widths are `Int`, floats of both widths `Double` (exact).
 public enum GGUFValue: Sendable, Equatable {
     case integer(Int)

@@ -1,3 +1,4 @@
+import Documents
 import Foundation
 import TensorCore
 
@@ -32,10 +33,6 @@ public final class MappedFile: Sendable {
         if let problem = problem(ofGitLFSPointer: file.bytes) { throw BadInput(path, problem) }
         return file
     }
-
-    /// Throws `BadInput` unless the file is one JSON object (RFC 8259) without a key twice and at most 64 levels deep.
-    /// `subject` is what the text is, for messages: "header".
-    public func checkJSONObject(_ subject: String) throws { try JSONScanner.checkObject(self, subject: subject) }
 
     private static func size(of descriptor: Int32, path: String) throws -> Int {
         var status = stat()

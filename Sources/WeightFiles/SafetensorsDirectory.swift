@@ -1,3 +1,4 @@
+import Documents
 import Foundation
 import TensorCore
 
@@ -68,12 +69,11 @@ public struct SafetensorsDirectory: WeightSource {
             throw BadInput(index, "has \(file.bytes.count) bytes; at most \(largestIndex) are allowed")
         }
         var map: [String: String]?
-        var scanner = JSONScanner(file.bytes, path: index, subject: "index")
-        try scanner.object { scanner, key in
-            guard key == "weight_map" else { return try scanner.skipValue() }
+        try JSONParser.readObject(in: file.bytes, path: index, subject: "index") { parser, key in
+            guard key == "weight_map" else { return try parser.skipValue() }
             var found: [String: String] = [:]
-            try scanner.object { scanner, name in
-                let shard = try scanner.string()
+            try parser.object { parser, name in
+                let shard = try parser.string()
                 guard isPlainFileName(shard) else {
                     throw BadInput(
                         index,
@@ -83,7 +83,6 @@ public struct SafetensorsDirectory: WeightSource {
             }
             map = found
         }
-        try scanner.finish()
         guard let map, !map.isEmpty else { throw BadInput(index, "has no weight_map, or an empty one") }
         return map
     }

@@ -1,3 +1,4 @@
+import Documents
 import TensorCore
 
 /// One safetensors file: 8 bytes of header length (little-endian), a JSON header, then the data, which the tensors cover
@@ -59,29 +60,27 @@ private struct HeaderReader {
     private var dataCount: Int { file.bytes.count - dataStart }
 
     mutating func read(_ header: UnsafeRawBufferPointer) throws {
-        var scanner = JSONScanner(header, path: file.path, subject: "safetensors header")
-        try scanner.object { scanner, key in
+        try JSONParser.readObject(in: header, path: file.path, subject: "safetensors header") { parser, key in
             if key == "__metadata__" {
-                if try scanner.skipNull() { return }
-                try scanner.object { scanner, key in metadata[key] = try scanner.string() }
+                if try parser.skipNull() { return }
+                try parser.object { parser, key in metadata[key] = try parser.string() }
             } else {
-                try table.add(try tensor(key, from: &scanner))
+                try table.add(try tensor(key, from: &parser))
             }
         }
-        try scanner.finish()
         try checkCoverage()
     }
 
-    private func tensor(_ name: String, from scanner: inout JSONScanner) throws -> StoredTensor {
+    private func tensor(_ name: String, from parser: inout JSONParser) throws -> StoredTensor {
         var dtype: String?
         var shape: [Int]?
         var offsets: [Int]?
-        try scanner.object { scanner, key in
+        try parser.object { parser, key in
             switch key {
-            case "dtype": dtype = try scanner.string()
-            case "shape": shape = try counts(from: &scanner, atMost: 16, of: name, key)
-            case "data_offsets": offsets = try counts(from: &scanner, atMost: 2, of: name, key)
-            default: try scanner.skipValue()
+            case "dtype": dtype = try parser.string()
+            case "shape": shape = try counts(from: &parser, atMost: 16, of: name, key)
+            case "data_offsets": offsets = try counts(from: &parser, atMost: 2, of: name, key)
+            default: try parser.skipValue()
             }
         }
         guard let dtype, let shape, let offsets, offsets.count == 2 else {
@@ -112,12 +111,12 @@ private struct HeaderReader {
     }
 
     private func counts(
-        from scanner: inout JSONScanner, atMost limit: Int, of name: String, _ key: String
+        from parser: inout JSONParser, atMost limit: Int, of name: String, _ key: String
     ) throws -> [Int] {
         var values: [Int] = []
-        try scanner.array { scanner in
+        try parser.array { parser in
             guard values.count < limit else { throw failure(name, "\(key) has more than \(limit) numbers") }
-            values.append(try scanner.count())
+            values.append(try parser.count())
         }
         return values
     }

@@ -1,3 +1,4 @@
+import Documents
 import TensorCore
 
 /// A tensor in a mapped file, its bytes checked to lie inside the file and to be exactly what its shape needs. Holds no

@@ -1,3 +1,4 @@
+import Documents
 import TensorCore
 
 /// Named tensors from one file or several.

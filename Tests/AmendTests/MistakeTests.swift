@@ -157,7 +157,7 @@ extension ProgramTests.MistakeTests.Mistake {
         Mistake(testDescription: "another family", status: 3, expected: ["RUN/model/config.json: ", "gpt9", "llama"]) {
             try $0.file("model/config.json").replace("\"llama\"", with: "\"gpt9\"")
         },
-        Mistake(testDescription: "no JSON", status: 3, expected: ["RUN/model/config.json: ", "JSON"]) {
+        Mistake(testDescription: "no JSON", status: 3, expected: ["RUN/model/config.json, line 1 column ", "is not JSON"]) {
             try $0.file("model/config.json").change { $0.removeLast(3) }
         },
     ]
@@ -215,7 +215,7 @@ extension ProgramTests.MistakeTests.Mistake {
             records[2]["ground_truth"] = String(repeating: "x", count: 300)
             try writeJSON(records, to: run.file("evaluation.json"))
         },
-        Mistake(testDescription: "a key given twice", status: 3, expected: ["RUN/train.json, record 1, line ", "the key 'subject' comes twice"]) { run in
+        Mistake(testDescription: "a key given twice", status: 3, expected: ["RUN/train.json, record 1, line ", "the key 'subject' appears twice"]) { run in
             try run.file("train.json").change { $0.replaceSubrange(0..<2, with: Data("[{\"subject\": \"x\", ".utf8)) }
         },
         Mistake(testDescription: "a single record", status: 3, expected: ["RUN/train.json: has 1 record; ", "7"]) { run in

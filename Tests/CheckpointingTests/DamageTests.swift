@@ -119,7 +119,7 @@ private struct TwoCheckpoints {
         (#""file": 0"#, #""file": 7"#, "lies outside its file"),
         (#""raw": 512"#, #""raw": 4611686018427387904"#, "has raw length 4611686018427387904, expected 512"),
         (#""raw": 512"#, #""raw": -1"#, "is -1, expected 0 or more"),
-        (#""raw": 512"#, #""raw": 5e99"#, "is a number, expected an integer"),
+        (#""raw": 512"#, #""raw": 5e99"#, "expected an integer, found a number"),
         (#""chunkBytes": 512"#, #""chunkBytes": 1099511627776"#, "chunkBytes is 1099511627776"),
         (#""chunkBytes": 512"#, #""chunkBytes": 0"#, "chunkBytes is 0"),
         (#""chunkBytes": 512"#, #""chunkBytes": 1024"#, "chunks, expected"),
@@ -133,7 +133,7 @@ private struct TwoCheckpoints {
         (#""digest": "[0-9a-f]{64}""#, #""digest": "\#(String(repeating: "0", count: 64))""#, "the digest is 000"),
         (#""text": "run"#, #""text": "ruin"#, "configuration.sha256"),
         (#""step": 20"#, #""step": 21"#, "its manifest is that of step 21"),
-        (#""method": "emsedit","#, "", "method is missing"),
+        (#""method": "emsedit","#, "", "method: expected a string, found nothing"),
         (#""name": "moments.mean""#, #""name": "cursor""#, "two tensors are named 'cursor'"),
     ])
     func hostileManifest(_ pattern: String, _ replacement: String, _ reason: String) throws {

@@ -54,7 +54,7 @@ import Tokenizers
 
     @Test func contradictionsAreFound() {
         expect(tokenizer(vocab: #"{"a": 0, "b": 0, "ab": 2}"#), "model.vocab", "id 0", "'a'", "'b'")
-        expect(tokenizer(vocab: #"{"a": 0, "b": 1, "a": 3, "ab": 2}"#), "model.vocab", "'a' twice")
+        expect(tokenizer(vocab: #"{"a": 0, "b": 1, "a": 3, "ab": 2}"#), "line 3", "the key 'a' appears twice")
         expect(tokenizer(vocab: #"{"a": 0, "b": -1, "ab": 2}"#), "model.vocab['b']", "-1")
         expect(tokenizer(vocab: #"{"a": 0, "b": 1e300, "ab": 2}"#), "model.vocab['b']", "1e+300")
         expect(tokenizer(merges: #"[["a", "b"], ["b", "b"]]"#), "model.merges[1]", "'bb' is not in the vocabulary")
@@ -126,7 +126,7 @@ import Tokenizers
         expect(tokenizer(merges: #"[["a", ""]]"#), "model.merges[0]", "''")
         expect(tokenizer(merges: #"["a b", "ab "]"#), "model.merges[1]", "''")
         expect(tokenizer(merges: #"[["a"]]"#), "model.merges[0]", "found 1")
-        expect(tokenizer(merges: #"[["a", 1]]"#), "model.merges[0]", "a number")
+        expect(tokenizer(merges: #"[["a", 1]]"#), "model.merges[0]", "an integer")
         expect(tokenizer(merges: #"{}"#), "model.merges", "an object")
     }
 
@@ -142,7 +142,7 @@ import Tokenizers
         expect("{}", "has no 'model'")
         expect("{\n\"a\": 1,\n}", "line 3")
         expect(#"{"a": "\ud800"}"#, "surrogate")
-        expect(#"{"a\nb" 1}"#, #"after 'a\nb'"#)
+        expect(#"{"a\nb" 1}"#, #"after the key 'a\nb'"#)
         expect(#"{"\#(String(repeating: "a", count: 5000))" 1}"#, "…")
         expect(tokenizer(normalizer: #"{"type": "A\nB\u2028C"}"#), #"'A\nB\u{2028}C'"#)
         expect(String(repeating: "[", count: 100_000), "nested")

@@ -157,10 +157,10 @@ import Transformer
         let copy = try ModelCopy("llama")
         try copy.write()
         for (text, fragment) in [
-            ("", "the file is empty"), ("{", "the JSON text at byte 1: expected"), ("[1]", "the JSON text at byte 0: expected '{'"),
+            ("", "the file is empty"), ("{", "line 1 column 2: is not JSON: expected a key in quotes, found the end"), ("[1]", "expected an object, found an array"),
             ("{}", "'model_type' is missing"), (#"{"model_type": 3}"#, "string"),
             (#"{"model_type": "llama", "model_type": "gpt2"}"#, "the key 'model_type' appears twice"),
-            (#"{"rope": {"a": 1, "a": 1}}"#, "the key 'a' appears twice"), (#"{"vocab_size": NaN}"#, "expected a value, found 'N'"),
+            (#"{"rope": {"a": 1, "a": 1}}"#, "the key 'a' appears twice"), (#"{"vocab_size": NaN}"#, "expected a value, found 'NaN}'"),
             (String(repeating: #"{"a":"#, count: 100_000), "nested deeper than 64 levels"),
         ] {
             try Data(text.utf8).write(to: URL(fileURLWithPath: copy.path + "/config.json"))

@@ -48,7 +48,7 @@ import WeightFiles
         (#"{"a":"absent.safetensors"}"#, "absent.safetensors: cannot be opened"),
         (#"{"a":"model-1.safetensors"}"#, "model-1.safetensors: tensor 'a' is missing"),
         (#"{"b":"model-1.safetensors","b":"model-1.safetensors"}"#, "the key 'b' appears twice"),
-        (#"{"b":1}"#, #"expected '"', found '1'"#),
+        (#"{"b":1}"#, "expected a string in quotes, found '1"),
         (#"{"b":"model-1.safetensors"},"weight_map":{}"#, "the key 'weight_map' appears twice"),
         (#"[]"#, "expected '{'"),
         (#"{}"#, "no weight_map"),

@@ -62,10 +62,10 @@ import WeightFiles
 
     static let refusals: [Refusal] = [
         Refusal(header: "", fragment: "expected '{', found the end"),
-        Refusal(header: "[]", fragment: "expected '{', found '['"),
+        Refusal(header: "[]", fragment: "expected '{', found '["),
         Refusal(header: #"{"a":"#, fragment: "expected '{', found the end"),
         Refusal(header: #"{"a":\#(good)} x"#, fragment: "expected the end, found 'x'"),
-        Refusal(header: #"{"a":\#(good),}"#, fragment: #"expected '"', found '}'"#),
+        Refusal(header: #"{"a":\#(good),}"#, fragment: "expected a key in quotes, found '}'"),
         Refusal(header: #"{"a":\#(good),"a":\#(good)}"#, fragment: "the key 'a' appears twice"),
         Refusal(header: #"{"a":\#(good),"\u0061":\#(good)}"#, fragment: "the key 'a' appears twice"),
         Refusal(header: #"{"a":{"dtype":"F32","dtype":"F32"}}"#, fragment: "the key 'dtype' appears twice"),
@@ -81,7 +81,7 @@ import WeightFiles
         Refusal(header: #"{"a":\#(entry("F32", "[1]", "[4,8]"))}"#, dataCount: 8, fragment: "leaves a hole before it"),
         Refusal(header: #"{"a":\#(good),"b":\#(good)}"#, fragment: "overlaps the tensor before it"),
         Refusal(header: #"{"a":\#(good)}"#, dataCount: 5, fragment: "the last 1 bytes belong to no tensor"),
-        Refusal(header: #"{"a":\#(entry("F32", "[-1]", "[0,4]"))}"#, fragment: "expected a whole number, found '-'"),
+        Refusal(header: #"{"a":\#(entry("F32", "[-1]", "[0,4]"))}"#, fragment: "expected a whole number from 0, found '-1"),
         Refusal(header: #"{"a":\#(entry("F32", "[1.0]", "[0,4]"))}"#, fragment: "found a fraction"),
         Refusal(header: #"{"a":\#(entry("F32", "[01]", "[0,4]"))}"#, fragment: "a number starts with 0"),
         Refusal(header: #"{"a":\#(entry("F32", "[9223372036854775808]", "[0,4]"))}"#, fragment: "too large"),
@@ -91,11 +91,11 @@ import WeightFiles
         Refusal(
             header: #"{"a":\#(entry("F32", "[\(Array(repeating: "1", count: 99).joined(separator: ","))]", "[0,4]"))}"#,
             fragment: "shape has more than 16 numbers"),
-        Refusal(header: #"{"__metadata__":{"a":1}}"#, dataCount: 0, fragment: #"expected '"', found '1'"#),
+        Refusal(header: #"{"__metadata__":{"a":1}}"#, dataCount: 0, fragment: "expected a string in quotes, found '1"),
         Refusal(header: #"{"a":\#(good),"__metadata__":{},"__metadata__":{}}"#, fragment: "appears twice"),
-        Refusal(header: #"{"a\ud800":\#(good)}"#, fragment: "half a surrogate pair"),
-        Refusal(header: #"{"a\q":\#(good)}"#, fragment: "an unknown escape"),
-        Refusal(header: "{\"a\u{1}\":\(good)}", fragment: "a control character"),
+        Refusal(header: #"{"a\ud800":\#(good)}"#, fragment: "half of a surrogate pair"),
+        Refusal(header: #"{"a\q":\#(good)}"#, fragment: "expected an escape"),
+        Refusal(header: "{\"a\u{1}\":\(good)}", fragment: "control character"),
         Refusal(header: #"{"a":{"x":\#(String(repeating: "[", count: 100_000))"#, fragment: "nested deeper than 64 levels"),
         Refusal(
             header: #"{"line\n\#(String(repeating: "long", count: 9999))":\#(entry("?", "[]", "[0,4]"))}"#,
