@@ -28,6 +28,8 @@ public final class EditingSession {
     private let source: EditorSource?
     private let engine: EditEngine?
     private let communicator = Communicator()
+    /// The editor has been trained, or needs no training.
+    private var isTrained = false
 
     /// A model to be asked only: a .gguf file, a directory with one, or a Hugging Face directory.
     public init(model path: String, weights: WeightPrecision = .auto, threads: Int? = nil) throws {
@@ -38,7 +40,7 @@ public final class EditingSession {
         (source, engine) = (nil, nil)
     }
 
-    /// A model and its editor: the one of the source's checkpoint, or what has been trained by its configuration, or untrained.
+    /// A model and its editor.
     public init(_ source: EditorSource, threads: Int? = nil) throws {
         Self.startThreads(threads)
         let configuration = source.configuration, files = try ModelSource(configuration.model.path)
@@ -50,6 +52,7 @@ public final class EditingSession {
         let engine = EditorSetup.engine(configuration, model: model, work: EditorSetup.work(configuration, communicator))
         if let checkpoint = source.checkpoint { _ = try TrainedEditor.load(checkpoint, into: engine, configuration: configuration) }
         (self.source, self.engine) = (source, engine)
+        isTrained = source.checkpoint != nil || !EditorSetup.method(configuration).isTrained
     }
 
     private static func startThreads(_ count: Int?) { Threads.start(count ?? max(1, ProcessInfo.processInfo.activeProcessorCount)) }
@@ -77,6 +80,7 @@ public final class EditingSession {
     /// Likewise, with records of a data file: see `DatasetFile`.
     public func edit(_ records: [EditRecord]) throws {
         let (source, engine) = try editor()
+        guard isTrained else { throw BadInput(source.configuration.checkpoint.directory, "holds no checkpoint; train first") }
         _ = try source.check(records)
         try check(records)
         let size = source.batchSize(records.count)
@@ -113,6 +117,7 @@ public final class EditingSession {
         let summary = try run.run { false }
         takeBack()
         _ = try TrainedEditor.load(into: engine, configuration: source.configuration, report: report)
+        isTrained = true
         return summary
     }
 

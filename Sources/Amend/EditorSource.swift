@@ -10,20 +10,23 @@ public struct EditorSource {
     let checkpoint: LoadedCheckpoint?
 
     /// A configuration as `amend train` reads it, with settings (`key.path=value`) that replace the file's. The editor is the newest under its checkpoint
-    /// directory, if there is one, or untrained.
+    /// directory; without one the session must train before it edits, but for methods that are not trained.
     public init(configuration path: String, settings: [String] = []) throws {
-        configuration = try RunConfiguration.load(path: path, overrides: settings)
-        checkpoint = nil
-        try EditorSetup.check(configuration)
+        try self.init(RunConfiguration.load(path: path, overrides: settings))
     }
 
     /// A method and the modules that it edits, with further settings: for methods that need no training, and to train one.
     public init(model: String, method: String, modules: [String], settings: [String] = []) throws {
         func quoted(_ text: String) -> String { "'" + text.replacing("'", with: "''") + "'" }
         let text = "{model: {path: \(quoted(model))}, editor: {method: \(quoted(method)), modules: [\(modules.map(quoted).joined(separator: ", "))]}}"
-        configuration = try RunConfiguration(text: text, source: "the session's settings", overrides: settings)
-        checkpoint = nil
+        try self.init(RunConfiguration(text: text, source: "the session's settings", overrides: settings))
+    }
+
+    private init(_ configuration: RunConfiguration) throws {
         try EditorSetup.check(configuration)
+        let choice = try ComputeChoice(configuration, Communicator())
+        self.configuration = choice.configuration
+        checkpoint = try CheckpointReader(directory: configuration.checkpoint.directory, report: { _ in }).newest(exchange: Communicator())
     }
 
     /// A trained editor: a directory of checkpoints (the newest that is whole) or one checkpoint.

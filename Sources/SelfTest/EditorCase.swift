@@ -34,7 +34,7 @@ enum EditorCase {
         do { description = try JSONDecoder().decode(Description.self, from: data) } catch { throw BadInput(path + "/case.json", "is not an editor case: \(error)") }
         // "emsedit_batch", or "mend" where a method has one mode.
         let name = description.method.split(separator: "_").map(String.init)
-        guard let method = EditingMethod.named(name[0]), let plan = name.count > 1 ? EditingMethod.Mode(rawValue: name[1]).flatMap({ method.plans[$0] }) : method.plans.values.first
+        guard let method = EditingMethod.named(name[0]), let plan = name.count > 1 ? EditingMethod.Mode(rawValue: name[1]).flatMap({ method.plans[$0] }) : EditingMethod.Mode.allCases.lazy.compactMap({ method.plans[$0] }).first
         else { return .notSupported("the editor \(description.method) is not built") }
         let model: LanguageModel
         do { model = try ModelSource("\(directory)/models/\(description.family)").loadModel() } catch let error as UnsupportedFamily {
