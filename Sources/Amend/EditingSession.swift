@@ -123,7 +123,7 @@ public final class EditingSession {
 
     /// Scores the model as it is on records of a data file.
     public func score(_ records: [EditRecord], by scoring: ScoringProtocol = .rome) throws -> ScoreReport {
-        let work = try engine?.work ?? Work(communicator: communicator, shards: 1)
+        let work = engine?.work ?? Work(communicator: communicator, shards: 1)
         return try Scorer(records, model: model, tokenizer: tokenizer, work: work, scoring: scoring).score(0..<records.count).report(scoring)
     }
 
