@@ -3,7 +3,7 @@ import PackageDescription
 
 // Layers, lowest first; a target imports only from layers below its own.
 // Each C library has one gateway: only Communication imports CMPI, only LinearAlgebra imports COpenBLAS,
-// only Checkpointing imports CZstd, only Configuration imports Yams, only the programs import ArgumentParser.
+// only Checkpointing imports CZstd, only Settings imports Yams, only the programs import ArgumentParser.
 let package = Package(
     name: "amend",
     products: [
@@ -31,11 +31,11 @@ let package = Package(
         .target(name: "Communication", dependencies: ["CMPI", "TensorCore", "StandardStreams"]),
         .target(name: "WeightFiles", dependencies: ["CKernels", "Documents", "TensorCore"]),
         .target(name: "Tokenizers", dependencies: ["Documents", "TensorCore"]),
+        .target(name: "Settings", dependencies: ["Documents", "TensorCore", "Yams"]),
         // 3
         .target(name: "Machine", dependencies: ["CStartup", "LinearAlgebra", "StandardStreams"]),
         .target(name: "Transformer", dependencies: ["CKernels", "Documents", "TensorCore", "LinearAlgebra", "WeightFiles", "Tokenizers"]),
         .target(name: "Datasets", dependencies: ["Documents", "TensorCore", "Tokenizers"]),
-        .target(name: "Configuration", dependencies: ["TensorCore", "Yams"]),
         // 4
         .target(name: "Editors", dependencies: ["CKernels", "TensorCore", "LinearAlgebra", "Transformer"]),
         .target(
@@ -44,13 +44,15 @@ let package = Package(
         // 5
         .target(
             name: "Editing",
-            dependencies: ["CKernels", "TensorCore", "LinearAlgebra", "Communication", "Tokenizers", "Transformer", "Datasets", "Editors"]),
+            dependencies: ["CKernels", "TensorCore", "LinearAlgebra", "Communication", "Tokenizers", "Transformer", "Datasets", "Editors", "Settings"]),
         // 6
+        .target(name: "Configuration", dependencies: ["Settings", "LinearAlgebra", "Transformer", "Datasets", "Editing"]),
+        // 7
         .target(
             name: "Training",
             dependencies: [
                 "Documents", "TensorCore", "LinearAlgebra", "Communication", "Tokenizers", "Transformer", "Datasets", "Configuration", "Editors",
-                "Editing", "Checkpointing", "Reporting",
+                "Editing", "Checkpointing", "Reporting", "Settings",
             ]),
         .target(
             name: "Evaluation",
@@ -64,18 +66,18 @@ let package = Package(
             dependencies: [
                 "TensorCore", "WeightFiles", "Tokenizers", "Communication", "Transformer", "Datasets", "Editors", "Editing",
             ]),
-        // 7: the library
+        // 8: the library
         .target(
             name: "Amend",
             dependencies: [
                 "TensorCore", "Communication", "Tokenizers", "Transformer", "Datasets", "Configuration", "Checkpointing", "Editing", "Training", "Evaluation",
             ]),
-        // 8: the programs
+        // 9: the programs
         .executableTarget(
             name: "Command",
             dependencies: [
                 "Amend", "Documents", "StandardStreams", "TensorCore", "LinearAlgebra", "Communication", "Tokenizers", "Transformer", "Configuration", "Checkpointing",
-                "Datasets", "Editors", "Editing", "Training", "Evaluation", "Reporting", "SelfTest", "Machine",
+                "Datasets", "Editors", "Editing", "Training", "Evaluation", "Reporting", "SelfTest", "Settings", "Machine",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         .executableTarget(
@@ -96,7 +98,7 @@ let package = Package(
             name: "CheckpointingTests",
             dependencies: ["Checkpointing", "Documents", "TensorCore", .product(name: "Crypto", package: "swift-crypto")]),
         .testTarget(name: "TokenizersTests", dependencies: ["TensorCore", "Tokenizers", "TestSupport"], resources: [.copy("Fixtures")]),
-        .testTarget(name: "ConfigurationTests", dependencies: ["Configuration"]),
+        .testTarget(name: "ConfigurationTests", dependencies: ["Configuration", "Settings", "Editing"]),
         .testTarget(name: "ReportingTests", dependencies: ["Documents", "Reporting"]),
         .testTarget(name: "TensorCoreTests", dependencies: ["CKernels", "TensorCore"]),
         .testTarget(name: "LinearAlgebraTests", dependencies: ["CKernels", "TensorCore", "LinearAlgebra"]),

@@ -44,7 +44,7 @@ public final class EditingSession {
     public init(_ source: EditorSource, threads: Int? = nil) throws {
         Self.startThreads(threads)
         let configuration = source.configuration, files = try ModelSource(configuration.model.path)
-        model = try files.loadModel(weights: WeightPrecision(rawValue: configuration.model.weights.rawValue) ?? .auto)
+        model = try files.loadModel(weights: configuration.model.weights)
         tokenizer = try files.loadTokenizer()
         notes = model.loadingNotes + tokenizer.notes
         model.arithmetic = EditorSetup.arithmetic(configuration)
@@ -52,7 +52,7 @@ public final class EditingSession {
         let engine = EditorSetup.engine(configuration, model: model, work: EditorSetup.work(configuration, communicator))
         if let checkpoint = source.checkpoint { _ = try TrainedEditor.load(checkpoint, into: engine, configuration: configuration) }
         (self.source, self.engine) = (source, engine)
-        isTrained = source.checkpoint != nil || !EditorSetup.method(configuration).isTrained
+        isTrained = source.checkpoint != nil || !configuration.method.isTrained
     }
 
     private static func startThreads(_ count: Int?) { Threads.start(count ?? max(1, ProcessInfo.processInfo.activeProcessorCount)) }

@@ -23,7 +23,6 @@ public struct EditorSource {
     }
 
     private init(_ configuration: RunConfiguration) throws {
-        try EditorSetup.check(configuration)
         let choice = try ComputeChoice(configuration, Communicator())
         self.configuration = choice.configuration
         checkpoint = try CheckpointReader(directory: configuration.checkpoint.directory, report: { _ in }).newest(exchange: Communicator())
@@ -33,7 +32,6 @@ public struct EditorSource {
     public init(checkpoints directory: String, settings: [String] = [], report: @escaping (String) -> Void = { _ in }) throws {
         let (checkpoint, configuration) = try TrainedEditor.open(directory, overrides: settings, exchange: Communicator(), report: report)
         (self.checkpoint, self.configuration) = (checkpoint, configuration)
-        try EditorSetup.check(configuration)
     }
 
     /// Refuses edits that contradict each other where they would be made together; returns what else is to be said of them.

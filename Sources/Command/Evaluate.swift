@@ -17,7 +17,6 @@ struct Evaluate: ParsableCommand {
 
     func run() throws {
         let configuration = try options.load()
-        try EditorSetup.check(configuration)
         let status = Communicator.run(exitStatus: ExitStatus.of) { communicator in try evaluate(configuration, communicator) }
         throw ExitCode(status)
     }

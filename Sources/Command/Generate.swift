@@ -6,6 +6,7 @@ import Datasets
 import Documents
 import Foundation
 import Reporting
+import Settings
 import StandardStreams
 import TensorCore
 import Transformer
@@ -84,7 +85,7 @@ struct Generate: ParsableCommand {
     }
 
     private func generate(_ communicator: Communicator) throws {
-        let threads = try threads ?? threadsForThisRank(.auto, communicator: communicator), (session, records) = try open(threads: threads)
+        let threads = try threads ?? threadsForThisRank(nil, communicator: communicator), (session, records) = try open(threads: threads)
         session.notes.forEach(StandardError.writeLine)
         try session.check(records)
         var sampling = Sampling()

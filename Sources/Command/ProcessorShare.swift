@@ -3,7 +3,7 @@ import Configuration
 import Foundation
 import Machine
 
-/// The threads that this rank runs on: the configured number, or, for `auto`, its share of the processors of its machine.
+/// The threads that this rank runs on: `setting`, or else its share of the processors of its machine.
 ///
 /// A rank may only use the processors in its affinity mask (what a launcher, taskset or a container's cpuset allow). Each
 /// processor counts for one of the ranks that may use it: ranks bound to processors of their own have those, ranks that
@@ -11,12 +11,9 @@ import Machine
 /// group, rounded up to whole processors, is divided by the ranks on the machine. At least 1.
 ///
 /// Collective: every rank calls it.
-func threadsForThisRank(_ setting: RunConfiguration.Threads, communicator: Communicator) throws -> Int {
+func threadsForThisRank(_ setting: Int?, communicator: Communicator) throws -> Int {
     let share = try ProcessorShare(communicator: communicator)
-    return switch setting {
-    case .auto: share.threads
-    case .count(let count): count
-    }
+    return setting ?? share.threads
 }
 
 /// How the ranks on this rank's machine divide its processors.

@@ -5,6 +5,7 @@ import Editing
 import Foundation
 import LinearAlgebra
 import Reporting
+import Settings
 import StandardStreams
 import TensorCore
 import Tokenizers
@@ -48,7 +49,7 @@ struct RunContext {
         try OpenBLAS.takeBuffers(threads: Threads.count)
         Memory.setWork("while loading the model")
         let source = try ModelSource(configuration.model.path)
-        model = try source.loadModel(weights: WeightPrecision(rawValue: configuration.model.weights.rawValue) ?? .auto)
+        model = try source.loadModel(weights: configuration.model.weights)
         model.arithmetic = EditorSetup.arithmetic(configuration)
         try model.selectModules(configuration.editor.modules)
         tokenizer = try source.loadTokenizer()

@@ -26,7 +26,6 @@ struct Train: ParsableCommand {
     func run() throws {
         StopSignal.install()
         let configuration = try options.load()
-        try EditorSetup.check(configuration)
         let status = Communicator.run(exitStatus: ExitStatus.of) { communicator in try train(configuration, communicator) }
         throw ExitCode(status)
     }

@@ -1,170 +1,177 @@
-/// Everything that a run is told: immutable, complete (defaults filled in) and validated. The keys, their meaning and
-/// their defaults are those of `Configs/quickstart.yaml`; each property is named after its key.
+import Editing
+import LinearAlgebra
+import Settings
+
+/// Everything that a run is told: immutable, complete (defaults filled in) and validated. A section's values are read by the names of its settings:
+/// `configuration.data.editsPerBatch`.
 ///
 /// There is no public initialiser from parts: a value of this type has passed every check.
 public struct RunConfiguration: Sendable {
-    public let model: Model
-    public let editor: Editor
-    public let data: Data
-    public let training: Training
-    public let evaluation: Evaluation
-    public let checkpoint: Checkpoint
-    public let run: Run
+    public let model: Section<ModelSettings>
+    public let editor: Section<EditorSettings>
+    public let data: Section<DataSettings>
+    /// `data.train` and `data.evaluation`, where they are given.
+    let train: Section<SplitSettings>?
+    let evaluated: Section<SplitSettings>?
+    public let training: Section<TrainingSettings>
+    public let evaluation: Section<EvaluationSettings>
+    public let checkpoint: Section<CheckpointSettings>
+    public let run: Section<JobSettings>
     /// The file that the configuration came from, as it was named; for messages. Not part of equality.
     public let source: String
 
-    public struct Model: Sendable, Equatable {
-        /// A .gguf file, a directory with one, or one with config.json, safetensors and tokenizer.json.
-        public let path: String
-        public let weights: Weights
+    /// Reads and validates a configuration file.
+    ///
+    /// - Parameters:
+    ///   - path: The file, at most 1 MiB of UTF-8. Paths inside it are relative to the working directory, not to it.
+    ///   - overrides: `key.path=value`, applied in order before validation; the last one for a key holds. A value is a
+    ///     number or text as it stands; one that begins with `[`, `"` or `'` is read as YAML.
+    /// - Throws: `ConfigurationError`, for anything that is wrong with either.
+    public static func load(path: String, overrides: [String] = []) throws -> RunConfiguration {
+        try RunConfiguration(Written.file(path, overrides: overrides), source: path)
     }
 
-    public struct Editor: Sendable, Equatable {
-        public let method: Method
-        public let mode: Mode
-        /// Backpropagations per edit batch, at least 1.
-        public let steps: Int
-        /// Edited modules, in the order of the configuration; `11-15` stands for a range of layers. Never empty, none
-        /// twice as written (two patterns may still name the same module).
-        public let modules: [String]
-        /// Rank of the hypernetwork, at least 1; at least `steps` where step i has its own network of rank / (i + 1).
-        public let rank: Int
-        /// Residual blocks of the hypernetwork, at least 1.
-        public let blocks: Int
-        /// Initial η, positive, a normal number in single precision.
-        public let innerLearningRate: Double
-        /// Adam's learning rate, positive, a normal number in single precision.
-        public let metaLearningRate: Double
-        /// ρ, the weight of ‖W − W₀‖², at least 0. Default: 0.25 in sequential mode, 0.5 in batch mode.
-        public let regularization: Double
-        /// Gradients are scaled down to this norm, positive.
-        public let maxGradientNorm: Double
-        /// c, the weight of the KL term of MALMEN, MEND and RLEdit, at least 0.
-        public let localityWeight: Double
-        /// γ of RLEdit, from 0 to 1.
-        public let timeDecay: Double
-        /// How many batches back RLEdit's loss reaches, at least 1.
-        public let backDepth: Int
-
-        /// Whether step i has its own hypernetwork, of rank / (i + 1), instead of one for all steps.
-        public var hasNetworkPerStep: Bool { Self.hasNetworkPerStep(method, mode) }
-
-        static func hasNetworkPerStep(_ method: Method, _ mode: Mode) -> Bool {
-            method == .rledit || (method == .emsedit && mode == .sequential)
-        }
+    /// As `load`, from text; `source` names it in messages, and its last component the default run directory.
+    public init(text: String, source: String, overrides: [String] = []) throws {
+        try self.init(Written.text(text, source: source, overrides: overrides), source: source)
     }
 
-    /// A file of edits.
-    public struct Split: Sendable, Equatable {
-        public let path: String
-        public let format: DataFormat
+    /// As a run wrote it down, perhaps when its method had settings that it has no longer.
+    public init(recorded text: String, source: String, overrides: [String] = []) throws {
+        try self.init(Written.text(text, source: source, overrides: overrides), source: source, isRecorded: true)
     }
 
-    public struct Data: Sendable, Equatable {
-        public let train: Split?
-        public let evaluation: Split?
-        /// n, at least 1.
-        public let editsPerBatch: Int
-        /// T, the length of a sequence in batches, at least 1.
-        public let batches: Int
-        /// Sequences per micro-batch, the unit over which the loss is a mean; at least 1.
-        public let microBatch: Int
+    /// The same configuration with another arithmetic.
+    public func computing(in arithmetic: Arithmetic) throws -> RunConfiguration {
+        try RunConfiguration(text: canonicalText, source: source, overrides: ["run.compute=\(arithmetic.rawValue)"])
     }
 
-    public struct Training: Sendable, Equatable {
-        /// Sequences to train on, at least 1; the model starts each one unedited.
-        public let passes: Int
-        public let updateEvery: UpdateInterval
-        public let clip: ClipMode
+    public var method: EditingMethod { editor.method }
+
+    /// Of the method, in the configuration's mode.
+    public var plan: EditingMethod.Plan {
+        guard let plan = method.plans[editor.mode] else { preconditionFailure("a mode that \(method.name) does not have") }
+        return plan
     }
 
-    public struct Evaluation: Sendable, Equatable {
-        /// At least 1. Default: `data.batches`.
-        public let batches: Int
-        /// At least 1. Default: `data.edits_per_batch`.
-        public let editsPerBatch: Int
-        public let normalizer: NormalizerMode
-    }
-
-    public struct Checkpoint: Sendable, Equatable {
-        /// Default: `runs/` and the name of the configuration file without its extension.
-        public let directory: String
-        /// Batches between checkpoints, at least 1.
-        public let every: Int
-        /// How many of the newest checkpoints are kept, at least 1.
-        public let keep: Int
-        /// Every such checkpoint is kept for good; 0 for none.
-        public let keepEvery: Int
-    }
-
-    public struct Run: Sendable, Equatable {
-        /// From 0 to 2⁶³ − 1.
-        public let seed: UInt64
-        /// V, the virtual shards of a batch: from 1 to 4096, and the largest number of ranks.
-        public let shards: Int
-        public let reduction: Reduction
-        public let compute: Compute
-        public let threads: Threads
-    }
-
-    public enum Method: String, Sendable, CaseIterable { case emsedit, malmen, mend, rledit, ultraedit }
-    public enum Mode: String, Sendable, CaseIterable { case sequential, batch }
-    /// The forms of data that can be read; see the README.
-    public enum DataFormat: String, Sendable, CaseIterable { case counterfact, zsre }
-    /// How the frozen weights are held: as the file has them, decoded to float32, or rounded to bfloat16.
-    public enum Weights: String, Sendable, CaseIterable { case auto, f32, bf16 }
-    /// Whether gradients are clipped each time they accumulate, or once, before the optimizer's step.
-    public enum ClipMode: String, Sendable, CaseIterable { case accumulated, update }
-    /// Whether the normalizer goes on learning while editing.
-    public enum NormalizerMode: String, Sendable, CaseIterable { case online, frozen }
-    /// Whether sums over shards are the same bits on any number of ranks, or as fast as MPI makes them.
-    public enum Reduction: String, Sendable, CaseIterable { case ordered, fast }
-
-    /// The arithmetic of products with the weights of the model and of the hypernetworks; all else is float32.
-    /// `auto` stands for the fastest of the others on the machines where a run begins; see `computing(in:)`.
-    public enum Compute: String, Sendable, CaseIterable {
-        case f32, bf16
-        case bf16Tiles = "bf16-tiles"
-        case auto
-    }
-
-    /// How often the optimizer steps.
-    public enum UpdateInterval: Sendable, Equatable {
-        /// Once, after the last batch of a sequence.
-        case sequence
-        /// Every so many batches, at least 1.
-        case batches(Int)
-    }
-
-    public enum Threads: Sendable, Equatable {
-        /// The node's usable cores divided by the ranks on it.
-        case auto
-        /// Per rank, from 1 to 4096.
-        case count(Int)
-    }
-}
-
-extension RunConfiguration: Equatable {
-    public static func == (a: RunConfiguration, b: RunConfiguration) -> Bool {
-        a.model == b.model && a.editor == b.editor && a.data == b.data && a.training == b.training
-            && a.evaluation == b.evaluation && a.checkpoint == b.checkpoint && a.run == b.run
-    }
-}
-
-extension RunConfiguration {
     /// The training data. Throws where the configuration has none; `command` is named as what needs it.
-    public func trainingSplit(neededBy command: String) throws -> Split {
-        guard let split = data.train else {
-            throw ConfigurationError.missing("data.train.path", neededBy: command, in: source)
-        }
-        return split
-    }
+    public func trainingSplit(neededBy command: String) throws -> Section<SplitSettings> { try split(train, "data.train.path", command) }
 
     /// The evaluation data. Throws where the configuration has none; `command` is named as what needs it.
-    public func evaluationSplit(neededBy command: String) throws -> Split {
-        guard let split = data.evaluation else {
-            throw ConfigurationError.missing("data.evaluation.path", neededBy: command, in: source)
-        }
+    public func evaluationSplit(neededBy command: String) throws -> Section<SplitSettings> { try split(evaluated, "data.evaluation.path", command) }
+
+    private func split(_ split: Section<SplitSettings>?, _ keyPath: String, _ command: String) throws -> Section<SplitSettings> {
+        guard let split else { throw ConfigurationError.missing(keyPath, neededBy: command, in: source) }
         return split
+    }
+}
+
+// MARK: - Reading
+
+extension RunConfiguration {
+    private init(_ written: Written, source: String, isRecorded: Bool = false) throws {
+        let root = try SectionReader(written, keys: Self.sections, source: source)
+        func section(_ name: String) throws -> SectionReader { try root.section(name, keys: Self.keys(of: name)) }
+        let data = try section("data"), splitKeys = Self.keys(of: "data.train")
+        let train = try data.section("train", keys: splitKeys), evaluated = try data.section("evaluation", keys: splitKeys)
+        // All sections before any value: a misspelt key is the likelier cause where one seems to be missing.
+        try root.refuseKeys(except: Self.sections, elsewhere: Self.home)
+        for name in Self.sections where name != "editor" { try section(name).refuseKeys(except: Self.keys(of: name), elsewhere: Self.home) }
+        for split in [train, evaluated] { try split.refuseKeys(except: splitKeys) }
+
+        self.source = source
+        editor = try Self.editor(section("editor"), isRecorded: isRecorded)
+        model = try Section(ModelSettings(), section("model"))
+        self.data = try Section(DataSettings(), data)
+        self.train = train.isGiven ? try Section(SplitSettings(), train) : nil
+        self.evaluated = evaluated.isGiven ? try Section(SplitSettings(), evaluated) : nil
+        training = try Section(TrainingSettings(), section("training"))
+        evaluation = try Section(EvaluationSettings(self.data), section("evaluation"))
+        checkpoint = try Section(CheckpointSettings(source: source), section("checkpoint"))
+        run = try Section(JobSettings(), section("run"))
+
+        if plan.hasNetworkPerStep, editor.rank < editor.steps {
+            throw try section("editor").error(
+                "rank",
+                "step i has a network of rank / (i + 1), at least 1; for the last of \(editor.steps) steps that is \(editor.rank) / \(editor.steps) = 0. "
+                    + "Expected a rank of at least \(editor.steps), the number of editor.steps, found \(editor.rank)")
+        }
+        if case .step = plan.schedule, training.updateEvery != nil {
+            throw try section("training").error("update_every", "in batch mode every step of every batch is an update; leave it out")
+        }
+        try section("training").checkEdits(
+            "passes", [("data.edits_per_batch", self.data.editsPerBatch), ("data.batches", self.data.batches), ("training.passes", training.passes)])
+        try section("evaluation").checkEdits(
+            "batches", [("evaluation.edits_per_batch", evaluation.editsPerBatch), ("evaluation.batches", evaluation.batches)])
+    }
+
+    /// The method decides which settings there are; what a run wrote down may have those of other methods too.
+    private static func editor(_ reader: SectionReader, isRecorded: Bool) throws -> Section<EditorSettings> {
+        let method = try reader.value(of: EditorSettings.method), mode = try reader.value(of: EditorSettings.mode(of: method))
+        let settings = EditorSettings(method, mode)
+        let names = settings.settings.map(\.name), others = Set(keys(of: "editor")).subtracting(names)
+        try (isRecorded ? reader.dropping(others.contains) : reader).refuseKeys(except: names) { key in
+            guard others.contains(key) else { return home(of: key) }
+            let owners = EditorSettings.all.filter { $0.settings.settings.contains { $0.name == key } }
+            if let own = owners.first(where: { $0.method.name == method.name }) { return "\(method.name) has it in mode \(own.mode) alone" }
+            return "\(method.name) has no such setting (null takes it out); \(owners.map(\.method.name).joined(separator: ", ")) \(owners.count == 1 ? "has" : "have")"
+        }
+        return try Section(settings, reader)
+    }
+}
+
+extension SectionReader {
+    /// A run may not have more edits than Double (and so JSON) counts exactly, 2⁵³.
+    fileprivate func checkEdits(_ key: String, _ factors: [(name: String, value: Int)]) throws {
+        var product = 1
+        for factor in factors {
+            let (next, overflow) = product.multipliedReportingOverflow(by: factor.value)
+            guard !overflow, next <= 1 << 53 else {
+                let names = factors.map(\.name).joined(separator: " × "), values = factors.map { "\($0.value)" }.joined(separator: " × ")
+                throw error(key, "expected at most 2^53 edits, found \(names) = \(values)")
+            }
+            product = next
+        }
+    }
+}
+
+// MARK: - Text and identity
+
+extension RunConfiguration: Equatable {
+    public static func == (a: RunConfiguration, b: RunConfiguration) -> Bool { a.canonicalText == b.canonicalText }
+
+    /// The whole configuration, defaults filled in: one text for one meaning. Comments, order, spelling of numbers and overrides leave no trace in it.
+    public var canonicalText: String { canonical { _ in true }.text }
+
+    /// The settings that determine what training computes, as `canonicalText` writes them. What the model and the records are is left to digests of
+    /// their content: files may move.
+    public var trainingIdentity: String { canonical { $0 != .none }.text }
+
+    private func canonical(_ isWanted: (SettingIdentity) -> Bool) -> CanonicalValue {
+        func section(_ values: any AnySection, _ parts: [String: (any AnySection)?] = [:]) -> CanonicalValue? {
+            guard case .section(let own) = values.canonical(isWanted) else { return nil }
+            let nested = parts.compactMapValues { $0.flatMap { section($0) } }, entries = own.merging(nested) { $1 }
+            return entries.isEmpty ? nil : .section(entries)
+        }
+        let sections: [String: CanonicalValue?] = [
+            "model": section(model), "editor": section(editor), "data": section(data, ["train": train, "evaluation": evaluated]),
+            "training": section(training), "evaluation": section(evaluation), "checkpoint": section(checkpoint), "run": section(run),
+        ]
+        return .section(sections.compactMapValues { $0 })
+    }
+
+    /// What a user must undo to continue a run whose identity was `other`: "editor.steps: 2 there, 3 here", one for each setting that differs, of those
+    /// that say what an editor is or of all. Throws where `other` is no text that `trainingIdentity` could have given.
+    public func trainingDifferences(from other: String, ofEditor: Bool = false) throws -> [String] {
+        let there = try CanonicalValue.leaves(of: other, name: "training identity")
+        let here = try CanonicalValue.leaves(of: trainingIdentity, name: "training identity")
+        let wanted = ofEditor ? try CanonicalValue.leaves(of: canonical { $0 == .editor }.text, name: "editor's identity") : here
+        func setting(_ key: String) -> String { String(key.prefix { $0 != "[" }) }
+        let settings = Set(wanted.keys.map(setting))
+        // What only they have is a difference where it is not a setting that other methods have, or that is no longer part of what a run is.
+        let obsolete = Set(Self.reference.flatMap { section, settings in settings.map { "\(section).\($0.name)" } }).subtracting(here.keys.map(setting))
+        return Set(there.keys).union(here.keys).sorted().filter { key in
+            there[key] != here[key] && !obsolete.contains(setting(key)) && (!ofEditor || settings.contains(setting(key)))
+        }.map { key in "\(key): \(there[key] ?? "not set") there, \(here[key] ?? "not set") here" }
     }
 }

@@ -1,4 +1,5 @@
 import Editors
+import Settings
 
 /// A method of knowledge editing, as the parts that it is made of. A method is a file in `Methods`, which declares one of these and
 /// holds the parts that no other method has, and its line in `all`.
@@ -16,31 +17,38 @@ public struct EditingMethod: Sendable {
         case none
     }
 
-    /// What is added up to the loss, beside the cross entropy of the rephrasings.
-    public struct Terms: OptionSet, Sendable {
-        public let rawValue: Int
-        public init(rawValue: Int) { self.rawValue = rawValue }
-
-        /// ρ ‖W − W₀‖² of all that the model carries.
-        public static let norm = Terms(rawValue: 1)
-        /// c · KL(before‖after) on unrelated prompts, of the (last) step that is learned from.
-        public static let locality = Terms(rawValue: 2)
+    /// That the loss counts earlier batches of the sequence too.
+    public struct Window: Sendable {
+        /// γ: what a batch counts of the one after it.
+        public let decay: Setting<Double>
+        /// How many batches count, with the one that is trained on.
+        public let depth: Setting<Int>
     }
 
-    /// What the method does in one of its modes.
+    /// What the method does in one of its modes. Terms of the loss, beside the cross entropy of the rephrasings, are there where their weight's
+    /// setting is.
     public struct Plan: Sendable {
         public let schedule: Schedule
-        public let terms: Terms
+        /// ρ ‖W − W₀‖² of all that the model carries.
+        public let norm: Setting<Double>?
+        /// c · KL(before‖after) on unrelated prompts, of the (last) step that is learned from.
+        public let locality: Setting<Double>?
+        public let window: Window?
         /// Step i has a network of its own, of rank / (i + 1); otherwise all steps share one.
         public let hasNetworkPerStep: Bool
-        /// Whether the loss counts earlier batches of the sequence too, each the less the longer ago it was.
-        public let looksBack: Bool
 
-        public init(_ schedule: Schedule, _ terms: Terms = [], hasNetworkPerStep: Bool = false, looksBack: Bool = false) {
+        public init(_ schedule: Schedule, norm: Setting<Double>? = nil, locality: Setting<Double>? = nil, window: Window? = nil,
+                    hasNetworkPerStep: Bool = false) {
             self.schedule = schedule
-            self.terms = terms
+            self.norm = norm
+            self.locality = locality
+            self.window = window
             self.hasNetworkPerStep = hasNetworkPerStep
-            self.looksBack = looksBack
+        }
+
+        var settings: [any AnySetting] {
+            let weights: [any AnySetting] = [norm, locality].compactMap(\.self)
+            return weights + (window.map { [$0.decay, $0.depth] } ?? [])
         }
     }
 
@@ -48,6 +56,8 @@ public struct EditingMethod: Sendable {
     public let name: String
     /// Whether normalised rows go through a hypernetwork before they are read out.
     public let hasHypernetwork: Bool
+    /// The default of η.
+    public let innerLearningRate: Double
     public let readout: any Readout
     public let rule: any ShiftRule
     /// The modes that the method has.
@@ -58,6 +68,17 @@ public struct EditingMethod: Sendable {
 
     /// Whether training changes anything but what the normalisers have seen.
     public var isTrained: Bool { hasHypernetwork }
+
+    public init(
+        name: String, hasHypernetwork: Bool, innerLearningRate: Double = 1e-3, readout: any Readout, rule: any ShiftRule, plans: [Mode: Plan]
+    ) {
+        self.name = name
+        self.hasHypernetwork = hasHypernetwork
+        self.innerLearningRate = innerLearningRate
+        self.readout = readout
+        self.rule = rule
+        self.plans = plans
+    }
 
     public static func named(_ name: String) -> EditingMethod? { all.first { $0.name == name } }
 }

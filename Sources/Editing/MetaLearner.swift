@@ -82,7 +82,7 @@ public final class MetaLearner {
     package var optimizerSteps: Int { optimizer.adam.steps }
 
     /// How many batches before one are to be given to `learn` beside it, as far as its sequence has them.
-    public var batchesBack: Int { options.plan.looksBack ? options.backDepth - 1 : 0 }
+    public var batchesBack: Int { options.plan.window != nil ? options.backDepth - 1 : 0 }
 
     /// Learns from one batch; `earlier` are those before it, the last first. `place` names it in errors ("batch 7").
     public func learn(_ batch: EditBatch, earlier: [EditBatch] = [], place: String) throws -> BatchReport {
@@ -137,7 +137,7 @@ public final class MetaLearner {
 
     /// What should stay as it is on the model as it is now.
     private func unrelated(_ batches: [EditBatch]) -> [Objective.Unrelated] {
-        guard options.plan.terms.contains(.locality) else { return [] }
+        guard options.plan.locality != nil else { return [] }
         return zip(batches, weights).map { batch, weight in
             let pack = engine.pack(batch.unrelated)
             return Objective.Unrelated(pack: pack, weight: options.localityWeight * weight, reference: engine.reference(pack))
@@ -145,7 +145,7 @@ public final class MetaLearner {
     }
 
     private func objective(_ rephrasings: [(pack: ShardedPack, weight: Float)], _ unrelated: [Objective.Unrelated]) -> Objective {
-        Objective(rephrasings: rephrasings, normWeight: options.plan.terms.contains(.norm) ? options.regularization : 0, unrelated: unrelated)
+        Objective(rephrasings: rephrasings, normWeight: options.plan.norm != nil ? options.regularization : 0, unrelated: unrelated)
     }
 
     private func accumulate(_ steps: [EditStep], _ objective: Objective, _ report: inout BatchReport, place: String, norm: () throws -> Double) throws {

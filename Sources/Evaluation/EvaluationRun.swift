@@ -38,13 +38,12 @@ public final class EvaluationRun {
 
     public init(_ configuration: RunConfiguration, model: LanguageModel, tokenizer: Tokenizer, communicator: Communicator,
                 message: @escaping (String) -> Void) throws {
-        try EditorSetup.check(configuration)
         self.configuration = configuration
         self.model = model
         self.tokenizer = tokenizer
         work = EditorSetup.work(configuration, communicator)
         let split = try configuration.evaluationSplit(neededBy: "evaluate")
-        let all = try EditingData.load(split)
+        let all = try DatasetFile.load(split.path, format: split.format)
         let wanted = configuration.evaluation.batches * configuration.evaluation.editsPerBatch
         guard all.count >= wanted else {
             throw BadInput(split.path, "has \(counted(all.count, "record")); evaluation.batches × evaluation.edits_per_batch is "
@@ -62,7 +61,7 @@ public final class EvaluationRun {
         defer { model.restore() }
         model.restore()
         let start = ContinuousClock.now, operations = matrixOperations
-        let scoring = ScoringProtocol.of(configuration.data.evaluation?.format.rawValue ?? "")
+        let scoring = try ScoringProtocol.of(configuration.evaluationSplit(neededBy: "evaluate").format.rawValue)
         let scorer = try Scorer(records, model: model, tokenizer: tokenizer, work: work, scoring: scoring)
         let before = try scorer.score(0..<records.count), beforeSeconds = (ContinuousClock.now - start) / .seconds(1)
         var editing = Duration.zero

@@ -153,7 +153,7 @@ private struct EditorBench {
         for (index, (found, expected)) in zip(losses, description.losses).enumerated() {
             comparison.compare("loss \(index)", found, expected.gen_loss, tolerance: 1e-3)
         }
-        let expectedDivergences = description.losses.compactMap { plan.terms.contains(.locality) ? $0.loc_loss : nil }
+        let expectedDivergences = description.losses.compactMap { plan.locality != nil ? $0.loc_loss : nil }
         comparison.require("number of divergences", divergences.count == expectedDivergences.count)
         for (index, (found, expected)) in zip(divergences, expectedDivergences).enumerated() {
             comparison.compare("divergence \(index)", found, expected, tolerance: 1e-3)

@@ -12,7 +12,7 @@ public struct ComputeChoice {
 
     /// Collective.
     public init(_ configuration: RunConfiguration, _ communicator: Communicator) throws {
-        guard configuration.run.compute == .auto else {
+        guard configuration.run.compute == nil else {
             (self.configuration, note) = (configuration, nil)
             return
         }
@@ -23,17 +23,16 @@ public struct ComputeChoice {
             note = "run.compute=auto: \(fastest.rawValue)"
             return
         }
-        let compute = try RunConfiguration(text: begun, source: configuration.checkpoint.directory).run.compute
+        let begunWith = try RunConfiguration(recorded: begun, source: configuration.checkpoint.directory), compute = EditorSetup.arithmetic(begunWith)
         self.configuration = try configuration.computing(in: compute)
         note = "run.compute=auto: \(compute.rawValue), as the run in \(configuration.checkpoint.directory) began"
             + (compute == fastest ? "" : "; \(fastest.rawValue) would be faster here")
     }
 
     /// Where ranks run on unlike processors, float32: with another's arithmetic some would be slower than that.
-    private static func fastest(_ communicator: Communicator) throws -> RunConfiguration.Compute {
+    private static func fastest(_ communicator: Communicator) throws -> Arithmetic {
         let all = Arithmetic.allCases, own = all.firstIndex(of: .fastest) ?? 0
         let ranks = Set(try communicator.allGather(own))
-        guard ranks.count == 1 else { return .f32 }
-        return RunConfiguration.Compute(rawValue: all[own].rawValue) ?? .f32
+        return ranks.count == 1 ? all[own] : .float32
     }
 }

@@ -3,6 +3,7 @@ import Communication
 import Configuration
 import Editing
 import Editors
+import Settings
 import TensorCore
 import Transformer
 
@@ -14,7 +15,7 @@ public enum TrainedEditor {
                             report: @escaping (String) -> Void) throws -> (path: String, batches: Int)? {
         let directory = configuration.checkpoint.directory
         guard let checkpoint = try CheckpointReader(directory: directory, report: report).newest(exchange: engine.work.communicator) else {
-            if !EditorSetup.method(configuration).isTrained { return nil }
+            if !configuration.method.isTrained { return nil }
             throw BadInput(directory, "holds no checkpoint; train first")
         }
         return try load(checkpoint, into: engine, configuration: configuration)
@@ -29,7 +30,7 @@ public enum TrainedEditor {
         }
         let configuration: RunConfiguration
         do {
-            configuration = try RunConfiguration(text: checkpoint.configuration, source: checkpoint.path, overrides: overrides)
+            configuration = try RunConfiguration(recorded: checkpoint.configuration, source: checkpoint.path, overrides: overrides)
         } catch let error as ConfigurationError {
             throw BadInput(checkpoint.path, "its configuration cannot be used: \(error)")
         }
@@ -47,13 +48,10 @@ public enum TrainedEditor {
         return (checkpoint.path, saved.progress.batches)
     }
 
-    /// Settings that say what the networks are and which modules they belong to: these cannot differ from those trained with.
-    private static let definingKeys = ["editor.method", "editor.mode", "editor.steps", "editor.modules", "editor.rank", "editor.blocks",
-                                       "editor.inner_learning_rate", "run.seed", "run.shards"]
-
+    /// The settings that say what the networks are, and which modules they belong to, cannot differ from those trained with.
     private static func checkEditor(of checkpoint: LoadedCheckpoint, _ configuration: RunConfiguration) throws {
         guard let identity = checkpoint.document.notes["identity"]?.string else { return }
-        let differences = try configuration.trainingDifferences(from: identity).filter { line in definingKeys.contains { line.hasPrefix($0) } }
+        let differences = try configuration.trainingDifferences(from: identity, ofEditor: true)
         guard differences.isEmpty else {
             throw ConfigurationError(location: configuration.source, keyPath: "editor",
                                      problem: "\(checkpoint.path) was trained with other settings (\(differences.joined(separator: "; ")))")

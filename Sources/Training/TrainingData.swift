@@ -7,6 +7,8 @@ import Transformer
 
 /// The records of a run in the order in which they are trained on, batch by batch.
 struct TrainingData {
+    /// The file.
+    let path: String
     private let records: [EditRecord]
     private let order: SampleOrder
     private let configuration: RunConfiguration
@@ -15,15 +17,16 @@ struct TrainingData {
     /// Loads the records; this rank checks its share of them, so that none stops a run hours later. `message` hears of repeated prompts.
     init(_ configuration: RunConfiguration, tokenizer: Tokenizer, model: LanguageModel, work: Work, message: (String) -> Void) throws {
         let split = try configuration.trainingSplit(neededBy: "train")
-        records = try EditingData.load(split)
+        path = split.path
+        records = try DatasetFile.load(split.path, format: split.format)
         guard records.count >= configuration.data.editsPerBatch else {
             throw BadInput(split.path, "has \(counted(records.count, "record")); data.edits_per_batch is \(configuration.data.editsPerBatch)")
         }
-        if EditorSetup.plan(configuration).terms.contains(.locality), records.allSatisfy(\.neighbors.isEmpty) {
+        if configuration.plan.locality != nil, records.allSatisfy(\.neighbors.isEmpty) {
             throw BadInput(split.path, "has no record with a prompt that the edit should leave alone; "
-                + "editor.method \(configuration.editor.method.rawValue) is trained with them")
+                + "editor.method \(configuration.method.name) is trained with them")
         }
-        order = SampleOrder(count: records.count, seed: configuration.run.seed)
+        order = SampleOrder(count: records.count, seed: UInt64(configuration.run.seed))
         self.configuration = configuration
         self.tokenizer = tokenizer
         for record in records[work.ownShare(of: records.count)] {
@@ -51,15 +54,5 @@ struct TrainingData {
             for text in [record.prompt, record.target, record.rephrasings.first ?? "", record.neighbors.first?.prompt ?? ""] { fingerprint.mix(text) }
         }
         return fingerprint.text
-    }
-}
-
-/// Loads the data that a configuration names.
-public enum EditingData {
-    public static func load(_ split: RunConfiguration.Split) throws -> [EditRecord] {
-        switch split.format {
-        case .counterfact: try DatasetFile.load(split.path, format: .counterfact)
-        case .zsre: try DatasetFile.load(split.path, format: .zsre)
-        }
     }
 }

@@ -8,6 +8,7 @@ import Editors
 import Foundation
 import LinearAlgebra
 import Reporting
+import Settings
 import TensorCore
 import Tokenizers
 import Transformer
@@ -62,7 +63,6 @@ public final class TrainingRun {
     }
 
     public init(_ configuration: RunConfiguration, model: LanguageModel, tokenizer: Tokenizer, communicator: Communicator, output: TrainingOutput) throws {
-        try EditorSetup.check(configuration)
         self.configuration = configuration
         self.output = output
         self.model = model
@@ -73,7 +73,7 @@ public final class TrainingRun {
         state = EditorState(editor: engine.editor, model: model, work: work)
         store = try CheckpointStore(
             options: CheckpointOptions(
-                directory: configuration.checkpoint.directory, method: configuration.editor.method.rawValue,
+                directory: configuration.checkpoint.directory, method: configuration.method.name,
                 configuration: configuration.canonicalText, keepLast: configuration.checkpoint.keep,
                 keepEvery: configuration.checkpoint.keepEvery > 0 ? configuration.checkpoint.keepEvery : nil),
             exchange: communicator, report: output.message)
@@ -192,8 +192,8 @@ public final class TrainingRun {
 
     private func resume() throws {
         guard let checkpoint = try store.newest(exchange: work.communicator) else { return }
-        if let identity = checkpoint.document.notes["identity"]?.string, identity != configuration.trainingIdentity {
-            let differences = try configuration.trainingDifferences(from: identity)
+        let differences = try checkpoint.document.notes["identity"]?.string.map { try configuration.trainingDifferences(from: $0) } ?? []
+        guard differences.isEmpty else {
             throw ConfigurationError(
                 location: configuration.source, keyPath: "checkpoint.directory",
                 problem: "\(checkpoint.path) was made by another configuration (\(differences.joined(separator: "; "))); name another directory to start afresh")
@@ -203,7 +203,7 @@ public final class TrainingRun {
             throw BadInput(checkpoint.path, "was trained on another model than \(configuration.model.path)")
         }
         guard saved.data == data.fingerprint else {
-            throw BadInput(checkpoint.path, "was trained on other records than \(configuration.data.train?.path ?? "the training data") holds now")
+            throw BadInput(checkpoint.path, "was trained on other records than \(data.path) holds now")
         }
         try state.load(checkpoint, momentCounts: saved.momentCounts, includesGradients: saved.batchesSinceUpdate > 0, editorOnly: false)
         progress = saved.progress

@@ -17,10 +17,8 @@ import Testing
                 format: counterfact
                 path: "t"
             editor:
-              back_depth: 10
               blocks: 4
               inner_learning_rate: 0.001
-              locality_weight: 0.6
               max_gradient_norm: 1.0
               meta_learning_rate: 1e-05
               method: emsedit
@@ -29,7 +27,6 @@ import Testing
               rank: 1024
               regularization: 0.25
               steps: 2
-              time_decay: 0.95
             evaluation:
               batches: 10
               edits_per_batch: 20
@@ -56,7 +53,7 @@ import Testing
             "model.path=a\"b\\c é \u{2028}\u{FEFF}😀 #: [x]", "editor.modules=['null', \"~\", '1']",
             "run.seed=9223372036854775807", "run.threads=2", "run.compute=bf16", "training.update_every=3", "editor.time_decay=0.1",
             "editor.meta_learning_rate=1.17549436e-38",
-            "editor.regularization=-0.0", "editor.max_gradient_norm=3.4e38", "data.evaluation.path=null.json",
+            "editor.locality_weight=-0.0", "editor.max_gradient_norm=3.4e38", "data.evaluation.path=null.json",
             "evaluation.batches=3", "checkpoint.keep_every=5", "editor.method=rledit",
         ]
         let original = try RunConfiguration(text: minimal, source: "x.yaml", overrides: overrides)
@@ -70,14 +67,14 @@ import Testing
         let original = try configuration(minimal, "data.train.path=t")
         let without = [
             "model.path=x", "data.train.path=x", "data.evaluation.path=x", "evaluation.batches=1", "evaluation.normalizer=frozen",
-            "checkpoint.every=1", "checkpoint.directory=x", "run.threads=1", "training.passes=2",
+            "data.train.format=zsre", "checkpoint.every=1", "checkpoint.directory=x", "run.threads=1", "training.passes=2",
         ]
         for override in without {
             let changed = try configuration(minimal, "data.train.path=t", override)
             #expect(changed != original && changed.trainingIdentity == original.trainingIdentity, "\(override)")
         }
         let with = [
-            "editor.steps=3", "editor.modules=[a]", "editor.time_decay=0.5", "data.train.format=zsre", "data.batches=1",
+            "editor.steps=3", "editor.modules=[a]", "editor.regularization=0.5", "data.batches=1",
             "data.micro_batch=1", "training.clip=update", "training.update_every=10", "run.seed=2", "run.shards=4",
             "run.reduction=fast",
         ]
@@ -92,9 +89,24 @@ import Testing
         let there = try configuration(minimal, "data.train.path=t", "editor.modules=[a, b]").trainingIdentity
         let here = try configuration(minimal, "editor.modules=[a]", "run.seed=2", "run.threads=9")
         #expect(try here.trainingDifferences(from: there) == [
-            "data.train.format: counterfact there, not set here",
             "editor.modules[1]: b there, not set here", "run.seed: 1 there, 2 here",
         ])
+        #expect(try here.trainingDifferences(from: there, ofEditor: true) == ["editor.modules[1]: b there, not set here", "run.seed: 1 there, 2 here"])
         #expect(try here.trainingDifferences(from: here.trainingIdentity).isEmpty)
+    }
+
+    /// As runs wrote them down when every method had every setting, and when the form of the data was part of what a run is.
+    @Test func whatOlderRunsRecordedIsStillRead() throws {
+        let here = try configuration(minimal, "data.train.path=t")
+        let older = here.trainingIdentity.replacing("editor:\n", with: "editor:\n  back_depth: 10\n  time_decay: 0.95\n")
+            .replacing("data:\n", with: "data:\n  train:\n    format: counterfact\n")
+        #expect(older != here.trainingIdentity)
+        #expect(try here.trainingDifferences(from: older).isEmpty)
+        #expect(try here.trainingDifferences(from: older.replacing("editor:\n", with: "editor:\n  warmup: 3\n")) == ["editor.warmup: 3 there, not set here"])
+        let recorded = here.canonicalText.replacing("editor:\n", with: "editor:\n  back_depth: 10\n  locality_weight: 0.6\n")
+        #expect(try RunConfiguration(recorded: recorded, source: "step-1") == RunConfiguration(text: here.canonicalText, source: "x"))
+        #expect(message { try configuration(recorded) }.hasPrefix("editor.back_depth: "))
+        #expect(message { try RunConfiguration(recorded: recorded, source: "s", overrides: ["editor.time_decay=1"]) }.hasPrefix("editor.time_decay: "))
+        #expect(message { try RunConfiguration(recorded: recorded.replacing("back_depth", with: "backdepth"), source: "s") }.hasPrefix("editor.backdepth: "))
     }
 }

@@ -1,5 +1,6 @@
 import Configuration
 import Foundation
+import Settings
 import Testing
 
 /// What `body` throws, as the one line that a user would see.
@@ -19,8 +20,7 @@ func message(_ body: () throws -> some Any) -> String {
          "editor.steps: expected a whole number from 1 to 1024, found 'two' (quickstart.yaml:3:12)"),
         ("editor:\n  stepz: 2\n",
          "editor.stepz: there is no such key; did you mean 'steps'? The keys of editor are method, mode, steps, modules, "
-            + "rank, blocks, inner_learning_rate, meta_learning_rate, regularization, max_gradient_norm, locality_weight, "
-            + "time_decay, back_depth (quickstart.yaml:2:3)"),
+            + "inner_learning_rate, rank, blocks, meta_learning_rate, max_gradient_norm, regularization (quickstart.yaml:2:3)"),
         ("steps: 2\n",
          "steps: there is no such key; did you mean 'editor.steps'? The sections are model, editor, data, training, "
             + "evaluation, checkpoint, run (quickstart.yaml:1:1)"),
@@ -35,10 +35,10 @@ func message(_ body: () throws -> some Any) -> String {
         ("editor: 5\n", "editor: expected a section with the keys method, mode"),
         ("- a\n", "configuration: expected a section with the keys model, editor"),
         ("editor: {rank: 4}\n",
-         "editor.modules: expected a list of modules to edit, such as [\"model.layers.11-15.mlp.gate_proj\"], found nothing "
+         "editor.modules: expected a list of module names, such as [\"model.layers.11-15.mlp.gate_proj\"], found nothing; there is no default "
             + "(quickstart.yaml:1:9)"),
-        ("", "editor.modules: expected a list of modules to edit, such as [\"model.layers.11-15.mlp.gate_proj\"], found "
-            + "nothing (quickstart.yaml)"),
+        ("", "editor.modules: expected a list of module names, such as [\"model.layers.11-15.mlp.gate_proj\"], found "
+            + "nothing; there is no default (quickstart.yaml)"),
         ("editor: {modules: []}\n",
          "editor.modules: expected a list of at least one module name, such as [a, b], found an empty list"),
         ("editor: {modules: a}\n",
@@ -88,7 +88,8 @@ func message(_ body: () throws -> some Any) -> String {
     ])
     func impossibleValuesAreRefusedByKey(override: String) {
         let key = override.prefix { $0 != "=" }
-        let found = message { try configuration(minimal, override) }
+        let method = ["editor.locality_weight", "editor.time_decay", "editor.back_depth"].contains(key) ? "rledit" : "emsedit"
+        let found = message { try configuration(minimal, "editor.method=\(method)", override) }
         let expected = key == "data.train.format" ? "data.train.path: " : "\(key): "
         #expect(found.hasPrefix(expected), "\(override) gave: \(found)")
         #expect(found.contains("expected"), "\(override) gave: \(found)")
@@ -126,12 +127,12 @@ func message(_ body: () throws -> some Any) -> String {
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: directory) }
         let file = directory.appendingPathComponent("a.yaml")
-        #expect(message { try RunConfiguration.load(path: file.path) } == "\(file.path): cannot be read: there is no such file")
-        #expect(message { try RunConfiguration.load(path: directory.path) }.hasSuffix("cannot be read: it is a directory"))
+        #expect(message { try RunConfiguration.load(path: file.path) } == "\(file.path): there is no such file; expected a configuration")
+        #expect(message { try RunConfiguration.load(path: directory.path) }.hasSuffix("is a directory; expected a configuration"))
         try Data([0x6D, 0xFF, 0xFE]).write(to: file)
         #expect(message { try RunConfiguration.load(path: file.path) }.contains("expected UTF-8 text"))
         try Data(repeating: UInt8(ascii: "#"), count: 1 << 20 + 1).write(to: file)
-        #expect(message { try RunConfiguration.load(path: file.path) }.contains("at most 1 MiB"))
+        #expect(message { try RunConfiguration.load(path: file.path) }.contains("larger than 1048576 bytes"))
         try Data("\u{FEFF}\(minimal)".utf8).write(to: file)
         #expect(try RunConfiguration.load(path: file.path).model.path == "m")
     }

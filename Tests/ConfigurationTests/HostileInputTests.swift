@@ -1,5 +1,6 @@
 import Configuration
 import Foundation
+import Settings
 import Testing
 
 @Suite struct HostileInputTests {

@@ -1,5 +1,6 @@
 import Configuration
 import Foundation
+import Settings
 import Testing
 
 /// The least that a configuration must say.
@@ -17,23 +18,23 @@ func configuration(_ text: String, _ overrides: String..., source: String = "qui
         let quickstart = try RunConfiguration.load(path: Self.quickstart)
         #expect(quickstart.model.path == "models/smollm2-135m")
         let editor = quickstart.editor
-        #expect(editor.method == .emsedit && editor.mode == .sequential && editor.steps == 2)
+        #expect(editor.method.name == "emsedit" && editor.mode == .sequential && editor.steps == 2)
         #expect(editor.modules == ["model.layers.11-15.mlp.gate_proj", "model.layers.18-24.mlp.up_proj"])
-        #expect(editor.rank == 1024 && editor.blocks == 4 && editor.backDepth == 10)
+        #expect(editor.rank == 1024 && editor.blocks == 4)
         #expect(editor.innerLearningRate == 1e-3 && editor.metaLearningRate == 1e-5)
-        #expect(editor.regularization == 0.25 && editor.maxGradientNorm == 1)
-        #expect(editor.localityWeight == 0.6 && editor.timeDecay == 0.95)
+        #expect(editor[try #require(quickstart.plan.norm)] == 0.25 && editor.maxGradientNorm == 1)
         let data = quickstart.data
-        #expect(data.train?.path == "Configs/data/world-facts-train.json" && data.train?.format == .counterfact)
-        #expect(data.evaluation?.path == "Configs/data/world-facts-eval.json")
+        let train = try quickstart.trainingSplit(neededBy: "train")
+        #expect(train.path == "Configs/data/world-facts-train.json" && train.format == .counterfact)
+        #expect(try quickstart.evaluationSplit(neededBy: "evaluate").path == "Configs/data/world-facts-eval.json")
         #expect(data.editsPerBatch == 20 && data.batches == 10 && data.microBatch == 4)
-        #expect(quickstart.training.passes == 1 && quickstart.training.updateEvery == .sequence)
+        #expect(quickstart.training.passes == 1 && quickstart.training.updateEvery == nil)
         #expect(quickstart.training.clip == .accumulated)
         #expect(quickstart.evaluation.batches == 10 && quickstart.evaluation.normalizer == .online)
         #expect(quickstart.checkpoint.directory == "runs/quickstart" && quickstart.checkpoint.every == 10)
         #expect(quickstart.checkpoint.keep == 3 && quickstart.checkpoint.keepEvery == 0)
         #expect(quickstart.run.seed == 1 && quickstart.run.shards == 8)
-        #expect(quickstart.run.reduction == .ordered && quickstart.run.threads == .auto)
+        #expect(quickstart.run.reduction == .ordered && quickstart.run.threads == nil)
     }
 
     @Test func whatQuickstartSaysIsTheDefault() throws {
@@ -48,8 +49,14 @@ func configuration(_ text: String, _ overrides: String..., source: String = "qui
     }
 
     @Test func defaultsThatFollowOtherKeys() throws {
-        #expect(try configuration(minimal, "editor.mode=batch").editor.regularization == 0.5)
-        #expect(try configuration(minimal, "editor.mode=batch", "editor.regularization=0").editor.regularization == 0)
+        func regularization(_ overrides: String...) throws -> Double {
+            let read = try RunConfiguration(text: minimal, source: "quickstart.yaml", overrides: overrides)
+            return read.editor[try #require(read.plan.norm)]
+        }
+        #expect(try regularization() == 0.25 && regularization("editor.mode=batch") == 0.5)
+        #expect(try regularization("editor.mode=batch", "editor.regularization=0") == 0)
+        #expect(try configuration(minimal, "editor.method=mend").editor.mode == .batch)
+        #expect(try configuration(minimal, "editor.method=ultraedit").editor.innerLearningRate == 1e-6)
         let data = try configuration(minimal, "data.batches=7", "data.edits_per_batch=3").evaluation
         #expect(data.batches == 7 && data.editsPerBatch == 3)
         #expect(try configuration(minimal, source: "a/b.c/llama.8b.yaml").checkpoint.directory == "runs/llama.8b")
@@ -90,7 +97,7 @@ func configuration(_ text: String, _ overrides: String..., source: String = "qui
             "editor.rank=null")
         #expect(read.editor.steps == 4 && read.editor.modules == ["x", "y"] && read.editor.rank == 1024)
         #expect(read.model.path == "a: b #c" && read.checkpoint.directory == "q")
-        #expect(read.run.seed == 1 << 63 - 1 && read.run.threads == .count(3))
-        #expect(read.training.updateEvery == .batches(10))
+        #expect(read.run.seed == .max && read.run.threads == 3)
+        #expect(read.training.updateEvery == 10)
     }
 }

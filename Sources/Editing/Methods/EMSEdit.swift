@@ -5,5 +5,7 @@ extension EditingMethod {
     /// the model carries instead of a divergence.
     static let emsedit = EditingMethod(
         name: "emsedit", hasHypernetwork: true, readout: MALMENReadout(), rule: RidgeRule(),
-        plans: [.sequential: Plan(.sequence, .norm, hasNetworkPerStep: true), .batch: Plan(.step, .norm)])
+        plans: [
+            .sequential: Plan(.sequence, norm: .regularization(0.25), hasNetworkPerStep: true), .batch: Plan(.step, norm: .regularization(0.5)),
+        ])
 }

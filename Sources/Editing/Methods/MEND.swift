@@ -7,7 +7,7 @@ import Transformer
 extension EditingMethod {
     /// MEND (arXiv 2110.11309): the network's rows are the shift itself, S = −η ŨᵀΔ̃, a sum of outer products; nothing is solved for. Trained as MALMEN is.
     static let mend = EditingMethod(
-        name: "mend", hasHypernetwork: true, readout: MENDReadout(), rule: OuterProductRule(), plans: [.batch: Plan(.step, .locality)])
+        name: "mend", hasHypernetwork: true, readout: MENDReadout(), rule: OuterProductRule(), plans: [.batch: Plan(.step, locality: .localityWeight)])
 }
 
 /// The key ũ as it is, and d = −η δ̃.

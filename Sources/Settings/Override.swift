@@ -4,7 +4,7 @@
 /// beyond the shell's. Values that begin with `[`, `"` or `'` are read as YAML, so that lists can be given.
 struct Override {
     let keyPath: [String]
-    let value: Setting
+    let value: Written
 
     init(_ argument: String) throws {
         let location = Location.commandLine(argument: argument)
@@ -20,9 +20,9 @@ struct Override {
         value = try Self.value(trimmed(argument[argument.index(after: equals)...]), location)
     }
 
-    private static func value(_ text: String, _ location: Location) throws -> Setting {
+    private static func value(_ text: String, _ location: Location) throws -> Written {
         guard let first = text.first, "[\"'{".contains(first) else {
-            return Setting(value: .scalar(text, isQuoted: false), location: location)
+            return Written(value: .scalar(text, isQuoted: false), location: location)
         }
         let read = try YAMLReader(name: location.text).read(text)
         if case .section = read.value {
@@ -33,13 +33,13 @@ struct Override {
     }
 
     /// `root` with this value set, and with the sections on the way to it where they are missing.
-    func applied(to root: Setting) throws -> Setting {
+    func applied(to root: Written) throws -> Written {
         try Self.set(keyPath[...], to: value, in: root)
     }
 
-    private static func set(_ path: ArraySlice<String>, to value: Setting, in section: Setting?) throws -> Setting {
+    private static func set(_ path: ArraySlice<String>, to value: Written, in section: Written?) throws -> Written {
         guard let key = path.first else { return value }
-        var entries: [Setting.Entry] = []
+        var entries: [Written.Entry] = []
         if let section, !section.isNull, !section.isEmpty {
             guard case .section(let existing) = section.value else {
                 throw ConfigurationError(
@@ -51,17 +51,17 @@ struct Override {
             entries[index].value = try set(path.dropFirst(), to: value, in: entries[index].value)
         } else {
             let added = try set(path.dropFirst(), to: value, in: nil)
-            entries.append(Setting.Entry(key: key, location: value.location, value: added))
+            entries.append(Written.Entry(key: key, location: value.location, value: added))
         }
-        return Setting(value: .section(entries), location: section?.location ?? value.location)
+        return Written(value: .section(entries), location: section?.location ?? value.location)
     }
 }
 
-extension Setting {
+extension Written {
     /// The same value, said to be written at `location` throughout.
-    fileprivate func placed(at location: Location) -> Setting {
-        guard case .list(let items) = value else { return Setting(value: value, location: location) }
-        return Setting(value: .list(items.map { $0.placed(at: location) }), location: location)
+    fileprivate func placed(at location: Location) -> Written {
+        guard case .list(let items) = value else { return Written(value: value, location: location) }
+        return Written(value: .list(items.map { $0.placed(at: location) }), location: location)
     }
 }
 

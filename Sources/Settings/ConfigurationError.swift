@@ -29,7 +29,7 @@ extension ConfigurationError {
 }
 
 /// Where a setting was written.
-enum Location: Sendable {
+enum Location: Sendable, Equatable {
     case file(String)
     case position(file: String, line: Int, column: Int)
     case commandLine(argument: String)
@@ -45,7 +45,7 @@ enum Location: Sendable {
 
 /// Text from the user as it may stand inside a one-line message: without line breaks, control and
 /// direction characters, and not longer than 60 characters.
-func abbreviated(_ text: String) -> String {
+public func abbreviated(_ text: String) -> String {
     var result = ""
     for (index, scalar) in text.unicodeScalars.enumerated() {
         if index == 60 { return result + "…" }

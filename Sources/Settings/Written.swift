@@ -1,16 +1,16 @@
 /// A value of the configuration before it has a type, with where it was written.
-struct Setting: Sendable {
+public struct Written: Sendable {
     enum Value: Sendable {
         /// `isQuoted`: written in quotes or as a block of text, so that it is text even if it looks like a number.
         case scalar(String, isQuoted: Bool)
-        case list([Setting])
+        case list([Written])
         case section([Entry])
     }
 
     struct Entry: Sendable {
         let key: String
         let location: Location
-        var value: Setting
+        var value: Written
     }
 
     let value: Value

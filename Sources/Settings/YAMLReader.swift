@@ -1,6 +1,6 @@
 import Yams
 
-/// Reads YAML into `Setting`s. What YAML makes of plain words (`no` a truth value, `017` fifteen) is not asked for:
+/// Reads YAML into `Written` values. What YAML makes of plain words (`no` a truth value, `017` fifteen) is not asked for:
 /// every scalar stays text until the key that it belongs to says what it should be.
 ///
 /// Refused, beside what is no YAML: duplicate keys, keys that are not plain text, tags (`!!int`), anchors with aliases,
@@ -12,7 +12,7 @@ struct YAMLReader {
     let name: String
 
     /// The root of the document; an empty document is an empty section.
-    func read(_ text: String) throws -> Setting {
+    func read(_ text: String) throws -> Written {
         guard text.utf8.count <= Self.maximumBytes else {
             throw ConfigurationError(location: name, problem: "expected at most 1 MiB of YAML, found \(text.utf8.count) bytes")
         }
@@ -21,7 +21,7 @@ struct YAMLReader {
         do {
             // The encoding is given because the default asks the environment and prints what it found.
             let node = try Yams.compose(yaml: text, .basic, .default, .utf8)
-            return try node.map { try setting($0, keyPath: "") } ?? Setting(value: .section([]), location: .file(name))
+            return try node.map { try setting($0, keyPath: "") } ?? Written(value: .section([]), location: .file(name))
         } catch let error as YamlError {
             throw configurationError(error, in: text)
         }
@@ -29,7 +29,7 @@ struct YAMLReader {
 
     // MARK: - Nodes
 
-    private func setting(_ node: Node, keyPath: String, depth: Int = 0) throws -> Setting {
+    private func setting(_ node: Node, keyPath: String, depth: Int = 0) throws -> Written {
         let location = position(node.mark)
         guard depth <= Self.maximumDepth else {
             throw error(location, keyPath, "nested more than \(Self.maximumDepth) levels deep")
@@ -37,20 +37,20 @@ struct YAMLReader {
         switch node {
         case .scalar(let scalar):
             let isQuoted = try isText(tag: scalar.tag, location, keyPath)
-            return Setting(value: .scalar(scalar.string, isQuoted: isQuoted), location: location)
+            return Written(value: .scalar(scalar.string, isQuoted: isQuoted), location: location)
         case .sequence(let items):
             _ = try isText(tag: items.tag, location, keyPath)
             let list = try items.map { try setting($0, keyPath: keyPath, depth: depth + 1) }
-            return Setting(value: .list(list), location: location)
+            return Written(value: .list(list), location: location)
         case .mapping(let pairs):
             _ = try isText(tag: pairs.tag, location, keyPath)
-            return Setting(value: .section(try entries(pairs, keyPath: keyPath, depth: depth)), location: location)
+            return Written(value: .section(try entries(pairs, keyPath: keyPath, depth: depth)), location: location)
         case .alias:
             throw error(location, keyPath, "aliases (*name) are not supported; write the value out")
         }
     }
 
-    private func entries(_ pairs: Node.Mapping, keyPath: String, depth: Int) throws -> [Setting.Entry] {
+    private func entries(_ pairs: Node.Mapping, keyPath: String, depth: Int) throws -> [Written.Entry] {
         var seen = Set<String>()
         return try pairs.map { pair in
             let location = position(pair.key.mark)
@@ -61,7 +61,7 @@ struct YAMLReader {
             _ = try isText(tag: key.tag, location, path)
             guard seen.insert(key.string).inserted else { throw duplicate(path, location) }
             let value = try setting(pair.value, keyPath: path, depth: depth + 1)
-            return Setting.Entry(key: key.string, location: location, value: value)
+            return Written.Entry(key: key.string, location: location, value: value)
         }
     }
 

@@ -1,0 +1,100 @@
+import Datasets
+import LinearAlgebra
+import Settings
+import Transformer
+
+// The settings of a run, but for the editor's, which are its method's.
+
+public struct ModelSettings: SettingGroup {
+    public let path = Setting(
+        required: "path", .text("path of a model (a .gguf file or a directory)"), identity: .none,
+        "a .gguf file, a directory with one, or one with config.json, safetensors and tokenizer.json")
+    public let weights = Setting(
+        "weights", .choice as SettingKind<WeightPrecision>, default: .auto, identity: .none,
+        "how the frozen weights are held: as the file has them, decoded to float32, or rounded to bfloat16")
+}
+
+/// Of a file of edits.
+public struct SplitSettings: SettingGroup {
+    public let path = Setting(required: "path", .text("path of a data file"), identity: .none, "a JSON array of records, or JSON Lines")
+    public let format = Setting(
+        "format", .one(of: [DatasetFormat.counterfact, .zsre]) { $0.rawValue }, default: .counterfact, identity: .none, "what its records look like")
+}
+
+public struct DataSettings: SettingGroup {
+    public let editsPerBatch = Setting("edits_per_batch", .count, default: 20, "n, edits that are applied together")
+    public let batches = Setting("batches", .count, default: 10, "T, the length of a sequence: batches applied to the same model one after another")
+    public let microBatch = Setting("micro_batch", .count, default: 4, "sequences over which a loss is a mean")
+}
+
+public struct TrainingSettings: SettingGroup {
+    /// Whether gradients are clipped each time they accumulate, or once, before the optimizer's step.
+    public enum Clip: String, Sendable, CaseIterable { case accumulated, update }
+
+    public let passes = Setting("passes", .count, default: 1, identity: .none, "sequences to train on; the model starts each one unedited")
+    /// nil: once, after the last batch of a sequence.
+    public let updateEvery = Setting(
+        "update_every", .word("sequence", orCountUpTo: Int(Int32.max), of: "batches"), default: nil,
+        "step the optimizer after each sequence, or after a number of batches; in batch mode every step of every batch is an update")
+    public let clip = Setting(
+        "clip", .choice as SettingKind<Clip>, default: .accumulated, "gradients, each time they accumulate, or once, before the optimizer steps")
+}
+
+public struct EvaluationSettings: SettingGroup {
+    /// Whether the normalizer goes on learning while editing.
+    public enum Normalizer: String, Sendable, CaseIterable { case online, frozen }
+
+    public let batches: Setting<Int>
+    public let editsPerBatch: Setting<Int>
+    public let normalizer = Setting(
+        "normalizer", .choice as SettingKind<Normalizer>, default: .online, identity: .none, "whether it goes on learning while it edits")
+
+    /// - Parameter data: nil where only the names are wanted.
+    init(_ data: Section<DataSettings>?) {
+        batches = Setting("batches", .count, default: data?.batches ?? 1, described: "as data.batches", identity: .none, "that are edited and scored")
+        editsPerBatch = Setting(
+            "edits_per_batch", .count, default: data?.editsPerBatch ?? 1, described: "as data.edits_per_batch", identity: .none, "edits that are applied together")
+    }
+}
+
+public struct CheckpointSettings: SettingGroup {
+    public let directory: Setting<String>
+    public let every = Setting("every", .count, default: 10, identity: .none, "batches between checkpoints")
+    public let keep = Setting("keep", .count, default: 3, identity: .none, "how many of the newest are kept")
+    public let keepEvery = Setting(
+        "keep_every", .wholeNumber(0...(.max)), default: 0, identity: .none, "besides, every so many batches' checkpoint is kept for good; 0: none")
+
+    init(source: String) {
+        directory = Setting(
+            "directory", .text("path of a directory"), default: Self.directory(source), described: "runs/ and the name of the file", identity: .none,
+            "of the run's checkpoints and metrics")
+    }
+
+    private static func directory(_ source: String) -> String {
+        let name = source.split(separator: "/").last ?? ""
+        let stem = name.lastIndex(of: ".").map { name[..<$0] } ?? name
+        let isUsable = stem.contains { $0 != "." } && stem == abbreviated(String(stem))
+        return "runs/\(isUsable ? stem : "run")"
+    }
+}
+
+public struct JobSettings: SettingGroup {
+    /// Whether sums over shards are the same bits on any number of ranks, or as fast as MPI makes them.
+    public enum Reduction: String, Sendable, CaseIterable { case ordered, fast }
+
+    public let seed = Setting("seed", .wholeNumber(0...(.max), isWide: true), default: 1, identity: .editor, "of the first networks and of the records' order")
+    public let shards = Setting(
+        "shards", .wholeNumber(1...4096), default: 8, identity: .editor,
+        "V, the shares a batch is cut into: the most ranks that can work on it. Changes the numbers")
+    public let reduction = Setting(
+        "reduction", .choice as SettingKind<Reduction>, default: .ordered, "the same bits on any number of ranks, or whatever order MPI finds best")
+    /// nil: the fastest, on the machines where the run begins.
+    public let compute = Setting(
+        "compute", .one(of: Arithmetic.allCases + [nil]) { $0?.rawValue ?? "auto" }, default: .float32, identity: .runUnlessDefault,
+        "the arithmetic of products with the weights of the model and of the hypernetworks. bf16-tiles (for processors with AMX) and bf16 (AVX-512 BF16) "
+            + "round numbers, sums stay float32; auto: what is fastest where a run begins, and then the same wherever it goes on")
+    /// nil: the usable cores divided by the ranks on the machine.
+    public let threads = Setting(
+        "threads", .word("auto", orCountUpTo: 4096, of: "threads"), default: nil, identity: .none,
+        "per rank; auto: the usable cores divided by the ranks on the machine")
+}
