@@ -12,6 +12,6 @@ public struct Edit: Sendable, Equatable {
     }
 
     func record(_ number: Int) -> EditRecord {
-        EditRecord(id: "\(number)", subject: nil, prompt: prompt, target: answer, groundTruth: nil, rephrasings: [], neighbors: [])
+        EditRecord(id: "\(number)", subject: nil, edit: Question(prompt: prompt, answer: answer), groundTruth: nil, rephrasings: [], neighbors: [])
     }
 }

@@ -95,8 +95,10 @@ public final class EditingSession {
     /// Throws for the first edit that the model cannot read.
     public func check(_ records: [EditRecord]) throws {
         for record in records {
-            let sequence = try TokenSequence(prompt: record.prompt, answer: record.target, tokenizer: tokenizer, of: record)
-            try model.check(sequence.prompt + sequence.answer, of: record.place)
+            for edit in record.edits {
+                let sequence = try TokenSequence(prompt: edit.prompt, answer: edit.answer, tokenizer: tokenizer, of: record)
+                try model.check(sequence.prompt + sequence.answer, of: record.place)
+            }
         }
     }
 
@@ -122,9 +124,9 @@ public final class EditingSession {
     }
 
     /// Scores the model as it is on records of a data file.
-    public func score(_ records: [EditRecord], by scoring: ScoringProtocol = .rome) throws -> ScoreReport {
+    public func score(_ records: [EditRecord]) throws -> ScoreReport {
         let work = engine?.work ?? Work(communicator: communicator, shards: 1)
-        return try Scorer(records, model: model, tokenizer: tokenizer, work: work, scoring: scoring).score(0..<records.count).report(scoring)
+        return try Scorer(records, model: model, tokenizer: tokenizer, work: work).score(0..<records.count).report
     }
 
     private func editor() throws -> (EditorSource, EditEngine) {

@@ -46,10 +46,8 @@ struct Evaluate: ParsableCommand {
     private func report(_ summary: EvaluationSummary, ranks: Int, operations: Double, memory: RunMemory) -> String {
         func perEdit(_ seconds: Double) -> Double { seconds / Double(max(1, summary.edits)) }
         if options.json {
-            let after = summary.after.scores
-            return JSONOutput.line([
-                "protocol": .string(summary.scoring.rawValue), "edits": .integer(summary.edits),
-                "efficacy": .number(after.efficacy), "generalization": .number(after.generalization), "specificity": .number(after.specificity),
+            let scores = summary.after.scores.kinds.map { ($0.name, JSONValue.number(summary.after.scores[$0])) }
+            let rest: JSONObject = [
                 "before": Self.json(summary.before.scores),
                 "tokenAccuracy": ["before": Self.json(summary.before.tokenAccuracy), "after": Self.json(summary.after.tokenAccuracy)],
                 "seconds": .number(summary.seconds), "secondsPerEdit": .number(perEdit(summary.seconds)), "scoringBeforeSeconds": .number(summary.scoringBeforeSeconds),
@@ -57,19 +55,22 @@ struct Evaluate: ParsableCommand {
                 "ranks": .integer(ranks), "operations": .number(operations), "residentBytes": .integer(memory.resident),
                 "privateBytes": .integer(memory.owned), "mappedBytes": .integer(memory.mapped),
                 "checkpoint": summary.checkpoint.map { .string($0) } ?? .null,
-            ])
+            ]
+            return JSONOutput.line(JSONObject(
+                [("protocol", .string(summary.after.scoring.rawValue)), ("edits", .integer(summary.edits))] + scores + rest.members.map { ($0.key, $0.value) }))
         }
         func text(_ seconds: Double) -> String { Quantity.significant(perEdit(seconds), digits: 2) }
-        var table = TextTable(["", "efficacy", "generalization", "specificity"])
+        let kinds = summary.after.tokenAccuracy.kinds
+        var table = TextTable([""] + kinds.map(\.name))
         for (name, scores) in [
             ("before", summary.before.scores), ("after", summary.after.scores), ("token accuracy before", summary.before.tokenAccuracy),
             ("token accuracy after", summary.after.tokenAccuracy),
         ] {
-            table.add([name] + [scores.efficacy, scores.generalization, scores.specificity].map { $0.isNaN ? "–" : String(format: "%.1f", $0) })
+            table.add([name] + kinds.map { scores[$0] }.map { $0.isNaN ? "–" : String(format: "%.1f", $0) })
         }
         return """
             \(table.text)
-            \(summary.edits) edits, protocol \(summary.scoring.rawValue), percent; \(Quantity.duration(seconds: summary.seconds)), \
+            \(summary.edits) edits, protocol \(summary.after.scoring.rawValue), percent; \(Quantity.duration(seconds: summary.seconds)), \
             per edit \(text(summary.scoringBeforeSeconds)) s to score the unedited model, \(text(summary.editingSeconds)) to edit, \
             \(text(summary.scoringAfterSeconds)) to score the edited one; \(memory.text)
 
@@ -77,6 +78,6 @@ struct Evaluate: ParsableCommand {
     }
 
     private static func json(_ scores: Scores) -> JSONValue {
-        ["efficacy": .number(scores.efficacy), "generalization": .number(scores.generalization), "specificity": .number(scores.specificity)]
+        .object(JSONObject(scores.kinds.map { ($0.name, .number(scores[$0])) }))
     }
 }

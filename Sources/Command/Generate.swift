@@ -29,7 +29,7 @@ struct Generate: ParsableCommand {
     @Option(help: "The edits to apply.", completion: .file())
     var edits: String?
 
-    @Option(help: "The form of the records of --edits: \(DatasetFormat.allCases.map(\.rawValue).joined(separator: ", ")) (any of them).")
+    @Option(help: "The form of the records of --edits: \(DatasetFormat.all.map(\.name).joined(separator: ", ")) (any of them).")
     var format: DatasetFormat = .edits
 
     @Option(help: "Use only the first so many edits.")
@@ -126,7 +126,16 @@ struct Generate: ParsableCommand {
     }
 }
 
-extension DatasetFormat: ExpressibleByArgument {}
+extension DatasetFormat: ExpressibleByArgument {
+    public init?(argument: String) {
+        guard let format = Self.all.first(where: { $0.name == argument }) else { return nil }
+        self = format
+    }
+
+    public var defaultValueDescription: String { name }
+    public static var allValueStrings: [String] { all.map(\.name) }
+}
+
 extension WeightPrecision: ExpressibleByArgument {}
 
 extension Continuation {

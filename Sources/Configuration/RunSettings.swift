@@ -18,7 +18,8 @@ public struct ModelSettings: SettingGroup {
 public struct SplitSettings: SettingGroup {
     public let path = Setting(required: "path", .text("path of a data file"), identity: .none, "a JSON array of records, or JSON Lines")
     public let format = Setting(
-        "format", .one(of: [DatasetFormat.counterfact, .zsre]) { $0.rawValue }, default: .counterfact, identity: .none, "what its records look like")
+        "format", .one(of: DatasetFormat.all + [nil]) { $0?.name ?? "auto" }, default: nil, identity: .none,
+        "what its records look like: auto goes by the keys of the first")
 }
 
 public struct DataSettings: SettingGroup {

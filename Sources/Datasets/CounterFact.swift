@@ -1,3 +1,10 @@
+extension DatasetFormat {
+    /// CounterFact (ROME, arXiv 2202.05262): the original nested records, or flat ones as EasyEdit publishes them.
+    public static let counterfact = DatasetFormat(
+        "counterfact", isRecognized: { $0.isGiven("requested_rewrite") || $0.isGiven("target_new") },
+        read: { try CounterFact.record(from: $0, number: $1) })
+}
+
 /// CounterFact records: an edit makes a statement about `subject` end with `target_new` where `target_true` is right.
 enum CounterFact {
     static func record(from fields: RecordFields, number: Int) throws -> EditRecord {
@@ -19,8 +26,7 @@ enum CounterFact {
         return EditRecord(
             id: try fields.identifier("case_id") ?? String(number),
             subject: subject,
-            prompt: try rewrite.prompt("prompt", about: subject),
-            target: try rewrite.answerOrObject("target_new"),
+            edit: Question(prompt: try rewrite.prompt("prompt", about: subject), answer: try rewrite.answerOrObject("target_new")),
             groundTruth: groundTruth,
             rephrasings: try given("paraphrase_prompts") ? fields.prompts("paraphrase_prompts", about: subject, possiblyNone: use == .editing) : [],
             neighbors: try given("neighborhood_prompts") ? neighbors(fields, groundTruth) : [])
@@ -39,8 +45,7 @@ enum CounterFact {
         return EditRecord(
             id: try fields.identifier("case_id") ?? String(number),
             subject: subject,
-            prompt: try fields.prompt("prompt", about: subject),
-            target: try fields.answerOrObject("target_new"),
+            edit: Question(prompt: try fields.prompt("prompt", about: subject), answer: try fields.answerOrObject("target_new")),
             groundTruth: try fields.groundTruth() ?? fields.answer("ground_truth"),
             rephrasings: try fields.prompts(rephrasing, about: subject),
             neighbors: try fields.isGiven("locality") ? EasyEdit.neighbors(fields) : EasyEdit.flatNeighbors(fields))

@@ -9,19 +9,16 @@ public struct EditBatch: Sendable {
     public let unrelated: [[TokenSequence]]
     public let editCount: Int
 
-    /// Takes each record's prompt, its first rephrasing and its first neighbour.
+    /// Takes each record's edits, and the probes that it is trained on.
     public init(records: [EditRecord], tokenizer: Tokenizer, microBatch: Int) throws {
-        func sequence(_ prompt: String, _ answer: String, _ record: EditRecord) throws -> TokenSequence {
-            try TokenSequence(prompt: prompt, answer: answer, tokenizer: tokenizer, of: record)
+        func microBatches(_ questions: (EditRecord) -> [Question]) throws -> [[TokenSequence]] {
+            let sequences = try records.flatMap { record in
+                try questions(record).map { try TokenSequence(prompt: $0.prompt, answer: $0.answer, tokenizer: tokenizer, of: record) }
+            }
+            return Self.cut(sequences, microBatch)
         }
-        self.init(
-            edits: Self.cut(try records.map { try sequence($0.prompt, $0.target, $0) }, microBatch),
-            rephrasings: Self.cut(try records.compactMap { record in
-                try record.rephrasings.first.map { try sequence($0, record.target, record) }
-            }, microBatch),
-            unrelated: Self.cut(try records.compactMap { record in
-                try record.neighbors.first.map { try sequence($0.prompt, $0.answer, record) }
-            }, microBatch))
+        func lessons(_ lesson: Probe.Lesson) -> (EditRecord) -> [Question] { { $0.lessons(lesson).map { Question(prompt: $0.prompt, answer: $0.answer) } } }
+        self.init(edits: try microBatches(\.edits), rephrasings: try microBatches(lessons(.follow)), unrelated: try microBatches(lessons(.keep)))
     }
 
     /// Micro-batches as they are.

@@ -9,38 +9,55 @@ public struct Question: Sendable, Equatable {
     }
 }
 
-/// One edit, with what is needed to train on it and to score it. No white space surrounds an answer: the sequence a model
-/// sees is prompt + " " + answer. Places left for the subject in prompts are filled. Records that `DatasetFile` loads have no
-/// blank text and, but for a user's own edits, at least one rephrasing.
+/// Edits that belong together, and the probes by which they are learned and judged. No white space surrounds an answer: the sequence a model
+/// sees is prompt + " " + answer. Places left for the subject in prompts are filled.
 public struct EditRecord: Sendable {
     /// The file's own identifier, or the record's number in the file, counted from 1. Unique only if the file's are.
     public var id: String
     /// What the edited fact is about.
     public var subject: String?
-    public var prompt: String
-    /// The new answer.
-    public var target: String
-    /// The answer before the edit, where the data gives it. Some zsRE records have it equal to `target`.
+    /// Made together; at least one.
+    public var edits: [Question]
+    /// The answer before the edit, where the data gives it. Some zsRE records have it equal to the new one.
     public var groundTruth: String?
-    /// Other prompts that should now get the same answer; the first is the one used for training.
-    public var rephrasings: [String]
-    /// Unrelated prompts with their own right answers: what must not change.
-    public var neighbors: [Question]
+    public var probes: [Probe]
     /// Where it was read.
     public var origin: RecordOrigin?
 
-    public init(
-        id: String, subject: String?, prompt: String, target: String, groundTruth: String?, rephrasings: [String],
-        neighbors: [Question]
-    ) {
+    public init(id: String, subject: String?, edits: [Question], groundTruth: String? = nil, probes: [Probe]) {
+        precondition(!edits.isEmpty, "a record without an edit")
         self.id = id
         self.subject = subject
-        self.prompt = prompt
-        self.target = target
+        self.edits = edits
         self.groundTruth = groundTruth
-        self.rephrasings = rephrasings
-        self.neighbors = neighbors
+        self.probes = probes
     }
+
+    /// One edit with prompts in other words, and unrelated prompts with their own right answers. The new answer should be likelier than the old one,
+    /// where there is one, and a neighbour's own likelier than the new one. The first of each is trained on.
+    public init(id: String, subject: String?, edit: Question, groundTruth: String?, rephrasings: [String], neighbors: [Question]) {
+        let expected = groundTruth.map { Probe.Expectation.answer(edit.answer, over: $0) } ?? .tokens(edit.answer)
+        self.init(
+            id: id, subject: subject, edits: [edit], groundTruth: groundTruth,
+            probes: [Probe(.efficacy, edit.prompt, expected)]
+                + rephrasings.enumerated().map { Probe(.generalization, $1, expected, lesson: $0 == 0 ? .follow : nil) }
+                + neighbors.enumerated().map { Probe(.specificity, $1.prompt, .answer($1.answer, over: edit.answer), lesson: $0 == 0 ? .keep : nil) })
+    }
+
+    /// Judged by the tokens of right answers alone.
+    func comparingNothing() -> EditRecord {
+        var record = self
+        for index in record.probes.indices { record.probes[index].expectation = .tokens(record.probes[index].answer) }
+        return record
+    }
+
+    /// The probes that training takes for this.
+    public func lessons(_ lesson: Probe.Lesson) -> [Probe] { probes.filter { $0.lesson == lesson } }
+
+    /// Of the first edit.
+    public var prompt: String { edits[0].prompt }
+    /// Of the first edit.
+    public var target: String { edits[0].answer }
 }
 
 /// Where a record was read.
@@ -54,8 +71,7 @@ public struct RecordOrigin: Sendable {
 extension EditRecord: Equatable {
     /// Where records were read does not matter.
     public static func == (a: EditRecord, b: EditRecord) -> Bool {
-        a.id == b.id && a.subject == b.subject && a.prompt == b.prompt && a.target == b.target && a.groundTruth == b.groundTruth
-            && a.rephrasings == b.rephrasings && a.neighbors == b.neighbors
+        a.id == b.id && a.subject == b.subject && a.edits == b.edits && a.groundTruth == b.groundTruth && a.probes == b.probes
     }
 }
 

@@ -1,3 +1,9 @@
+extension DatasetFormat {
+    /// A user's own edits: {"prompt", "target"}, with or without a "subject" that fills a "{}" in the prompt, or records in any of the other
+    /// forms or in EasyEdit's, of which only prompt and target are needed.
+    public static let edits = DatasetFormat("edits", isRecognized: { _ in true }, read: { try UserEdit.record(from: $0, number: $1) })
+}
+
 /// A user's own edit, in whichever form it comes: only a prompt and what should follow it are needed to edit.
 enum UserEdit {
     static func record(from fields: RecordFields, number: Int) throws -> EditRecord {
@@ -12,8 +18,7 @@ enum UserEdit {
         return EditRecord(
             id: try fields.identifier("id") ?? fields.identifier("case_id") ?? String(number),
             subject: subject,
-            prompt: try fields.prompt("prompt", about: subject),
-            target: try fields.target(),
+            edit: Question(prompt: try fields.prompt("prompt", about: subject), answer: try fields.target()),
             groundTruth: try fields.groundTruth(),
             rephrasings: try ["rephrasings", "rephrase_prompt", "rephrase", "paraphrase_prompts"].flatMap {
                 try fields.isGiven($0) ? fields.prompts($0, about: subject, possiblyNone: true) : []

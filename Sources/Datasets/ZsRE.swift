@@ -1,3 +1,10 @@
+extension DatasetFormat {
+    /// zsRE question answering, as MEND (arXiv 2110.11309) or MALMEN (arXiv 2311.04661) publish it. A record whose `alt` is empty is left out: MEND
+    /// found no alternative answer for it, and EasyEdit skips it too.
+    public static let zsre = DatasetFormat(
+        "zsre", requirement: "an 'alt' to edit to", isRecognized: { $0.isGiven("src") }, read: { try ZsRE.record(from: $0, number: $1) })
+}
+
 /// zsRE records: an edit gives a question a new answer; the neighbor is a question of Natural Questions.
 enum ZsRE {
     /// MEND's form edits to `alt`, an answer that is plausible and wrong; MALMEN's to `ans`, which is right.
@@ -13,11 +20,11 @@ enum ZsRE {
         return EditRecord(
             id: try fields.identifier("case_id") ?? String(number),
             subject: subject,
-            prompt: try fields.prompt("src", about: subject),
-            target: target,
+            edit: Question(prompt: try fields.prompt("src", about: subject), answer: target),
             groundTruth: try fields.optionalAnswer("answers"),  // MALMEN's form has none
             rephrasings: try given("rephrase") ? fields.prompts("rephrase", about: subject) : [],
-            neighbors: given("loc") ? [Question(prompt: asked(try fields.unrelatedPrompt("loc")), answer: try fields.answer("loc_ans"))] : [])
+            neighbors: given("loc") ? [Question(prompt: asked(try fields.unrelatedPrompt("loc")), answer: try fields.answer("loc_ans"))] : []
+        ).comparingNothing()  // it has no pair of comparable answers
     }
 
     private static func target(of fields: RecordFields, _ use: RecordUse) throws -> String {
@@ -26,7 +33,6 @@ enum ZsRE {
         guard fields.has("ans") else { throw fields.missing("alt", "ans") }
         return try fields.answer("ans")
     }
-
 
     /// The published files leave out the question mark of `loc`, and the published code of MALMEN and EMSEdit adds it.
     private static func asked(_ question: String) -> String {

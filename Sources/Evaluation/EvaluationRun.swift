@@ -11,7 +11,6 @@ import Transformer
 
 /// What an evaluation found.
 public struct EvaluationSummary: Sendable {
-    public let scoring: ScoringProtocol
     public let edits: Int
     public let before: ScoreReport
     public let after: ScoreReport
@@ -61,8 +60,7 @@ public final class EvaluationRun {
         defer { model.restore() }
         model.restore()
         let start = ContinuousClock.now, operations = matrixOperations
-        let scoring = try ScoringProtocol.of(configuration.evaluationSplit(neededBy: "evaluate").format.rawValue)
-        let scorer = try Scorer(records, model: model, tokenizer: tokenizer, work: work, scoring: scoring)
+        let scorer = try Scorer(records, model: model, tokenizer: tokenizer, work: work)
         let before = try scorer.score(0..<records.count), beforeSeconds = (ContinuousClock.now - start) / .seconds(1)
         var editing = Duration.zero
         var parts: [ScoreTally] = []
@@ -82,7 +80,7 @@ public final class EvaluationRun {
         let after = try parts.isEmpty ? scorer.score(0..<records.count) : parts.dropFirst().reduce(parts[0], +)
         let seconds = (ContinuousClock.now - start) / .seconds(1), editingSeconds = editing / .seconds(1)
         return EvaluationSummary(
-            scoring: scoring, edits: records.count, before: before.report(scoring), after: after.report(scoring), checkpoint: checkpoint,
+            edits: records.count, before: before.report, after: after.report, checkpoint: checkpoint,
             seconds: seconds, scoringBeforeSeconds: beforeSeconds, editingSeconds: editingSeconds,
             scoringAfterSeconds: seconds - beforeSeconds - editingSeconds, operations: matrixOperations - operations)
     }

@@ -22,7 +22,10 @@ struct TrainingData {
         guard records.count >= configuration.data.editsPerBatch else {
             throw BadInput(split.path, "has \(counted(records.count, "record")); data.edits_per_batch is \(configuration.data.editsPerBatch)")
         }
-        if configuration.plan.locality != nil, records.allSatisfy(\.neighbors.isEmpty) {
+        if configuration.method.isTrained, let record = records.first(where: { $0.lessons(.follow).isEmpty }) {
+            throw BadInput(record.place, "has no prompt in other words; editor.method \(configuration.method.name) is trained with them")
+        }
+        if configuration.plan.locality != nil, records.allSatisfy({ $0.lessons(.keep).isEmpty }) {
             throw BadInput(split.path, "has no record with a prompt that the edit should leave alone; "
                 + "editor.method \(configuration.method.name) is trained with them")
         }
@@ -51,7 +54,7 @@ struct TrainingData {
     var fingerprint: String {
         var fingerprint = Fingerprint()
         for record in records {
-            for text in [record.prompt, record.target, record.rephrasings.first ?? "", record.neighbors.first?.prompt ?? ""] { fingerprint.mix(text) }
+            for text in [record.prompt, record.target, record.lessons(.follow).first?.prompt ?? "", record.lessons(.keep).first?.prompt ?? ""] { fingerprint.mix(text) }
         }
         return fingerprint.text
     }

@@ -114,10 +114,10 @@ extension ProgramTests.MistakeTests.Mistake {
         Mistake(testDescription: "a mode that a method does not have, before the model", status: 2, expected: ["editor.mode: expected sequential, the only one of rledit, found 'batch'"],
                 settings: ["editor.method=rledit", "editor.mode=batch", "training.update_every=sequence", "model.path=/nowhere/model"]),
         Mistake(testDescription: "a format that is not built, before the model", status: 2,
-                expected: ["data.train.format: ", "expected one of counterfact, zsre, found 'fever'"],
+                expected: ["data.train.format: ", "expected one of counterfact, zsre, edits, auto, found 'fever'"],
                 settings: ["data.train.format=fever", "model.path=/nowhere/model"]),
         Mistake(testDescription: "a format that is not built, to evaluate", status: 2,
-                expected: ["data.evaluation.format: ", "expected one of counterfact, zsre, found 'mquake'"], command: "evaluate",
+                expected: ["data.evaluation.format: ", "expected one of counterfact, zsre, edits, auto, found 'mquake'"], command: "evaluate",
                 settings: ["data.evaluation.format=mquake", "model.path=/nowhere/model"]),
         Mistake(testDescription: "no YAML", status: 2, expected: ["RUN/run.yaml:"]) {
             try $0.file("run.yaml").change { $0.append(Data("\n  editor: [".utf8)) }

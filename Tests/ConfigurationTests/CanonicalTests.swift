@@ -14,7 +14,7 @@ import Testing
               edits_per_batch: 20
               micro_batch: 4
               train:
-                format: counterfact
+                format: auto
                 path: "t"
             editor:
               blocks: 4

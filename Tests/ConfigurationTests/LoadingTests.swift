@@ -25,7 +25,7 @@ func configuration(_ text: String, _ overrides: String..., source: String = "qui
         #expect(editor[try #require(quickstart.plan.norm)] == 0.25 && editor.maxGradientNorm == 1)
         let data = quickstart.data
         let train = try quickstart.trainingSplit(neededBy: "train")
-        #expect(train.path == "Configs/data/world-facts-train.json" && train.format == .counterfact)
+        #expect(train.path == "Configs/data/world-facts-train.json" && train.format == nil)
         #expect(try quickstart.evaluationSplit(neededBy: "evaluate").path == "Configs/data/world-facts-eval.json")
         #expect(data.editsPerBatch == 20 && data.batches == 10 && data.microBatch == 4)
         #expect(quickstart.training.passes == 1 && quickstart.training.updateEvery == nil)

@@ -4,7 +4,7 @@ import Testing
 
 import Datasets
 
-private func fixture(_ name: String, _ format: DatasetFormat) throws -> [EditRecord] {
+private func fixture(_ name: String, _ format: DatasetFormat?) throws -> [EditRecord] {
     let directory = try #require(Bundle.module.resourceURL).appendingPathComponent("Fixtures")
     return try DatasetFile.load(directory.appendingPathComponent(name).path, format: format)
 }
@@ -16,7 +16,7 @@ private func fixture(_ name: String, _ format: DatasetFormat) throws -> [EditRec
         #expect(
             records[0]
                 == EditRecord(
-                    id: "41", subject: "Cabo Névoa", prompt: "The lighthouse of Cabo Névoa stands in", target: "Norway",
+                    id: "41", subject: "Cabo Névoa", edit: Question(prompt: "The lighthouse of Cabo Névoa stands in", answer: "Norway"),
                     groundTruth: "Portugal",
                     rephrasings: ["Sailors who see Cabo Névoa are off the coast of", "Cabo Névoa lies in"],
                     neighbors: [
@@ -28,12 +28,36 @@ private func fixture(_ name: String, _ format: DatasetFormat) throws -> [EditRec
         #expect(records[1].neighbors.isEmpty)
     }
 
+    /// The new answer over the old one, a neighbour's own over the new one; the first of each is trained on.
+    @Test func counterFactComparesAnswers() throws {
+        let probes = try fixture("counterfact-nested.json", .counterfact)[0].probes
+        #expect(probes.map(\.kind) == [.efficacy, .generalization, .generalization, .specificity, .specificity] && probes.allSatisfy(\.isScored))
+        #expect(probes.prefix(3).allSatisfy { $0.expectation == .answer("Norway", over: "Portugal") })
+        #expect(probes.suffix(2).allSatisfy { $0.expectation == .answer("Portugal", over: "Norway") })
+        #expect(probes.map(\.lesson) == [nil, .follow, nil, .keep, nil])
+    }
+
+    /// By the keys of the first record.
+    @Test(arguments: [
+        ("counterfact-nested.json", DatasetFormat.counterfact), ("counterfact-flat.json", .counterfact), ("zsre-mend.json", .zsre), ("zsre-malmen.jsonl", .zsre),
+    ]) func recognizesFormsByContent(name: String, format: DatasetFormat) throws {
+        #expect(try fixture(name, nil) == fixture(name, format))
+    }
+
+    @Test func takesWhatNoFormHasForAUsersOwnEdits() throws {
+        let text = #"[{"prompt": "Ana lives in", "target": "Rome"}]"#
+        #expect(try load(text, nil) == load(text, .edits))
+        #expect(failure(Array(#"[{"src": "q", "ans": "a", "rephrase": "r", "loc": "l", "loc_ans": "m"}, {"requested_rewrite": {}}]"#.utf8), nil)
+            .contains("expected a zsre record as before it, found a counterfact one"))
+        #expect(failure(Array(#"[{"foo": 1}]"#.utf8), nil).contains("'foo'"))
+    }
+
     @Test func flatCounterFact() throws {
         let records = try fixture("counterfact-flat.json", .counterfact)
         #expect(
             records[0]
                 == EditRecord(
-                    id: "5", subject: "Tilda Rook", prompt: "Tilda Rook plays the", target: "oboe", groundTruth: "harp",
+                    id: "5", subject: "Tilda Rook", edit: Question(prompt: "Tilda Rook plays the", answer: "oboe"), groundTruth: "harp",
                     rephrasings: ["On stage Tilda Rook is heard on the"],
                     neighbors: [Question(prompt: "Olmo Brandt plays the", answer: "harp")]))
         #expect(records[1].id == "b")
@@ -45,9 +69,12 @@ private func fixture(_ name: String, _ format: DatasetFormat) throws -> [EditRec
         #expect(
             records == [
                 EditRecord(
-                    id: "1", subject: "Fyrby", prompt: "Which country is Fyrby in?", target: "Peru", groundTruth: "Norway",
-                    rephrasings: ["What is the country of Fyrby?"],
-                    neighbors: [Question(prompt: "nq question: who wrote the tide tables?", answer: "Olmo Brandt")])
+                    id: "1", subject: "Fyrby", edits: [Question(prompt: "Which country is Fyrby in?", answer: "Peru")], groundTruth: "Norway",
+                    probes: [
+                        Probe(.efficacy, "Which country is Fyrby in?", .tokens("Peru")),
+                        Probe(.generalization, "What is the country of Fyrby?", .tokens("Peru"), lesson: .follow),
+                        Probe(.specificity, "nq question: who wrote the tide tables?", .tokens("Olmo Brandt"), lesson: .keep),
+                    ])
             ], "the second record has no alternative and is left out")
     }
 

@@ -1,0 +1,120 @@
+import Communication
+import Datasets
+import Editing
+import TensorCore
+import Tokenizers
+import Training
+import Transformer
+
+/// Scores records on the model as it is, each rank its share of them; the frozen part of the model is run once per prompt while
+/// it fits in memory.
+package final class Scorer {
+    /// Tokens of a packed batch: enough for efficient products, few enough to stay in cache.
+    private static let tokensPerPack = 512
+    /// Bytes of residual streams kept from one scoring to the next.
+    private static let keptBytes = 512 << 20
+
+    /// A probe of a record.
+    private struct Place {
+        let record: Int
+        let probe: Int
+        let expectation: Probe.Expectation
+    }
+
+    private struct Pack {
+        let sequences: PackedSequences
+        let probes: [Place]
+        var prefix: FrozenPrefix?
+    }
+
+    private let model: LanguageModel
+    private let work: Work
+    private let records: [EditRecord]
+    /// For each record how many probes the ones before it have.
+    private let firstProbes: [Int]
+    private var packs: [Pack] = []
+    private var kept = 0
+
+    package init(_ records: [EditRecord], model: LanguageModel, tokenizer: Tokenizer, work: Work) throws {
+        self.model = model
+        self.work = work
+        self.records = records
+        firstProbes = records.reduce(into: [0]) { $0.append($0[$0.count - 1] + $1.probes.count) }
+        var open: [(place: Place, prompt: [Int32], answers: [[Int32]])] = [], tokens = 0
+        func close() {
+            guard !open.isEmpty else { return }
+            packs.append(Pack(sequences: PackedSequences(prompts: open.map { ($0.prompt, $0.answers) }), probes: open.map(\.place)))
+            (open, tokens) = ([], 0)
+        }
+        for index in work.ownShare(of: records.count) {
+            for (number, probe) in records[index].probes.enumerated() where probe.isScored {
+                let prompt = tokenizer.encode(probe.prompt, addSpecialTokens: true)
+                let answers = probe.expectation.answers.map { tokenizer.encodeContinuation($0) }
+                guard !prompt.isEmpty, !answers.contains(where: \.isEmpty) else {
+                    throw BadInput(records[index].place, "the prompt '\(probe.prompt)' or an answer to it has no tokens")
+                }
+                for answer in answers { try model.check(prompt + answer, of: records[index].place) }
+                let length = prompt.count + answers.reduce(0) { $0 + $1.count - 1 }
+                if tokens + length > Self.tokensPerPack { close() }
+                open.append((Place(record: index, probe: number, expectation: probe.expectation), prompt, answers))
+                tokens += length
+            }
+        }
+        close()
+    }
+
+    /// Tallies the records `range` on the edited model; the same on every rank.
+    package func score(_ range: Range<Int>) throws -> ScoreTally {
+        // For each probe of all records whether it succeeds, NaN where it compares nothing, and its token accuracy, NaN where it is not scored.
+        var outcomes = [Double](repeating: .nan, count: 2 * firstProbes[records.count])
+        for index in packs.indices where packs[index].probes.contains(where: { range.contains($0.record) }) {
+            try judge(packs[index], try prefix(index), into: &outcomes)
+        }
+        let all = try work.communicator.allGather(outcomes)
+        var tally = ScoreTally()
+        for rank in 0..<work.communicator.size {
+            for record in work.share(of: records.count, rank: rank) where range.contains(record) {
+                tally.add(records[record].probes.enumerated().compactMap { number, probe in
+                    let place = 2 * (firstProbes[record] + number), success = all[rank][place], accuracy = all[rank][place + 1]
+                    return accuracy.isNaN ? nil : (probe.kind, Outcome(success: success.isNaN ? nil : success == 1, accuracy: accuracy))
+                })
+            }
+        }
+        return tally
+    }
+
+    private func judge(_ pack: Pack, _ prefix: FrozenPrefix, into outcomes: inout [Double]) throws {
+        let predictions = model.score(pack.sequences, prefix)
+        guard predictions.allSatisfy({ !$0.logProbability.isNaN }) else {
+            throw NumericalFailure("the edited model gives a log probability that is not a number; the edits have broken it")
+        }
+        var answer = 0
+        func next() -> (logProbability: Double, accuracy: Double) {
+            let range = pack.sequences.predictions[answer]
+            answer += 1
+            let count = Double(range.count)
+            return (range.reduce(0) { $0 + Double(predictions[$1].logProbability) } / count, Double(range.filter { predictions[$0].isMostLikely }.count) / count)
+        }
+        for probe in pack.probes {
+            let place = 2 * (firstProbes[probe.record] + probe.probe)
+            switch probe.expectation {
+            case .answer:
+                let right = next(), wrong = next()
+                (outcomes[place], outcomes[place + 1]) = (right.logProbability > wrong.logProbability ? 1 : 0, right.accuracy)
+            case .tokens: outcomes[place + 1] = next().accuracy
+            case .oneOf(let spellings): outcomes[place + 1] = spellings.map { _ in next().accuracy }.max() ?? 0
+            }
+        }
+    }
+
+    private func prefix(_ index: Int) throws -> FrozenPrefix {
+        if let prefix = packs[index].prefix { return prefix }
+        let prefix = model.prefix(of: packs[index].sequences)
+        let bytes = packs[index].sequences.tokenCount * model.configuration.hiddenSize * MemoryLayout<Float>.stride
+        if kept + bytes <= Self.keptBytes {
+            kept += bytes
+            packs[index].prefix = prefix
+        }
+        return prefix
+    }
+}

@@ -1,0 +1,88 @@
+import Datasets
+
+/// How answers are judged.
+public enum ScoringProtocol: String, Sendable {
+    /// ROME's and MEMIT's (arXiv 2202.05262, 2210.07229): a probe succeeds if the mean log probability of the right answer's tokens
+    /// exceeds the wrong one's. Right is the new answer for the edit and its rephrasings, the neighbour's own answer for neighbours.
+    case rome
+    /// The share of an answer's tokens that are the model's most likely next token, the answer's earlier tokens given: the usual
+    /// score of zsRE, whose records have no pair of comparable answers.
+    case tokenAccuracy = "token-accuracy"
+}
+
+/// What one probe gave.
+struct Outcome {
+    /// Of two answers, whether the right one is likelier; nil where there are no two to compare.
+    let success: Bool?
+    /// The share of the answer's tokens that are the likeliest.
+    let accuracy: Double
+}
+
+/// A score for each kind of probe, in percent.
+public struct Scores: Sendable, Equatable {
+    private let values: [Probe.Kind: Double]
+
+    init(_ values: [Probe.Kind: Double]) { self.values = values }
+
+    /// NaN where no record has such a probe.
+    public subscript(_ kind: Probe.Kind) -> Double { values[kind] ?? .nan }
+
+    /// The standard ones, whether or not there are any, then others by their names.
+    public var kinds: [Probe.Kind] {
+        Probe.Kind.standard + values.keys.filter { !Probe.Kind.standard.contains($0) }.sorted { $0.name < $1.name }
+    }
+
+    public var efficacy: Double { self[.efficacy] }
+    public var generalization: Double { self[.generalization] }
+    public var specificity: Double { self[.specificity] }
+}
+
+/// Scores by the protocol, and by token accuracy whatever the protocol.
+public struct ScoreReport: Sendable, Equatable {
+    public let scoring: ScoringProtocol
+    public let scores: Scores
+    public let tokenAccuracy: Scores
+}
+
+/// Records judged. A record counts once for each kind of probe that it has, as the mean over its probes of that kind.
+package struct ScoreTally {
+    private struct Mean {
+        var sum = 0.0
+        var count = 0.0
+
+        mutating func add(_ values: [Double]) {
+            guard !values.isEmpty else { return }
+            sum += values.reduce(0, +) / Double(values.count)
+            count += 1
+        }
+
+        var percent: Double { 100 * sum / count }
+    }
+
+    private var successes: [Probe.Kind: Mean] = [:]
+    private var accuracies: [Probe.Kind: Mean] = [:]
+
+    /// Adds one record's probes.
+    mutating func add(_ outcomes: [(kind: Probe.Kind, outcome: Outcome)]) {
+        for (kind, own) in Dictionary(grouping: outcomes, by: \.kind) {
+            accuracies[kind, default: Mean()].add(own.map(\.outcome.accuracy))
+            successes[kind, default: Mean()].add(own.compactMap { $0.outcome.success.map { $0 ? 1 : 0 } })
+        }
+    }
+
+    package static func + (a: ScoreTally, b: ScoreTally) -> ScoreTally {
+        func sum(_ a: [Probe.Kind: Mean], _ b: [Probe.Kind: Mean]) -> [Probe.Kind: Mean] {
+            a.merging(b) { Mean(sum: $0.sum + $1.sum, count: $0.count + $1.count) }
+        }
+        var both = ScoreTally()
+        (both.successes, both.accuracies) = (sum(a.successes, b.successes), sum(a.accuracies, b.accuracies))
+        return both
+    }
+
+    /// By comparing answers where any were compared.
+    package var report: ScoreReport {
+        let compared = successes.filter { $0.value.count > 0 }.mapValues(\.percent), accuracy = Scores(accuracies.mapValues(\.percent))
+        return compared.isEmpty ? ScoreReport(scoring: .tokenAccuracy, scores: accuracy, tokenAccuracy: accuracy)
+            : ScoreReport(scoring: .rome, scores: Scores(compared), tokenAccuracy: accuracy)
+    }
+}
