@@ -70,7 +70,8 @@ let package = Package(
         .target(
             name: "Amend",
             dependencies: [
-                "TensorCore", "Communication", "Tokenizers", "Transformer", "Datasets", "Configuration", "Checkpointing", "Editing", "Training", "Evaluation",
+                "TensorCore", "LinearAlgebra", "Communication", "Settings", "Machine", "Tokenizers", "Transformer", "Datasets", "Configuration", "Checkpointing",
+                "Editing", "Training", "Evaluation",
             ]),
         // 9: the programs
         .executableTarget(

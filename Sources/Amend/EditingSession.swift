@@ -3,7 +3,6 @@ import Configuration
 import Datasets
 import Editing
 import Evaluation
-import Foundation
 import TensorCore
 import Tokenizers
 import Training
@@ -33,7 +32,7 @@ public final class EditingSession {
 
     /// A model to be asked only: a .gguf file, a directory with one, or a Hugging Face directory.
     public init(model path: String, weights: WeightPrecision = .auto, threads: Int? = nil) throws {
-        Self.startThreads(threads)
+        Threads.start(try threadsForThisRank(threads, communicator: communicator))
         let files = try ModelSource(path)
         (model, tokenizer) = (try files.loadModel(weights: weights), try files.loadTokenizer())
         notes = model.loadingNotes + tokenizer.notes
@@ -42,20 +41,13 @@ public final class EditingSession {
 
     /// A model and its editor.
     public init(_ source: EditorSource, threads: Int? = nil) throws {
-        Self.startThreads(threads)
-        let configuration = source.configuration, files = try ModelSource(configuration.model.path)
-        model = try files.loadModel(weights: configuration.model.weights)
-        tokenizer = try files.loadTokenizer()
-        notes = model.loadingNotes + tokenizer.notes
-        model.arithmetic = EditorSetup.arithmetic(configuration)
-        try model.selectModules(configuration.editor.modules)
+        let configuration = source.configuration, context = try RunContext(configuration, communicator, threads: threadsForThisRank(threads, communicator: communicator))
+        (model, tokenizer, notes) = (context.model, context.tokenizer, context.notes)
         let engine = EditorSetup.engine(configuration, model: model, work: EditorSetup.work(configuration, communicator))
         if let checkpoint = source.checkpoint { _ = try TrainedEditor.load(checkpoint, into: engine, configuration: configuration) }
         (self.source, self.engine) = (source, engine)
         isTrained = source.checkpoint != nil || !configuration.method.isTrained
     }
-
-    private static func startThreads(_ count: Int?) { Threads.start(count ?? max(1, ProcessInfo.processInfo.activeProcessorCount)) }
 
     // MARK: Asking
 

@@ -1,3 +1,4 @@
+import Amend
 import ArgumentParser
 import Communication
 import Configuration
@@ -23,6 +24,7 @@ struct Evaluate: ParsableCommand {
 
     private func evaluate(_ configuration: RunConfiguration, _ communicator: Communicator) throws -> Int32 {
         let context = try RunContext(configuration, communicator)
+        context.notes.forEach(context.message)
         context.message("evaluating: \(context.summary)")
         let run = try EvaluationRun(
             context.configuration, model: context.model, tokenizer: context.tokenizer, communicator: communicator, message: context.message)

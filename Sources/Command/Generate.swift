@@ -85,7 +85,7 @@ struct Generate: ParsableCommand {
     }
 
     private func generate(_ communicator: Communicator) throws {
-        let threads = try threads ?? threadsForThisRank(nil, communicator: communicator), (session, records) = try open(threads: threads)
+        let (session, records) = try open()
         session.notes.forEach(StandardError.writeLine)
         try session.check(records)
         var sampling = Sampling()
@@ -106,7 +106,7 @@ struct Generate: ParsableCommand {
     }
 
     /// The model, and the edits that wait to be made to it.
-    private func open(threads: Int) throws -> (EditingSession, [EditRecord]) {
+    private func open() throws -> (EditingSession, [EditRecord]) {
         guard let editor, let edits else { return (try EditingSession(model: model ?? "", weights: weights, threads: threads), []) }
         // Before the model, which may be large: what is wrong with a user's own edits shows at once.
         let all = try DatasetFile.load(edits, format: format), records = limit.map { Array(all.prefix($0)) } ?? all

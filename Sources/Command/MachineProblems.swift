@@ -1,3 +1,4 @@
+import Amend
 import Foundation
 import Machine
 import Reporting

@@ -1,3 +1,4 @@
+import Amend
 import Communication
 import Foundation
 import LinearAlgebra

@@ -1,3 +1,4 @@
+import Amend
 import ArgumentParser
 import Communication
 import Configuration
@@ -26,52 +27,10 @@ struct RunOptions: ParsableArguments {
     func load() throws -> RunConfiguration { try RunConfiguration.load(path: config, overrides: overrides) }
 }
 
-/// Starts a rank's part of a run: checks, threads, model and tokenizer.
-struct RunContext {
-    let configuration: RunConfiguration
-    let communicator: Communicator
-    let model: LanguageModel
-    let tokenizer: Tokenizer
-    /// For rank 0's messages; silent elsewhere.
-    let message: (String) -> Void
-
-    init(_ configuration: RunConfiguration, _ communicator: Communicator) throws {
-        guard communicator.size <= configuration.run.shards else {
-            throw ConfigurationError(
-                location: configuration.source, keyPath: "run.shards",
-                problem: "\(configuration.run.shards) virtual shards for \(communicator.size) ranks; expected at least one shard for each rank")
-        }
-        let choice = try ComputeChoice(configuration, communicator), configuration = choice.configuration
-        if configuration.run.reduction == .ordered { try Self.requireEqualArithmetic(communicator, configuration) }
-        Threads.start(try threadsForThisRank(configuration.run.threads, communicator: communicator))
-        self.configuration = configuration
-        self.communicator = communicator
-        try OpenBLAS.takeBuffers(threads: Threads.count)
-        Memory.setWork("while loading the model")
-        let source = try ModelSource(configuration.model.path)
-        model = try source.loadModel(weights: configuration.model.weights)
-        model.arithmetic = EditorSetup.arithmetic(configuration)
-        try model.selectModules(configuration.editor.modules)
-        tokenizer = try source.loadTokenizer()
-        Memory.setWork("while loading data and editor")
-        let isRoot = communicator.isRoot
-        message = { if isRoot { StandardError.writeLine($0) } }
-        (model.loadingNotes + tokenizer.notes + [choice.note].compactMap { $0 }).forEach(message)
-    }
-
-    /// Ranks that compute with other instructions may differ in the last bit, and would edit other models without notice.
-    private static func requireEqualArithmetic(_ communicator: Communicator, _ configuration: RunConfiguration) throws {
-        var fingerprint = Fingerprint()
-        fingerprint.mix(kernelVariant == "portable" ? "portable" : "fused")
-        fingerprint.mix(OpenBLAS.core)
-        fingerprint.mix(OpenBLAS.version)
-        let all = try communicator.allGather(Int(truncatingIfNeeded: fingerprint.value))
-        guard Set(all).count == 1 else {
-            throw ConfigurationError(
-                location: configuration.source, keyPath: "run.reduction",
-                problem: "the ranks' processors use different kernels (\(OpenBLAS.core) on rank \(communicator.rank)), so their bits would differ; "
-                    + "set OPENBLAS_CORETYPE to one that all have (Haswell), or run.reduction to fast")
-        }
+extension RunContext {
+    /// Of rank 0 alone.
+    func message(_ text: String) {
+        if communicator.isRoot { StandardError.writeLine(text) }
     }
 
     /// "llama, 30 layers, 12 edited modules; 2 ranks × 1 threads, avx2"

@@ -1,3 +1,4 @@
+import Amend
 import ArgumentParser
 import Communication
 import Configuration
@@ -32,6 +33,7 @@ struct Train: ParsableCommand {
 
     private func train(_ configuration: RunConfiguration, _ communicator: Communicator) throws -> Int32 {
         let context = try RunContext(configuration, communicator)
+        context.notes.forEach(context.message)
         context.message("training: \(context.summary)")
         var line: ProgressLine?, startSeconds: Double?
         let beside = try timeSgemm ? SgemmBeside() : nil

@@ -11,24 +11,24 @@ import Machine
 /// group, rounded up to whole processors, is divided by the ranks on the machine. At least 1.
 ///
 /// Collective: every rank calls it.
-func threadsForThisRank(_ setting: Int?, communicator: Communicator) throws -> Int {
+package func threadsForThisRank(_ setting: Int?, communicator: Communicator) throws -> Int {
     let share = try ProcessorShare(communicator: communicator)
     return setting ?? share.threads
 }
 
 /// How the ranks on this rank's machine divide its processors.
-struct ProcessorShare {
+package struct ProcessorShare {
     /// Processors that this rank may use.
-    let usable: Set<Int>
+    package let usable: Set<Int>
     /// Processors that some rank on this machine may use.
-    let usableByAll: Set<Int>
+    package let usableByAll: Set<Int>
     /// The CPU quota of this rank's control group, in processors, where there is one.
-    let quota: Double?
+    package let quota: Double?
     /// This rank's share, at least 1.
-    let threads: Int
+    package let threads: Int
 
     /// Collective.
-    init(communicator: Communicator) throws {
+    package init(communicator: Communicator) throws {
         usable = Processors.usable()
         quota = Processors.quota()
         let masks = try Self.gatherMasks(own: usable, communicator: communicator)
