@@ -99,6 +99,7 @@ let package = Package(
             name: "CheckpointingTests",
             dependencies: ["Checkpointing", "Documents", "TensorCore", .product(name: "Crypto", package: "swift-crypto")]),
         .testTarget(name: "TokenizersTests", dependencies: ["TensorCore", "Tokenizers", "TestSupport"], resources: [.copy("Fixtures")]),
+        .testTarget(name: "DocumentsTests", dependencies: ["Documents", "TensorCore"]),
         .testTarget(name: "ConfigurationTests", dependencies: ["Configuration", "Settings", "Editing"]),
         .testTarget(name: "ReportingTests", dependencies: ["Documents", "Reporting"]),
         .testTarget(name: "TensorCoreTests", dependencies: ["CKernels", "TensorCore"]),
