@@ -81,12 +81,13 @@ let package = Package(
         .executableTarget(
             name: "Benchmark",
             dependencies: [
-                "CKernels", "StandardStreams", "TensorCore", "LinearAlgebra", "Editors", "Checkpointing", "Reporting", "Machine", "TestSupport",
+                "CKernels", "StandardStreams", "TensorCore", "LinearAlgebra", "Editors", "Checkpointing", "Reporting", "Machine",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         // Tests
-        .target(name: "TestSupport", dependencies: ["TensorCore"]),
-        .executableTarget(name: "CommunicationProbe", dependencies: ["Communication", "TensorCore"]),
+        .target(name: "TestSupport", dependencies: ["TensorCore"], path: "Tests/Support"),
+        .executableTarget(name: "CommunicationProbe", dependencies: ["Communication", "TensorCore"], path: "Tests/CommunicationProbe"),
+        .executableTarget(name: "WriteTinyRun", dependencies: ["TestSupport"], path: "Tests/WriteTinyRun"),
         .testTarget(name: "CommunicationTests", dependencies: ["Communication", "CommunicationProbe", "TestSupport"]),
         .testTarget(
             name: "WeightFilesTests", dependencies: ["WeightFiles", "TensorCore"], exclude: ["make_fixtures.py"],
