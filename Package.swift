@@ -85,32 +85,32 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         // Tests
-        .target(name: "TestSupport", dependencies: ["TensorCore"], path: "Tests/Support"),
+        .target(name: "TestSupport", dependencies: ["CKernels", "TensorCore"], path: "Tests/Support"),
         .executableTarget(name: "CommunicationProbe", dependencies: ["Communication", "TensorCore"], path: "Tests/CommunicationProbe"),
         .executableTarget(name: "WriteTinyRun", dependencies: ["TestSupport"], path: "Tests/WriteTinyRun"),
         .testTarget(name: "CommunicationTests", dependencies: ["Communication", "CommunicationProbe", "TestSupport"]),
         .testTarget(
-            name: "WeightFilesTests", dependencies: ["WeightFiles", "TensorCore"], exclude: ["make_fixtures.py"],
+            name: "WeightFilesTests", dependencies: ["WeightFiles", "TensorCore", "TestSupport"], exclude: ["make_fixtures.py"],
             resources: [.copy("Fixtures")]),
         .testTarget(name: "DatasetsTests", dependencies: ["Datasets", "TensorCore"], resources: [.copy("Fixtures")]),
         .testTarget(
             name: "CheckpointingTests",
-            dependencies: ["Checkpointing", "Documents", "TensorCore", .product(name: "Crypto", package: "swift-crypto")]),
+            dependencies: ["Checkpointing", "Documents", "TensorCore", "TestSupport", .product(name: "Crypto", package: "swift-crypto")]),
         .testTarget(name: "TokenizersTests", dependencies: ["TensorCore", "Tokenizers", "TestSupport"], resources: [.copy("Fixtures")]),
-        .testTarget(name: "ConfigurationTests", dependencies: ["Configuration"]),
-        .testTarget(name: "ReportingTests", dependencies: ["Documents", "Reporting"]),
-        .testTarget(name: "TensorCoreTests", dependencies: ["CKernels", "TensorCore"]),
-        .testTarget(name: "LinearAlgebraTests", dependencies: ["CKernels", "TensorCore", "LinearAlgebra"]),
+        .testTarget(name: "ConfigurationTests", dependencies: ["Configuration", "TestSupport"]),
+        .testTarget(name: "ReportingTests", dependencies: ["Documents", "Reporting", "TestSupport"]),
+        .testTarget(name: "TensorCoreTests", dependencies: ["CKernels", "TensorCore", "TestSupport"]),
+        .testTarget(name: "LinearAlgebraTests", dependencies: ["CKernels", "TensorCore", "LinearAlgebra", "TestSupport"]),
         .testTarget(
             name: "TransformerTests", dependencies: ["TensorCore", "LinearAlgebra", "WeightFiles", "Tokenizers", "Transformer", "TestSupport"],
             exclude: ["make_cases.py", "make_gguf.py", "sweep_configuration.py", "sweep_metadata.py"], resources: [.copy("Fixtures")]),
-        .testTarget(name: "EditorsTests", dependencies: ["TensorCore", "LinearAlgebra", "Transformer", "Editors"]),
+        .testTarget(name: "EditorsTests", dependencies: ["TensorCore", "LinearAlgebra", "Transformer", "Editors", "TestSupport"]),
         .testTarget(
             name: "EvaluationTests",
             dependencies: ["Communication", "Tokenizers", "Transformer", "Datasets", "Editing", "Evaluation"]),
         .testTarget(name: "AmendTests", dependencies: ["Command", "Amend", "TensorCore", "TestSupport"]),
         .testTarget(
-            name: "GoldenTests", dependencies: ["TensorCore", "Tokenizers", "WeightFiles", "Transformer", "SelfTest"],
+            name: "GoldenTests", dependencies: ["TensorCore", "Tokenizers", "WeightFiles", "Transformer", "SelfTest", "TestSupport"],
             exclude: ["make_smollm2_reference.py", "make_prompt_references.py", "make_odd_strings.py"], resources: [.copy("Fixtures")]),
     ]
 )
