@@ -35,7 +35,7 @@ let package = Package(
         .target(name: "Machine", dependencies: ["CStartup", "LinearAlgebra", "StandardStreams"]),
         .target(name: "Transformer", dependencies: ["CKernels", "Documents", "TensorCore", "LinearAlgebra", "WeightFiles", "Tokenizers"]),
         .target(name: "Datasets", dependencies: ["Documents", "TensorCore", "Tokenizers"]),
-        .target(name: "Configuration", dependencies: ["TensorCore", "Yams"]),
+        .target(name: "Configuration", dependencies: ["Yams"]),
         // 4
         .target(name: "Editors", dependencies: ["CKernels", "TensorCore", "LinearAlgebra", "Transformer"]),
         .target(
@@ -75,13 +75,13 @@ let package = Package(
             name: "Command",
             dependencies: [
                 "Amend", "Documents", "StandardStreams", "TensorCore", "LinearAlgebra", "Communication", "Tokenizers", "Transformer", "Configuration", "Checkpointing",
-                "Datasets", "Editors", "Editing", "Training", "Evaluation", "Reporting", "SelfTest", "Machine",
+                "Datasets", "Editing", "Training", "Evaluation", "Reporting", "SelfTest", "Machine",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         .executableTarget(
             name: "Benchmark",
             dependencies: [
-                "CKernels", "StandardStreams", "TensorCore", "LinearAlgebra", "Editors", "Checkpointing", "Reporting", "Machine",
+                "CKernels", "Documents", "StandardStreams", "TensorCore", "LinearAlgebra", "Editors", "Checkpointing", "Reporting", "Machine",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         // Tests
@@ -98,7 +98,7 @@ let package = Package(
             dependencies: ["Checkpointing", "Documents", "TensorCore", "TestSupport", .product(name: "Crypto", package: "swift-crypto")]),
         .testTarget(name: "TokenizersTests", dependencies: ["TensorCore", "Tokenizers", "TestSupport"], resources: [.copy("Fixtures")]),
         .testTarget(name: "ConfigurationTests", dependencies: ["Configuration", "TestSupport"]),
-        .testTarget(name: "ReportingTests", dependencies: ["Documents", "Reporting", "TestSupport"]),
+        .testTarget(name: "ReportingTests", dependencies: ["Documents", "TensorCore", "Reporting", "TestSupport"]),
         .testTarget(name: "TensorCoreTests", dependencies: ["CKernels", "TensorCore", "TestSupport"]),
         .testTarget(name: "LinearAlgebraTests", dependencies: ["CKernels", "TensorCore", "LinearAlgebra", "TestSupport"]),
         .testTarget(
@@ -108,7 +108,7 @@ let package = Package(
         .testTarget(
             name: "EvaluationTests",
             dependencies: ["Communication", "Tokenizers", "Transformer", "Datasets", "Editing", "Evaluation"]),
-        .testTarget(name: "AmendTests", dependencies: ["Command", "Amend", "TensorCore", "TestSupport"]),
+        .testTarget(name: "AmendTests", dependencies: ["Command", "Amend", "TestSupport"]),
         .testTarget(
             name: "GoldenTests", dependencies: ["TensorCore", "Tokenizers", "WeightFiles", "Transformer", "SelfTest", "TestSupport"],
             exclude: ["make_smollm2_reference.py", "make_prompt_references.py", "make_odd_strings.py"], resources: [.copy("Fixtures")]),

@@ -13,7 +13,9 @@ use_mpi
 
 Scripts/test-kernels.sh
 # In release, as amend is used: the numerics are the same, and the tests on the model take minutes instead of hours.
-swift build -c release --build-tests
+# What a target imports and does not declare is an error: such a build may succeed or not, by the order in which targets are built.
+swift build -c release --build-tests --explicit-target-dependency-import-check error
+swift package describe --type json | Scripts/check-dependencies.py
 swift test -c release --skip-build --disable-xctest "$@"
 if [ $# -eq 0 ]; then
     Scripts/test-consumer.sh
