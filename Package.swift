@@ -32,6 +32,7 @@ let package = Package(
         .target(name: "WeightFiles", dependencies: ["CKernels", "Documents", "TensorCore"]),
         .target(name: "Tokenizers", dependencies: ["Documents", "TensorCore"]),
         .target(name: "Settings", dependencies: ["Documents", "TensorCore", "Yams"]),
+        .target(name: "Reporting", dependencies: ["Documents", "TensorCore", "StandardStreams"]),
         // 3
         .target(name: "Machine", dependencies: ["CStartup", "LinearAlgebra", "StandardStreams"]),
         .target(name: "Transformer", dependencies: ["CKernels", "Documents", "TensorCore", "LinearAlgebra", "WeightFiles", "Tokenizers"]),
@@ -54,66 +55,67 @@ let package = Package(
                 "Documents", "TensorCore", "LinearAlgebra", "Communication", "Tokenizers", "Transformer", "Datasets", "Configuration", "Editors",
                 "Editing", "Checkpointing", "Reporting", "Settings",
             ]),
+        // 8
         .target(
             name: "Evaluation",
             dependencies: [
                 "TensorCore", "LinearAlgebra", "Communication", "Tokenizers", "Transformer", "Datasets", "Configuration", "Editors", "Editing",
                 "Training",
             ]),
-        .target(name: "Reporting", dependencies: ["Documents", "TensorCore", "StandardStreams"]),
         .target(
             name: "SelfTest",
             dependencies: [
                 "TensorCore", "WeightFiles", "Tokenizers", "Communication", "Transformer", "Datasets", "Editors", "Editing",
             ]),
-        // 8: the library
+        // 9: the library
         .target(
             name: "Amend",
             dependencies: [
                 "TensorCore", "LinearAlgebra", "Communication", "Settings", "Machine", "Tokenizers", "Transformer", "Datasets", "Configuration", "Checkpointing",
                 "Editing", "Training", "Evaluation",
             ]),
-        // 9: the programs
+        // 10: the programs
         .executableTarget(
             name: "Command",
             dependencies: [
                 "Amend", "Documents", "StandardStreams", "TensorCore", "LinearAlgebra", "Communication", "Tokenizers", "Transformer", "Configuration", "Checkpointing",
-                "Datasets", "Editors", "Editing", "Training", "Evaluation", "Reporting", "SelfTest", "Settings", "Machine",
+                "Datasets", "Editing", "Training", "Evaluation", "Reporting", "SelfTest", "Settings", "Machine",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         .executableTarget(
             name: "Benchmark",
             dependencies: [
-                "CKernels", "StandardStreams", "TensorCore", "LinearAlgebra", "Editors", "Checkpointing", "Reporting", "Machine", "TestSupport",
+                "CKernels", "Documents", "StandardStreams", "TensorCore", "LinearAlgebra", "Editors", "Checkpointing", "Reporting", "Machine",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         // Tests
-        .target(name: "TestSupport", dependencies: ["TensorCore"]),
-        .executableTarget(name: "CommunicationProbe", dependencies: ["Communication", "TensorCore"]),
+        .target(name: "TestSupport", dependencies: ["CKernels", "TensorCore"], path: "Tests/Support"),
+        .executableTarget(name: "CommunicationProbe", dependencies: ["Communication", "TensorCore"], path: "Tests/CommunicationProbe"),
+        .executableTarget(name: "WriteTinyRun", dependencies: ["TestSupport"], path: "Tests/WriteTinyRun"),
         .testTarget(name: "CommunicationTests", dependencies: ["Communication", "CommunicationProbe", "TestSupport"]),
         .testTarget(
-            name: "WeightFilesTests", dependencies: ["WeightFiles", "TensorCore"], exclude: ["make_fixtures.py"],
+            name: "WeightFilesTests", dependencies: ["WeightFiles", "TensorCore", "TestSupport"], exclude: ["make_fixtures.py"],
             resources: [.copy("Fixtures")]),
         .testTarget(name: "DatasetsTests", dependencies: ["Datasets", "TensorCore"], resources: [.copy("Fixtures")]),
         .testTarget(
             name: "CheckpointingTests",
-            dependencies: ["Checkpointing", "Documents", "TensorCore", .product(name: "Crypto", package: "swift-crypto")]),
+            dependencies: ["Checkpointing", "Documents", "TensorCore", "TestSupport", .product(name: "Crypto", package: "swift-crypto")]),
         .testTarget(name: "TokenizersTests", dependencies: ["TensorCore", "Tokenizers", "TestSupport"], resources: [.copy("Fixtures")]),
         .testTarget(name: "DocumentsTests", dependencies: ["Documents", "TensorCore"]),
-        .testTarget(name: "ConfigurationTests", dependencies: ["Configuration", "Settings", "Editing"]),
-        .testTarget(name: "ReportingTests", dependencies: ["Documents", "Reporting"]),
-        .testTarget(name: "TensorCoreTests", dependencies: ["CKernels", "TensorCore"]),
-        .testTarget(name: "LinearAlgebraTests", dependencies: ["CKernels", "TensorCore", "LinearAlgebra"]),
+        .testTarget(name: "ConfigurationTests", dependencies: ["Configuration", "Settings", "Editing", "TestSupport"]),
+        .testTarget(name: "ReportingTests", dependencies: ["Documents", "TensorCore", "Reporting", "TestSupport"]),
+        .testTarget(name: "TensorCoreTests", dependencies: ["CKernels", "TensorCore", "TestSupport"]),
+        .testTarget(name: "LinearAlgebraTests", dependencies: ["CKernels", "TensorCore", "LinearAlgebra", "TestSupport"]),
         .testTarget(
             name: "TransformerTests", dependencies: ["TensorCore", "LinearAlgebra", "WeightFiles", "Tokenizers", "Transformer", "TestSupport"],
             exclude: ["make_cases.py", "make_gguf.py", "sweep_configuration.py", "sweep_metadata.py"], resources: [.copy("Fixtures")]),
-        .testTarget(name: "EditorsTests", dependencies: ["TensorCore", "LinearAlgebra", "Transformer", "Editors"]),
+        .testTarget(name: "EditorsTests", dependencies: ["TensorCore", "LinearAlgebra", "Transformer", "Editors", "TestSupport"]),
         .testTarget(
             name: "EvaluationTests",
             dependencies: ["Communication", "Tokenizers", "Transformer", "Datasets", "Editing", "Evaluation"]),
-        .testTarget(name: "AmendTests", dependencies: ["Command", "Amend", "TensorCore", "TestSupport"]),
+        .testTarget(name: "AmendTests", dependencies: ["Command", "Amend", "TestSupport"]),
         .testTarget(
-            name: "GoldenTests", dependencies: ["TensorCore", "Tokenizers", "WeightFiles", "Transformer", "SelfTest"],
+            name: "GoldenTests", dependencies: ["TensorCore", "Tokenizers", "WeightFiles", "Transformer", "SelfTest", "TestSupport"],
             exclude: ["make_smollm2_reference.py", "make_prompt_references.py", "make_odd_strings.py"], resources: [.copy("Fixtures")]),
     ]
 )

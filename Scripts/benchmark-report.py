@@ -180,7 +180,7 @@ def comparable(report):
     for run in report["runs"]:
         name = f"{run['command']}, {run['ranks']} rank{'s' if run['ranks'] > 1 else ''}"
 
-        def per_tflop(key, seconds, unit="edits/TFLOP"):
+        def per_tflop(key, seconds, unit="edits/TFLOP", name=name, run=run):
             lines[f"{name}: {key}" if key else name] = (1e3 / (seconds * run["sgemmGflops"]), unit)
 
         per_tflop("", run["secondsPerEdit"])

@@ -17,7 +17,7 @@ import matplotlib
 import numpy
 
 matplotlib.use("svg")
-from matplotlib import pyplot  # noqa: E402
+from matplotlib import pyplot
 
 SCRIPTS = Path(__file__).resolve().parent
 ROOT = SCRIPTS.parent

@@ -17,6 +17,7 @@ missing_packages() {
     has_command ssh || echo openssh-client # mpirun looks for it even on one machine
     has_command valgrind || echo valgrind # for instruction-gate.sh
     has_command nm || echo binutils
+    has_command shellcheck || echo shellcheck # for lint.sh
     has_command python3 || echo python3
     python3 -m pip --version >/dev/null 2>&1 || echo python3-pip
 }

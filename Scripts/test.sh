@@ -1,19 +1,21 @@
 #!/usr/bin/env bash
-# Runs every test, those under mpirun and those on the real model too, then the package that uses the library, and the gate on instruction
-# counts. With options, which select tests, only these. usage: test.sh [option of swift test …]
+# Checks the sources (lint.sh), runs every test, those under mpirun and those on the real model too, then the package that uses the library, and the
+# gate on instruction counts. With options, which select tests, only these tests. usage: test.sh [option of swift test …]
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=common.bash
 source "$(dirname "${BASH_SOURCE[0]}")/common.bash"
 cd "$root"
 
 Scripts/install-dependencies.sh
+Scripts/lint.sh
 Scripts/fetch-model.sh smollm2-135m
 Scripts/fetch-model.sh gemma-3-270m
 use_mpi
 
 Scripts/test-kernels.sh
 # In release, as amend is used: the numerics are the same, and the tests on the model take minutes instead of hours.
-swift build -c release --build-tests
+# What a target imports and does not declare is an error: such a build may succeed or not, by the order in which targets are built.
+swift build -c release --build-tests --explicit-target-dependency-import-check error
 swift test -c release --skip-build --disable-xctest "$@"
 if [ $# -eq 0 ]; then
     Scripts/test-consumer.sh

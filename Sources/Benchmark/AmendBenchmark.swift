@@ -5,7 +5,6 @@ import Machine
 import Reporting
 import StandardStreams
 import TensorCore
-import TestSupport
 
 /// `amend-benchmark`: the kernels alone, each held against what this machine can do.
 @main
@@ -13,7 +12,7 @@ struct AmendBenchmark: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "amend-benchmark",
         abstract: "Measure amend's kernels against the machine's own rates.",
-        subcommands: [Measure.self, Count.self, TinyRun.self], defaultSubcommand: Measure.self)
+        subcommands: [Measure.self, Count.self], defaultSubcommand: Measure.self)
 
     static func main() {
         Startup.prepare()
@@ -91,14 +90,3 @@ struct Count: ParsableCommand {
 /// Of this name and never inlined: an instruction counter is switched on by entering it and off by leaving.
 @inline(never)
 private func countedRegion(_ body: () -> Void) { body() }
-
-struct TinyRun: ParsableCommand {
-    static let configuration = CommandConfiguration(
-        abstract: "Write a tiny model, data and a configuration for amend train and amend evaluate.",
-        discussion: "Those of the tests of the command line.")
-
-    @Argument(help: "Created if missing.", completion: .directory)
-    var directory: String
-
-    func run() throws { try TinyFiles.write(to: URL(fileURLWithPath: directory, isDirectory: true)) }
-}

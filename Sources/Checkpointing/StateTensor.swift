@@ -71,7 +71,7 @@ public struct StateTensor {
     public let pieces: [Range<Int>]
     /// The rank that holds a piece (sharded optimizer state), or nil if every rank holds it. In the latter case the
     /// state's chunk i is written by rank i mod R.
-    public let holder: (Int /*piece*/) -> Int?
+    public let holder: (_ piece: Int) -> Int?
     /// The bytes of a range of elements within a piece. Called only on a rank that holds the piece; they must stay
     /// valid until `finish` returns.
     public let bytes: (Range<Int>) -> UnsafeRawBufferPointer

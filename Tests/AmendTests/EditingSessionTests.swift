@@ -7,8 +7,7 @@ import Testing
 @Suite struct EditingSessionTests {
     @Test func trainsBeforeItEdits() async {
         await #expect(processExitsWith: .success) {
-            let directory = FileManager.default.temporaryDirectory.appendingPathComponent("session-\(UUID().uuidString)")
-            defer { try? FileManager.default.removeItem(at: directory) }
+            let temporary = try TemporaryDirectory(), directory = temporary.url
             try TinyFiles.write(to: directory)
             let configuration = directory.appendingPathComponent("run.yaml").path, edits = [Edit("aab", "q")]
             func open() throws -> EditingSession { try EditingSession(EditorSource(configuration: configuration, settings: ["run.compute=auto"]), threads: 1) }
@@ -31,8 +30,7 @@ import Testing
 
     @Test func editsAtOnceWhereNothingIsTrained() async {
         await #expect(processExitsWith: .success) {
-            let directory = FileManager.default.temporaryDirectory.appendingPathComponent("session-\(UUID().uuidString)")
-            defer { try? FileManager.default.removeItem(at: directory) }
+            let temporary = try TemporaryDirectory(), directory = temporary.url
             try TinyFiles.write(to: directory)
             let source = try EditorSource(model: directory.appendingPathComponent("model").path, method: "ultraedit", modules: TinyFiles.modules)
             let session = try EditingSession(source, threads: 1)

@@ -8,7 +8,7 @@ extension ProgramTests {
         @Test func editsTheRealModel() throws {
             let directory = FileManager.default.temporaryDirectory.appendingPathComponent("amend-\(UUID().uuidString.prefix(8))")
             defer { try? FileManager.default.removeItem(at: directory) }
-            let root = SmolLM2.root.path
+            let root = packageRoot.path
             let settings = [
                 "model.path=\(try SmolLM2.file().path)", "data.train.path=\(root)/Configs/data/world-facts-train.json",
                 "data.evaluation.path=\(root)/Configs/data/world-facts-eval.json", "data.edits_per_batch=8", "data.batches=2",

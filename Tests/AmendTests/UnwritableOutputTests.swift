@@ -71,7 +71,7 @@ extension ProgramTests {
         private func addGoldens(to run: TinyRun) throws {
             let name = "models/llama", target = run.file("goldens/\(name)")
             try FileManager.default.createDirectory(at: target.deletingLastPathComponent(), withIntermediateDirectories: true)
-            try FileManager.default.copyItem(at: SmolLM2.root.appendingPathComponent("Tests/TransformerTests/Fixtures/llama"), to: target)
+            try FileManager.default.copyItem(at: packageRoot.appendingPathComponent("Tests/TransformerTests/Fixtures/llama"), to: target)
         }
     }
 }

@@ -1,5 +1,6 @@
 import Checkpointing
 import Foundation
+import TestSupport
 import Testing
 
 private struct DiskFull: Error, CustomStringConvertible { var description: String { "No space left on device" } }
@@ -8,10 +9,13 @@ private struct DiskFull: Error, CustomStringConvertible { var description: Strin
 private final class CrashImages: @unchecked Sendable {
     private let lock = NSLock()
     private let source: String
-    let directory = TemporaryDirectory()
+    let directory: TemporaryDirectory
     private(set) var images: [(stage: SaveStage, path: String)] = []
 
-    init(of source: String) { self.source = source }
+    init(of source: String) throws {
+        self.source = source
+        directory = try TemporaryDirectory()
+    }
 
     func take(_ stage: SaveStage) {
         lock.withLock {
@@ -31,12 +35,12 @@ private final class CrashImages: @unchecked Sendable {
 @Suite struct CommitTests {
     /// Kills at every stage: the checkpoint before is found until the new one has its name, and then the new one.
     @Test(arguments: [1, 2]) func aCrashLeavesAValidCheckpoint(ranks: Int) throws {
-        let directory = TemporaryDirectory()
+        let directory = try TemporaryDirectory()
         let (old, new) = (SampleState(trained: 1), SampleState(trained: 2))
         var options = sampleOptions(directory.path)
         options.keepLast = 1
         _ = try save(old, step: 10, ranks: ranks, options: options)[0].get()
-        let crashes = CrashImages(of: directory.path)
+        let crashes = try CrashImages(of: directory.path)
         options.onStage = { stage, _ in crashes.take(stage) }
         _ = try save(new, step: 20, ranks: ranks, options: options)[0].get()
         #expect(directory.entries() == ["step-00000020"])
@@ -59,10 +63,10 @@ private final class CrashImages: @unchecked Sendable {
 
     /// The same where a checkpoint of the same step is replaced, which must never leave none.
     @Test func aCrashWhileReplacingLeavesOneOfTheTwo() throws {
-        let directory = TemporaryDirectory()
+        let directory = try TemporaryDirectory()
         let (old, new) = (SampleState(trained: 1), SampleState(trained: 2))
         _ = try save(old, step: 20, ranks: 2, options: sampleOptions(directory.path))[0].get()
-        let crashes = CrashImages(of: directory.path)
+        let crashes = try CrashImages(of: directory.path)
         var options = sampleOptions(directory.path)
         options.onStage = { stage, _ in crashes.take(stage) }
         _ = try save(new, step: 20, ranks: 2, options: options)[0].get()
@@ -81,7 +85,7 @@ private final class CrashImages: @unchecked Sendable {
     @Test(arguments: [SaveStage.partialCreated, .chunkWritten, .dataSynchronized, .manifestWritten, .partialSynchronized, .ranksReady, .previousMovedAside])
     func aFailingRankFailsAllWithItsMessage(_ failing: SaveStage) throws {
         let failingRank = [.manifestWritten, .partialSynchronized, .previousMovedAside].contains(failing) ? 0 : 1
-        let directory = TemporaryDirectory()
+        let directory = try TemporaryDirectory()
         let (old, new) = (SampleState(trained: 1), SampleState(trained: 2))
         let step = failing == .previousMovedAside ? 10 : 20
         _ = try save(old, step: 10, ranks: 3, options: sampleOptions(directory.path))[0].get()
@@ -101,7 +105,7 @@ private final class CrashImages: @unchecked Sendable {
     }
 
     @Test func aRealWriteErrorSaysWhatFailed() throws {
-        let directory = TemporaryDirectory()
+        let directory = try TemporaryDirectory()
         var options = sampleOptions(directory.path)
         let path = directory.path
         // A directory in the place of rank 1's file.
@@ -115,14 +119,14 @@ private final class CrashImages: @unchecked Sendable {
             #expect(error?.description.hasSuffix("rank 1: creating \(path)/step-00000001.partial/rank-0001.bin: Is a directory") == true)
         }
         #expect(directory.entries() == [])
-        let file = TemporaryDirectory().path
+        let file = try TemporaryDirectory().path
         try Data().write(to: URL(fileURLWithPath: file))
         defer { try? FileManager.default.removeItem(atPath: file) }
         #expect(throws: CheckpointFailure.self) { try save(SampleState(), step: 1, ranks: 1, options: sampleOptions(file))[0].get() }
     }
 
     @Test func keepsTheLastAndEveryMth() throws {
-        let directory = TemporaryDirectory()
+        let directory = try TemporaryDirectory()
         var options = sampleOptions(directory.path, chunkBytes: 1 << 16)
         (options.keepLast, options.keepEvery) = (2, 40)
         for step in stride(from: 10, through: 100, by: 10) {
@@ -133,7 +137,7 @@ private final class CrashImages: @unchecked Sendable {
 
     /// Going back behind a damaged checkpoint must not let it count as one of the kept.
     @Test func damagedLaterCheckpointsDoNotPushOutValidOnes() throws {
-        let directory = TemporaryDirectory()
+        let directory = try TemporaryDirectory()
         var options = sampleOptions(directory.path)
         options.keepLast = 1
         _ = try save(SampleState(), step: 30, ranks: 1, options: options)[0].get()
@@ -147,7 +151,7 @@ private final class CrashImages: @unchecked Sendable {
     }
 
     @Test func opensForOneRunAtATimeAndCleansStalePartials() throws {
-        let directory = TemporaryDirectory()
+        let directory = try TemporaryDirectory()
         for name in ["step-00000005.partial", "step-00000003.pruned", "mine.partial"] {
             try FileManager.default.createDirectory(atPath: "\(directory.path)/\(name)/x", withIntermediateDirectories: true)
         }
@@ -163,7 +167,7 @@ private final class CrashImages: @unchecked Sendable {
     }
 
     @Test func writesWhileTheCallerGoesOnAndReportsDroppedSaves() throws {
-        let directory = TemporaryDirectory()
+        let directory = try TemporaryDirectory()
         let mayWrite = DispatchSemaphore(value: 0)
         var options = sampleOptions(directory.path)
         options.onStage = { stage, _ in if stage == .partialCreated { mayWrite.wait() } }

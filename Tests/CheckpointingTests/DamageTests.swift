@@ -2,15 +2,17 @@ import Checkpointing
 import Crypto
 import Foundation
 import TensorCore
+import TestSupport
 import Testing
 
 /// Steps 10 and 20 in a directory, of different states; 20 is then damaged.
 private struct TwoCheckpoints {
-    let directory = TemporaryDirectory()
+    let directory: TemporaryDirectory
     let old = SampleState(trained: 1)
     let new = SampleState(trained: 2)
 
     init(ranks: Int = 2) throws {
+        directory = try TemporaryDirectory()
         _ = try save(old, step: 10, ranks: ranks, options: sampleOptions(directory.path))[0].get()
         _ = try save(new, step: 20, ranks: ranks, options: sampleOptions(directory.path))[0].get()
     }
@@ -170,7 +172,7 @@ private struct TwoCheckpoints {
     }
 
     @Test func anEmptyOrMissingDirectoryHasNoCheckpoint() throws {
-        let directory = TemporaryDirectory()
+        let directory = try TemporaryDirectory()
         let state = SampleState()
         #expect(try loadNewest(directory.path, like: state) == nil)
         #expect(try loadNewest(directory.path + "/none", like: state, ranks: 2) == nil)

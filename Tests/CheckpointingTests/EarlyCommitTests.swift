@@ -1,5 +1,6 @@
 import Checkpointing
 import Foundation
+import TestSupport
 import Testing
 
 /// A checkpoint has its name as soon as its data are on the disk, whatever the ranks that wrote it do meanwhile.
@@ -21,7 +22,7 @@ import Testing
     }
 
     @Test(arguments: [1, 3]) func namesItBeforeAnyoneFinishes(ranks: Int) throws {
-        let directory = TemporaryDirectory(), state = SampleState()
+        let directory = try TemporaryDirectory(), state = SampleState()
         let all = RankGroup.run(ranks) { exchange in
             let save = try begin(state, step: 7, directory, exchange)
             try wait(for: "the checkpoint") { directory.entries() == ["step-00000007"] }
@@ -33,7 +34,7 @@ import Testing
             #expect(info.step == 7 && info.path == directory.path + "/step-00000007")
             #expect(files == ["manifest.json", "manifest.sha256"] + (0..<ranks).map { "rank-000\($0).bin" })
         }
-        let plain = TemporaryDirectory()
+        let plain = try TemporaryDirectory()
         let finished = try save(state, step: 7, ranks: ranks, options: sampleOptions(plain.path))[0].get()
         #expect(try loadNewest(directory.path, like: state)?.values == state.values)
         #expect(try all[0].get().0.digest == finished.digest)
@@ -41,7 +42,7 @@ import Testing
 
     /// One rank fails and sees the save through; the others are in the middle of something and make no call.
     @Test(arguments: [0, 1, 2]) func aFailingRankSeesItThrough(failing: Int) throws {
-        let directory = TemporaryDirectory(), state = SampleState()
+        let directory = try TemporaryDirectory(), state = SampleState()
         let isSettled = DispatchSemaphore(value: 0)
         let paths = try RankGroup.run(3) { exchange -> String? in
             let save = try begin(state, step: 7, directory, exchange)
@@ -61,7 +62,7 @@ import Testing
     /// What cannot be completed gets no name, and nobody says that it is kept.
     @Test func aRankThatCannotWriteKeepsNothing() throws {
         struct DiskFull: Error {}
-        let directory = TemporaryDirectory(), state = SampleState()
+        let directory = try TemporaryDirectory(), state = SampleState()
         let failure = #expect(throws: CheckpointFailure.self) {
             let save = try begin(state, step: 7, directory, SingleProcess()) { stage, _ in if stage == .manifestWritten { throw DiskFull() } }
             if save.settle() == nil { throw CheckpointFailure("nothing") }

@@ -83,17 +83,3 @@ final class Lines: @unchecked Sendable {
     var all: [String] { lock.withLock { lines } }
     var text: String { all.joined(separator: "\n") }
 }
-
-/// A directory that is removed with it.
-final class TemporaryDirectory: Sendable {
-    let path: String
-    init() {
-        path = NSTemporaryDirectory() + "amend-checkpoint-tests-" + UUID().uuidString
-        try? FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-    }
-    deinit { try? FileManager.default.removeItem(atPath: path) }
-
-    func entries(_ subdirectory: String = "") -> [String] {
-        ((try? FileManager.default.contentsOfDirectory(atPath: path + "/" + subdirectory)) ?? []).sorted()
-    }
-}

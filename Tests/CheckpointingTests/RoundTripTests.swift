@@ -1,6 +1,7 @@
 import Checkpointing
 import Foundation
 import TensorCore
+import TestSupport
 import Testing
 
 @Suite struct RoundTripTests {
@@ -8,7 +9,7 @@ import Testing
         let state = SampleState()
         var digests: Set<String> = []
         for writers in 1...4 {
-            let directory = TemporaryDirectory()
+            let directory = try TemporaryDirectory()
             let report = Lines()
             var options = sampleOptions(directory.path)
             options.threads = writers == 2 ? 3 : 1
@@ -31,7 +32,7 @@ import Testing
 
     @Test func digestIsOfTheStateAlone() throws {
         func digest(_ state: SampleState, _ document: CheckpointDocument, _ change: (inout CheckpointOptions) -> Void = { _ in }) throws -> String {
-            let directory = TemporaryDirectory()
+            let directory = try TemporaryDirectory()
             var options = sampleOptions(directory.path)
             change(&options)
             return try save(state, step: 1, ranks: 1, options: options, document: document)[0].get().digest
@@ -49,7 +50,7 @@ import Testing
     }
 
     @Test func anyRangeCanBeRead() throws {
-        let directory = TemporaryDirectory()
+        let directory = try TemporaryDirectory()
         let state = SampleState()
         _ = try save(state, step: 1, ranks: 2, options: sampleOptions(directory.path))[0].get()
         let loaded = try #require(try CheckpointReader(directory: directory.path) { _ in }.newest(exchange: SingleProcess()))
@@ -66,7 +67,7 @@ import Testing
     }
 
     @Test func documentConfigurationAndSummaryComeBack() throws {
-        let directory = TemporaryDirectory()
+        let directory = try TemporaryDirectory()
         let info = try save(SampleState(), step: 20, ranks: 2, options: sampleOptions(directory.path))[0].get()
         let loaded = try #require(try CheckpointReader(directory: directory.path) { _ in }.newest(exchange: SingleProcess()))
         #expect(loaded.document == sampleDocument)
@@ -86,7 +87,7 @@ import Testing
 
     @Test func unmovedParametersCostNothing() throws {
         for (moved, expected) in [(false, 0...0.001), (true, 0.5...1.0)] {
-            let directory = TemporaryDirectory()
+            let directory = try TemporaryDirectory()
             let state = SampleState(moved: moved, parameterRows: 1024)
             _ = try save(state, step: 1, ranks: 1, options: sampleOptions(directory.path, chunkBytes: 1 << 16))[0].get()
             let tensor = try CheckpointSummary.read(path: directory.path).tensors[0]
@@ -95,7 +96,7 @@ import Testing
     }
 
     @Test func anotherSeedsReferenceIsNoticed() throws {
-        let directory = TemporaryDirectory()
+        let directory = try TemporaryDirectory()
         let state = SampleState(moved: false)
         _ = try save(state, step: 1, ranks: 1, options: sampleOptions(directory.path))[0].get()
         let loaded = try #require(try CheckpointReader(directory: directory.path) { _ in }.newest(exchange: SingleProcess()))
@@ -106,7 +107,7 @@ import Testing
     }
 
     @Test func anotherStateIsRefusedByName() throws {
-        let directory = TemporaryDirectory()
+        let directory = try TemporaryDirectory()
         let state = SampleState()
         _ = try save(state, step: 1, ranks: 1, options: sampleOptions(directory.path))[0].get()
         let loaded = try #require(try CheckpointReader(directory: directory.path) { _ in }.newest(exchange: SingleProcess()))
@@ -119,8 +120,8 @@ import Testing
         #expect(throws: BadInput.self) { try loaded.check(holds: more) }
     }
 
-    @Test func ranksThatSaveDifferentTensorsAreRefused() {
-        let directory = TemporaryDirectory()
+    @Test func ranksThatSaveDifferentTensorsAreRefused() throws {
+        let directory = try TemporaryDirectory()
         let results = RankGroup.run(2) { exchange in
             let store = try CheckpointStore(options: sampleOptions(directory.path), exchange: exchange) { _ in }
             let tensors = SampleState(parameterRows: 64 + exchange.rank).tensors(rank: exchange.rank, of: 2)
@@ -132,9 +133,9 @@ import Testing
         #expect(directory.entries() == [])
     }
 
-    @Test func piecesThatNoRankOrTwoRanksHoldAreRefused() {
+    @Test func piecesThatNoRankOrTwoRanksHoldAreRefused() throws {
         for (offset, problem) in [(1, "was written by no rank"), (0, "was written twice, the second time by rank 1")] {
-            let directory = TemporaryDirectory()
+            let directory = try TemporaryDirectory()
             let results = RankGroup.run(2) { exchange in
                 let value = UnsafeMutableRawBufferPointer.allocate(byteCount: 4, alignment: 4)
                 value.initializeMemory(as: UInt8.self, repeating: 7)

@@ -1,6 +1,7 @@
 import Configuration
 import Foundation
 import Settings
+import TestSupport
 import Testing
 
 @Suite struct HostileInputTests {
@@ -37,7 +38,7 @@ import Testing
             "&a", "*a", "!!int ", "{", "]", "\n", ": ", "\"", "'", "|\n", "\u{0}", "\u{2028}", "-", "99999999999999999999",
             "~", "<<: ",
         ]
-        var generator = SplitMix(state: 7)
+        var generator = RandomBits(state: 7)
         var accepted = 0
         for _ in 0..<400 {
             var bytes = intact
@@ -61,17 +62,5 @@ import Testing
             }
         }
         #expect(accepted > 20, "only \(accepted) were read: the damage is too great to test reading")
-    }
-}
-
-private struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
     }
 }

@@ -1,6 +1,7 @@
 import Editors
 import Foundation
 import TensorCore
+import TestSupport
 import Testing
 
 @Suite struct AdamTests {

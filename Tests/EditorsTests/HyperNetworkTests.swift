@@ -1,5 +1,6 @@
 import Editors
 import TensorCore
+import TestSupport
 import Testing
 
 /// A small network on a few rows; every parameter, start and row is random, so that every gradient matters.

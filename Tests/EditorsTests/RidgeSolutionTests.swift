@@ -2,6 +2,7 @@ import Editors
 import Foundation
 import LinearAlgebra
 import TensorCore
+import TestSupport
 import Testing
 import Transformer
 

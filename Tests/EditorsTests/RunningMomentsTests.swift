@@ -1,5 +1,6 @@
 import Editors
 import TensorCore
+import TestSupport
 import Testing
 
 @Suite struct RunningMomentsTests {

@@ -1,5 +1,6 @@
 import Foundation
 import SelfTest
+import TestSupport
 
 /// Golden cases in a temporary directory of their own, laid out as `SelfTest.run` reads them; removed with this object.
 ///
@@ -16,12 +17,11 @@ final class GoldenDirectory {
     ]
     static let tokenizers = ["gemma", "gpt2", "llama3", "mistral", "qwen2", "smollm2"]
 
-    let url = FileManager.default.temporaryDirectory.appendingPathComponent("goldens-\(UUID().uuidString)")
-    var path: String { url.path }
+    private let directory: TemporaryDirectory
+    var url: URL { directory.url }
+    var path: String { directory.path }
 
-    init() throws { try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true) }
-
-    deinit { try? FileManager.default.removeItem(at: url) }
+    init() throws { directory = try TemporaryDirectory() }
 
     /// Copies a case; `kind` is models, editors or tokenizers. An editor needs its model too.
     func add(_ kind: String, _ name: String, as copy: String? = nil) throws {
@@ -61,7 +61,7 @@ final class GoldenDirectory {
     }
 
     private static func fixtures(_ kind: String) throws -> URL {
-        let tests = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        let tests = packageRoot.appendingPathComponent("Tests")
         switch kind {
         case "models": return tests.appendingPathComponent("TransformerTests/Fixtures")
         case "tokenizers": return tests.appendingPathComponent("TokenizersTests/Fixtures")

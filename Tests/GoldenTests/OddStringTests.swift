@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 import Tokenizers
 import Transformer
@@ -44,9 +45,7 @@ import WeightFiles
     }
 
     @Test(arguments: subjects) func agreesWithHuggingFace(subject: Subject) throws {
-        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-        let path = root.appendingPathComponent("models/\(subject.model)/\(subject.file)").path
-        try #require(FileManager.default.fileExists(atPath: path), "no model at \(path); 'Scripts/fetch-model.sh \(subject.model)' puts it there")
+        let path = try fetchedModel(subject.model, subject.file).path
         let directory = try subject.isDirectory ? TokenizerDirectory(of: GGUFFile(path: path), pieces: subject.model.hasPrefix("gemma")) : nil
         let tokenizer = try ModelSource(directory?.path ?? path).loadTokenizer()
         #expect(tokenizer.notes.isEmpty)

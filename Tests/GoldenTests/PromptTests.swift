@@ -1,5 +1,6 @@
 import Foundation
 import TensorCore
+import TestSupport
 import Testing
 import Tokenizers
 import Transformer
@@ -34,10 +35,7 @@ import Transformer
     }
 
     private func source(_ subject: Subject) throws -> ModelSource {
-        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-        let path = root.appendingPathComponent("models/\(subject.name)/\(subject.file)").path
-        try #require(FileManager.default.fileExists(atPath: path), "no model at \(path); 'Scripts/fetch-model.sh \(subject.name)' puts it there")
-        return try ModelSource(path)
+        try ModelSource(fetchedModel(subject.name, subject.file).path)
     }
 
     private func cases(_ subject: Subject) throws -> [Case] {

@@ -1,5 +1,6 @@
 import Foundation
 import TensorCore
+import TestSupport
 import Testing
 import Tokenizers
 import Transformer
@@ -33,10 +34,7 @@ import Transformer
 
     init() throws {
         reference = try JSONDecoder().decode(Reference.self, from: Data(contentsOf: fixture("smollm2.json")))
-        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-        let path = root.appendingPathComponent("models/smollm2-135m/\(reference.model)").path
-        try #require(FileManager.default.fileExists(atPath: path), "no model at \(path); 'Scripts/fetch-model.sh smollm2-135m' puts it there")
-        source = try ModelSource(path)
+        source = try ModelSource(fetchedModel("smollm2-135m", reference.model).path)
     }
 
     @Test func tokenizesAsHuggingFaceDoes() throws {
@@ -84,11 +82,4 @@ extension LanguageModel {
         let pack = PackedSequences(prompts: prompts.map { ($0, [[0]]) })
         return logits(pack, prefix(of: pack))
     }
-}
-
-/// ‖found − expected‖ / ‖expected‖; infinite for a NaN.
-func relativeError(_ found: [Float], _ expected: [Float]) -> Double {
-    let difference = zip(found, expected).reduce(0.0) { $0 + pow(Double($1.0) - Double($1.1), 2) }
-    let error = (difference / expected.reduce(0.0) { $0 + pow(Double($1), 2) }).squareRoot()
-    return error.isNaN ? .infinity : error
 }

@@ -1,10 +1,12 @@
 import Foundation
+import TestSupport
 import WeightFiles
 
 /// A Hugging Face directory with the tokenizer of a model of which only a GGUF file is at hand: tokenizer.json as make_odd_strings.py makes it, and
 /// tokenizer_config.json. Removed with this object.
 final class TokenizerDirectory {
-    let path = FileManager.default.temporaryDirectory.appendingPathComponent("tokenizer-\(UUID().uuidString)").path
+    private let directory: TemporaryDirectory
+    var path: String { directory.path }
 
     private static let unknown = 2, control = 3, userDefined = 4  // types of tokens
 
@@ -20,7 +22,7 @@ final class TokenizerDirectory {
             return bytes.flatMap { _ in "▁".utf8 }
         }
         self.types = types
-        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+        directory = try TemporaryDirectory()
         let merges = pieces ? impliedMerges : try file.strings("tokenizer.ggml.merges")?.map { $0.utf8.split(separator: 0x20).map(Array.init) } ?? []
         var json = pieces ? Self.gemmaComponents : Self.smollm2Components
         json += Array(",\n\"added_tokens\": [".utf8) + Array(addedTokens.joined(separator: [0x2C])) + Array("],\n".utf8)
@@ -29,16 +31,10 @@ final class TokenizerDirectory {
         json += Array("}, \"merges\": [".utf8)
         json += Array(merges.map { Array("[".utf8) + Self.quoted($0[0]) + [0x2C] + Self.quoted($0[1]) + Array("]".utf8) }.joined(separator: [0x2C]))
         json += Array("]}}".utf8)
-        try write(json, "tokenizer.json")
-        try write(Array(#"{"model_type": "\#(pieces ? "gemma3_text" : "llama")"}"#.utf8), "config.json")
+        _ = try directory.write(json, to: "tokenizer.json")
+        _ = try directory.write(Array(#"{"model_type": "\#(pieces ? "gemma3_text" : "llama")"}"#.utf8), to: "config.json")
         let names = pieces ? #""bos_token": "<bos>", "eos_token": "<eos>""# : #""bos_token": "<|im_start|>", "eos_token": "<|im_end|>""#
-        try write(Array(#"{"tokenizer_class": "PreTrainedTokenizerFast", \#(names)}"#.utf8), "tokenizer_config.json")
-    }
-
-    deinit { try? FileManager.default.removeItem(atPath: path) }
-
-    private func write(_ bytes: [UInt8], _ name: String) throws {
-        try Data(bytes).write(to: URL(fileURLWithPath: "\(path)/\(name)"))
+        _ = try directory.write(Array(#"{"tokenizer_class": "PreTrainedTokenizerFast", \#(names)}"#.utf8), to: "tokenizer_config.json")
     }
 
     /// Every cut of a token into two, by the order of the tokens; of one token's the longest left part first.

@@ -17,7 +17,6 @@ from pathlib import Path
 
 import gguf
 import sentencepiece
-import tokenizers
 import torch
 import transformers
 from sentencepiece import sentencepiece_model_pb2
@@ -85,8 +84,8 @@ PROMPTS = [
     "naïve café, e\u0301 as two code points, ﬁ ligature, 𝔘𝔫𝔦𝔠𝔬𝔡𝔢, 👩‍👩‍👧 and 🇨🇭",
     "https://example.org/path?q=a%20b&lang=en#top is a link to",
     "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
-    "It was late in the evening when the small ship reached the harbour. The captain, who had not slept for two days, "
-    "thanked her crew, tied the last rope, and walked slowly up the hill to the house where her",
+    ("It was late in the evening when the small ship reached the harbour. The captain, who had not slept for two days, "
+     "thanked her crew, tied the last rope, and walked slowly up the hill to the house where her"),
 ]
 
 

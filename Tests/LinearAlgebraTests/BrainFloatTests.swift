@@ -1,5 +1,6 @@
 import LinearAlgebra
 import TensorCore
+import TestSupport
 import Testing
 
 /// Products of numbers rounded to bfloat16.

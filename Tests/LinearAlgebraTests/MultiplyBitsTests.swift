@@ -1,5 +1,6 @@
 import LinearAlgebra
 import TensorCore
+import TestSupport
 import Testing
 
 /// An element's bits depend on its row of `a` and its column of `b` alone: the promise that every distributed sum rests on.

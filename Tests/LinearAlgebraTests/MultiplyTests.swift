@@ -1,5 +1,6 @@
 import LinearAlgebra
 import TensorCore
+import TestSupport
 import Testing
 
 /// The rows, columns and terms of a product.
@@ -71,6 +72,6 @@ private func checkTranspositions(_ shape: ProductShape) {
 }
 
 private func expectClose(_ found: Matrix, _ expected: [Double], _ what: String) {
-    let error = relativeError(found, expected)
+    let error = relativeError(found.elements, expected)
     #expect(error <= 1e-6, "\(what): relative error \(error)")
 }

@@ -1,5 +1,6 @@
 import LinearAlgebra
 import TensorCore
+import TestSupport
 import Testing
 
 /// Products with weights as files store them have the bits of products with the same weights in float32.
@@ -95,7 +96,7 @@ private func checkProducts(_ shape: ProductShape) {
             let forward = multiply(a.operand, operand.transposed), backward = multiply(back.operand, operand)
             expectSame(forward, multiply(a.operand, values.transposed), name)
             expectSame(backward, multiply(back.operand, values.operand), "\(name), backward")
-            let errors = (relativeError(forward, product(a, transposed(values))), relativeError(backward, product(back, values)))
+            let errors = (relativeError(forward.elements, product(a, transposed(values))), relativeError(backward.elements, product(back, values)))
             #expect(errors.0 <= 1e-6 && errors.1 <= 1e-6, "\(name): relative errors \(errors)")
         }
     }

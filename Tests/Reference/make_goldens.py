@@ -26,9 +26,22 @@ import pathlib
 import torch
 from safetensors.torch import save_file
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
-from transformers import (Gemma2Config, Gemma2ForCausalLM, Gemma3ForCausalLM, Gemma3TextConfig, GPT2Config, GPT2LMHeadModel,
-                          GPTJConfig, GPTJForCausalLM, LlamaConfig, LlamaForCausalLM, MistralConfig, MistralForCausalLM,
-                          Qwen2Config, Qwen2ForCausalLM)
+from transformers import (
+    Gemma2Config,
+    Gemma2ForCausalLM,
+    Gemma3ForCausalLM,
+    Gemma3TextConfig,
+    GPT2Config,
+    GPT2LMHeadModel,
+    GPTJConfig,
+    GPTJForCausalLM,
+    LlamaConfig,
+    LlamaForCausalLM,
+    MistralConfig,
+    MistralForCausalLM,
+    Qwen2Config,
+    Qwen2ForCausalLM,
+)
 
 import oracle
 
@@ -169,7 +182,8 @@ def write_editor(out, family, method, steps, wide, seed):
     for batch in editing:
         shifts.append([{n: float(s.norm()) for n, s in step.items()} for step in oracle.edit(method, fresh, names, networks, slots, batch, config)])
     for batch in editing:
-        scores.append({k: [dict(accuracy=oracle.token_accuracy(fresh, m), log_probability=oracle.answer_log_probability(fresh, m)) for m in v] for k, v in batch.items()})
+        scores.append({k: [dict(accuracy=oracle.token_accuracy(fresh, m), log_probability=oracle.answer_log_probability(fresh, m)) for m in v]
+                       for k, v in batch.items()})
     for n in names:
         tensors[f"edited.{n}.delta"] = fresh.get_submodule(n).weight.detach() - before[n]
     out.mkdir(parents=True)
@@ -180,8 +194,10 @@ def write_editor(out, family, method, steps, wide, seed):
 CORPUS = ["The mother tongue of Danielle Darrieux is French.", "What university did Watts Humphrey attend?", "Toko Yasuda, the guitar",
           "München liegt in Bayern; café, naïve, Ångström, Привет мир, 東京は日本の首都です。 한국어 العربية", "I'm sure they'll say it's 1,234,567.89 — don't you?",
           "def f(x):\n    return x ** 2\n\n\t# tabs  and   spaces", "👩‍👩‍👧 🇫🇷 ½ ² ﬁ e\u0301", "<|endoftext|> is special; <s>not always</s>"] * 30
-NASTY = ["", " ", "  two spaces", "\n\n\n", "tab\tand\r\nCRLF", "I'M SHOUTING, WE'LL SEE'S", "12345 1 22 333 4444", "a" * 70, "naïve café e\u0301 \u00e9", "🇫🇷👩‍👩‍👧",
-         "東京 Tokyo", "\u00a0nbsp\u2003em", "x\u0000y", "<|endoftext|>", "text<|endoftext|>text", " leading", "trailing ", "The capital of France is", "ﬁ ½ ²", "\ufeffBOM"]
+NASTY = ["", " ", "  two spaces", "\n\n\n", "tab\tand\r\nCRLF", "I'M SHOUTING, WE'LL SEE'S", "12345 1 22 333 4444", "a" * 70, "naïve café e\u0301 \u00e9",
+         "🇫🇷👩‍👩‍👧",
+         "東京 Tokyo", "\u00a0nbsp\u2003em", "x\u0000y", "<|endoftext|>", "text<|endoftext|>text", " leading", "trailing ", "The capital of France is",
+         "ﬁ ½ ²", "\ufeffBOM"]
 
 
 def tokenizer(kind):
@@ -200,7 +216,8 @@ def tokenizer(kind):
         if kind == "qwen2":
             t.normalizer = normalizers.NFC()
         t.decoder = decoders.ByteLevel()
-        t.train_from_iterator(CORPUS, trainers.BpeTrainer(vocab_size=600, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), special_tokens=["<|endoftext|>", "<|begin_of_text|>"], show_progress=False))
+        t.train_from_iterator(CORPUS, trainers.BpeTrainer(vocab_size=600, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False,
+                                                          special_tokens=["<|endoftext|>", "<|begin_of_text|>"]))
         if kind == "llama3":
             t.post_processor = processors.TemplateProcessing(single="<|begin_of_text|> $A", special_tokens=[("<|begin_of_text|>", t.token_to_id("<|begin_of_text|>"))])
         return t
@@ -230,7 +247,8 @@ def write_tokenizer(out, kind):
 EDITOR_CASES = [("llama", "emsedit_sequential", 2), ("llama", "emsedit_sequential", 3), ("llama", "emsedit_batch", 2), ("llama", "malmen", 1), ("llama", "malmen", 2),
                 ("llama", "mend", 1), ("llama", "rledit", 1), ("llama", "rledit", 2), ("llama", "ultraedit", 1), ("llama", "ultraedit", 2),
                 ("gemma2", "malmen", 1), ("gpt2", "mend", 2), ("gpt2", "ultraedit", 2),
-                ("gpt2", "emsedit_sequential", 2), ("gpt2", "emsedit_batch", 2), ("gptj", "emsedit_sequential", 2), ("gemma2", "emsedit_sequential", 2), ("qwen2", "rledit", 2)]
+                ("gpt2", "emsedit_sequential", 2), ("gpt2", "emsedit_batch", 2), ("gptj", "emsedit_sequential", 2), ("gemma2", "emsedit_sequential", 2),
+                ("qwen2", "rledit", 2)]
 
 
 def main():

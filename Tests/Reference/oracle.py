@@ -8,13 +8,11 @@ A *micro-batch* is a dict of right-padded tensors: input_ids, attention_mask, la
 -100 except at the positions that predict an answer token). An *edit batch* is a dict of three lists of micro-batches:
 "edit" (the prompts to edit), "equiv" (their rephrasings, same answers), "unrel" (unrelated prompts and answers).
 """
-import math
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 from transformers.pytorch_utils import Conv1D
-
 
 # ---------------------------------------------------------------- the frozen language model
 

@@ -1,32 +1,31 @@
 import Foundation
 import Reporting
 import TensorCore
+import TestSupport
 import Testing
 
-/// A directory that is gone when the test is over.
+/// The log of a run in a directory of its own.
 private final class Scratch {
-    let directory = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
+    let directory: TemporaryDirectory
 
-    deinit { try? FileManager.default.removeItem(at: directory) }
+    init() throws { directory = try TemporaryDirectory() }
 
-    var path: String { directory.appendingPathComponent("run/metrics.jsonl").path }
+    var path: String { directory.path + "/run/metrics.jsonl" }
 
     func put(_ text: String) throws {
         try FileManager.default.createDirectory(
-            at: directory.appendingPathComponent("run"), withIntermediateDirectories: true)
+            at: directory.url.appendingPathComponent("run"), withIntermediateDirectories: true)
         try Data(text.utf8).write(to: URL(fileURLWithPath: path))
     }
 
     func text() throws -> String { String(decoding: try Data(contentsOf: URL(fileURLWithPath: path)), as: UTF8.self) }
 
-    func files() throws -> [String] {
-        try FileManager.default.contentsOfDirectory(atPath: directory.appendingPathComponent("run").path)
-    }
+    func files() -> [String] { directory.entries("run") }
 }
 
 @Suite struct MetricsLogTests {
     @Test func appendsAcrossOpenings() throws {
-        let scratch = Scratch()
+        let scratch = try Scratch()
         for batch in 1...3 {
             let log = try MetricsLog(path: scratch.path)
             #expect(log.droppedBytes == 0)
@@ -39,7 +38,7 @@ private final class Scratch {
         ("{\"batch\": 1}\n{\"batch\": 2", "{\"batch\": 1}\n", 11), ("{\"ba", "", 4), ("", "", 0), ("\n", "\n", 0),
     ])
     func unfinishedLastLineIsDroppedAndSaid(before: String, after: String, dropped: Int) throws {
-        let scratch = Scratch()
+        let scratch = try Scratch()
         try scratch.put(before)
         let log = try MetricsLog(path: scratch.path)
         #expect(log.droppedBytes == dropped)
@@ -48,7 +47,7 @@ private final class Scratch {
     }
 
     @Test func resumingRemovesWhatComesAfterAndNothingElse() throws {
-        let scratch = Scratch()
+        let scratch = try Scratch()
         let kept = "{\"event\": \"start\"}\n{\"batch\": 1}\nnot JSON\n{\"batch\": 2, \"x\": \"\\\"batch\\\": 9\"}\n[3]\n"
         try scratch.put(kept + "{\"batch\": 3}\n{\"batch\": 1e3}\n")
         let log = try MetricsLog(path: scratch.path)
@@ -57,13 +56,13 @@ private final class Scratch {
         #expect(try log.truncate(after: 2) == 0)
         try log.append(["batch": 3])
         #expect(try scratch.text() == kept + "{\"batch\": 3}\n")
-        #expect(try scratch.files() == ["metrics.jsonl"])
+        #expect(scratch.files() == ["metrics.jsonl"])
         #expect(try log.truncate(after: -1) == 3)
     }
 
     /// More than the reading buffer holds, with lines across its end.
     @Test func longLogsAreCutAtTheRightPlace() throws {
-        let scratch = Scratch()
+        let scratch = try Scratch()
         let filler = String(repeating: "x", count: 300_000)
         let lines = (1...20).map { "{\"batch\": \($0), \"note\": \"\(filler)\"}\n" }
         try scratch.put(lines.joined())
@@ -73,14 +72,14 @@ private final class Scratch {
     }
 
     @Test func foreignFilesAndPlacesAreRefused() throws {
-        let scratch = Scratch()
+        let scratch = try Scratch()
         let foreign = String(repeating: "x", count: MetricsLog.maximumLineBytes + 1)
         try scratch.put(foreign)
         #expect(throws: BadInput.self) { try MetricsLog(path: scratch.path) }
         #expect(try scratch.text() == foreign)
         try scratch.put(foreign + "\n")
         #expect(throws: BadInput.self) { try MetricsLog(path: scratch.path).truncate(after: 0) }
-        #expect(try scratch.files() == ["metrics.jsonl"])
+        #expect(scratch.files() == ["metrics.jsonl"])
         #expect(throws: ReportingError.self) { try MetricsLog(path: scratch.path + "/below/a/file") }
         #expect(throws: ReportingError.self) { try MetricsLog(path: scratch.directory.path) }
     }

@@ -1,6 +1,7 @@
 import CKernels
 import Foundation
 import TensorCore
+import TestSupport
 import Testing
 
 /// Activations and soft caps against plain Double versions.

@@ -1,6 +1,7 @@
 import CKernels
 import Foundation
 import TensorCore
+import TestSupport
 import Testing
 
 /// Attention of one head over one segment against a plain Double version, with strides wider than the head.

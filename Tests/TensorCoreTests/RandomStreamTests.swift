@@ -1,5 +1,6 @@
 import Foundation
 import TensorCore
+import TestSupport
 import Testing
 
 /// Philox 4×32-10 as Salmon et al. write it (SC 2011): round by round, over any counter and key.

@@ -1,6 +1,7 @@
 import CKernels
 import Foundation
 import TensorCore
+import TestSupport
 import Testing
 
 @Suite struct SoftmaxKernelTests {

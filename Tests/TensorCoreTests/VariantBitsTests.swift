@@ -1,5 +1,6 @@
 import CKernels
 import TensorCore
+import TestSupport
 import Testing
 
 /// kernels.h promises the same bits of all variants with fused multiply-add, so that the nodes of a mixed cluster agree.

@@ -1,5 +1,6 @@
 import CKernels
 import TensorCore
+import TestSupport
 import Testing
 
 @Suite struct VectorKernelTests {

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 import Tokenizers
 
@@ -75,10 +76,8 @@ struct ScoredVocabulary: Decodable {
 
 /// Writes a file for as long as `body` runs.
 func withTemporaryFile<Result>(_ contents: Data, _ body: (String) throws -> Result) throws -> Result {
-    let url = FileManager.default.temporaryDirectory.appendingPathComponent("tokenizer-\(UUID()).json")
-    try contents.write(to: url)
-    defer { try? FileManager.default.removeItem(at: url) }
-    return try body(url.path)
+    let directory = try TemporaryDirectory()
+    return try body(directory.write(contents, to: "tokenizer.json"))
 }
 
 func loadTokenizer(_ json: String) throws -> Tokenizer {

@@ -1,5 +1,6 @@
 import Foundation
 import TensorCore
+import TestSupport
 import Testing
 import Tokenizers
 
@@ -14,9 +15,7 @@ import Tokenizers
     private func withDirectory<Result>(
         _ fixture: String, changes: [String: Any] = [:], _ files: [String: Any], _ body: (String) throws -> Result
     ) throws -> Result {
-        let directory = FileManager.default.temporaryDirectory.appendingPathComponent("tokenizer-\(UUID())")
-        try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(at: directory) }
+        let temporary = try TemporaryDirectory(), directory = temporary.url
         var files = files
         if !changes.isEmpty {
             let own = try JSONSerialization.jsonObject(with: Data(contentsOf: URL(fileURLWithPath: Fixture(fixture).tokenizerPath)))

@@ -102,5 +102,3 @@ private func spansOfJSON(_ bytes: [UInt8]) -> (values: [Range<Int>], members: [R
     }
     return (values, members)
 }
-
-func littleEndian<Value: FixedWidthInteger>(_ value: Value) -> [UInt8] { withUnsafeBytes(of: value.littleEndian) { Array($0) } }

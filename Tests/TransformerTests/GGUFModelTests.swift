@@ -1,5 +1,6 @@
 import Foundation
 import TensorCore
+import TestSupport
 import Testing
 import Transformer
 
@@ -68,9 +69,7 @@ import Transformer
         let url = try #require(Bundle.module.url(forResource: "Fixtures/gguf/llama", withExtension: "gguf"))
         var file = GGUFParts(Array(try Data(contentsOf: url)))
         file.addVocabulary(97)
-        let path = FileManager.default.temporaryDirectory.appendingPathComponent("model-\(UUID().uuidString).gguf").path
-        defer { try? FileManager.default.removeItem(atPath: path) }
-        try Data(file.bytes).write(to: URL(fileURLWithPath: path))
+        let directory = try TemporaryDirectory(), path = try directory.write(file.bytes, to: "model.gguf")
         #expect(try ModelSource(path).loadTokenizer().vocabularySize == 97)
         for key in ["bos_token_id", "eos_token_id", "unknown_token_id"] {
             var wrong = file

@@ -1,5 +1,6 @@
 import Foundation
 import TensorCore
+import TestSupport
 import Testing
 
 import Transformer
@@ -11,10 +12,8 @@ import Transformer
         var file = GGUFParts(Array(try Data(contentsOf: url)))
         file.addVocabulary(97)
         change(&file)
-        let path = FileManager.default.temporaryDirectory.appendingPathComponent("model-\(UUID().uuidString).gguf").path
-        defer { try? FileManager.default.removeItem(atPath: path) }
-        try Data(file.bytes).write(to: URL(fileURLWithPath: path))
-        _ = try ModelSource(path).loadTokenizer()
+        let directory = try TemporaryDirectory()
+        _ = try ModelSource(directory.write(file.bytes, to: "model.gguf")).loadTokenizer()
     }
 
     private static let bool: UInt32 = 7, integer: UInt32 = 4, string: UInt32 = 8

@@ -1,5 +1,6 @@
 import Foundation
 import TensorCore
+import TestSupport
 import Testing
 import Transformer
 
@@ -77,9 +78,7 @@ import Transformer
                 file.tensors.append(.init(name: Array("blk.\(layer).\(name).bias".utf8), dimensions: [UInt64(size)], type: 0, offset: UInt64(start)))
             }
         }
-        let path = FileManager.default.temporaryDirectory.appendingPathComponent("model-\(UUID().uuidString).gguf").path
-        defer { try? FileManager.default.removeItem(atPath: path) }
-        try Data(file.bytes).write(to: URL(fileURLWithPath: path))
+        let directory = try TemporaryDirectory(), path = try directory.write(file.bytes, to: "model.gguf")
         expectClose(try ModelSource(path).loadModel().logits(of: pack), try copy.loadModel().logits(of: pack), within: 1e-6, "with biases")
         #expect(relativeError(try copy.loadModel().logits(of: pack), try Golden("llama").loadModel().logits(of: pack)) > 1e-2)
     }

@@ -1,15 +1,12 @@
 import Foundation
 import TensorCore
+import TestSupport
 import Transformer
 import WeightFiles
 
 /// A golden model to change: its configuration and tensors, which `write` puts into a temporary directory, removed with this object.
 final class ModelCopy {
-    struct Tensor {
-        var type: String  // as safetensors calls it
-        var shape: [Int]
-        var bytes: [UInt8]
-    }
+    typealias Tensor = SafetensorsTensor
 
     var configuration: [String: Any]
     var tensors: [String: Tensor] = [:]
@@ -32,22 +29,15 @@ final class ModelCopy {
     func convertWeights<Bits: FixedWidthInteger>(to type: String, _ convert: (Float) -> Bits) {
         for (name, tensor) in tensors where tensor.shape.count == 2 {
             tensors[name]?.type = type
-            tensors[name]?.bytes = tensor.floats.flatMap { withUnsafeBytes(of: convert($0).littleEndian) { Array($0) } }
+            tensors[name]?.bytes = tensor.floats.flatMap { littleEndian(convert($0)) }
         }
     }
 
     func write() throws {
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-        try JSONSerialization.data(withJSONObject: configuration).write(to: URL(fileURLWithPath: path + "/config.json"))
-        var header: [String: Any] = [:], body = Data()
-        for (name, tensor) in tensors.sorted(by: { $0.key < $1.key }) {
-            header[name] = ["dtype": tensor.type, "shape": tensor.shape, "data_offsets": [body.count, body.count + tensor.bytes.count]] as [String: Any]
-            body.append(contentsOf: tensor.bytes)
-        }
-        var text = try JSONSerialization.data(withJSONObject: header)
-        text.append(contentsOf: repeatElement(UInt8(ascii: " "), count: (8 - text.count % 8) % 8))
-        let length = withUnsafeBytes(of: UInt64(text.count).littleEndian) { Data($0) }
-        try (length + text + body).write(to: URL(fileURLWithPath: path + "/model.safetensors"))
+        try writeJSON(configuration, to: URL(fileURLWithPath: path + "/config.json"))
+        let stored = tensors.sorted { $0.key < $1.key }.map { (name: $0.key, tensor: $0.value) }
+        try safetensors(stored).write(to: URL(fileURLWithPath: path + "/model.safetensors"))
     }
 
     func loadModel(weights: WeightPrecision = .auto) throws -> LanguageModel {

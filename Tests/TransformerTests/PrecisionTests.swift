@@ -1,5 +1,6 @@
 import Foundation
 import TensorCore
+import TestSupport
 import Testing
 import Transformer
 
@@ -54,7 +55,7 @@ import Transformer
         // What is halfway, a little less and a little more; what the significand's carry takes to the next exponent.
         let ties: [UInt32] = [0x3c01_8000, 0x3c02_8000, 0x3c01_7fff, 0x3c02_8001, 0xbc03_8000, 0x3c7f_ffff, 0x0000_8000, 0x0001_8000, 0x8000_0001]
         for (name, tensor) in copy.tensors where tensor.shape.count == 2 {
-            let start = ties.flatMap { withUnsafeBytes(of: $0.littleEndian) { Array($0) } }
+            let start = ties.flatMap { littleEndian($0) }
             copy.tensors[name]?.bytes.replaceSubrange(0..<start.count, with: start)
         }
         let rounding = try copy.loadModel(weights: .bfloat16)

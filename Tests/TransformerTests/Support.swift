@@ -1,6 +1,7 @@
 import Foundation
 import LinearAlgebra
 import TensorCore
+import TestSupport
 import Testing
 import Tokenizers
 import Transformer
@@ -101,32 +102,7 @@ func randomTokens(_ count: Int, seed: UInt32) -> [Int32] {
     return (0..<count).map { Int32(stream.block(UInt64($0)).0 % 97) }
 }
 
-func normals(_ rows: Int, _ columns: Int, lane: UInt32, scale: Float) -> Matrix {
-    let matrix = Matrix(rows: rows, columns: columns)
-    RandomStream(seed: 17, purpose: .tests, lane: lane).fillNormal(0..<matrix.count, into: matrix.pointer)
-    matrix.scale(by: scale)
-    return matrix
-}
-
-/// ‖found − expected‖ / ‖expected‖; infinite where the lengths differ or a number is not finite.
-func relativeError(_ found: [Float], _ expected: [Float]) -> Double {
-    guard found.count == expected.count else { return .infinity }
-    let difference = zip(found, expected).reduce(0) { $0 + (Double($1.0) - Double($1.1)) * (Double($1.0) - Double($1.1)) }
-    let size = expected.reduce(0) { $0 + Double($1) * Double($1) }
-    let error = (difference / max(size, .leastNormalMagnitude)).squareRoot()
-    return error.isFinite ? error : .infinity
-}
-
-func expectClose(_ found: [Float], _ expected: [Float], within tolerance: Double, _ what: String) {
-    let error = relativeError(found, expected)
-    #expect(error <= tolerance, "\(what): relative error \(error), at most \(tolerance)")
-}
-
-/// Expects the same bits: zeros of either sign and NaNs are told apart.
-func expectSame(_ found: [Float], _ expected: [Float], _ what: String) {
-    let different = zip(found, expected).count { $0.bitPattern != $1.bitPattern } + abs(found.count - expected.count)
-    #expect(different == 0, "\(what): \(different) of \(expected.count) numbers have other bits")
-}
+func normals(_ rows: Int, _ columns: Int, lane: UInt32, scale: Float) -> Matrix { normals(rows, columns, seed: 17, lane: lane, scale: scale) }
 
 /// Whether any number differs.
 func differ(_ x: [Float], _ y: [Float]) -> Bool { x.map(\.bitPattern) != y.map(\.bitPattern) }

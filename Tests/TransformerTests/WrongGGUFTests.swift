@@ -1,5 +1,6 @@
 import Foundation
 import TensorCore
+import TestSupport
 import Testing
 import Transformer
 
@@ -57,29 +58,25 @@ import Transformer
             architecture == "gpt2" ? "attention.layer_norm_epsilon" : "attention.layer_norm_rms_epsilon": .float(1e-6),
         ]
         values.merge(changes) { $1 }
-        func string(_ text: String) -> [UInt8] { bytes(UInt64(text.utf8.count)) + Array(text.utf8) }
-        var header: [[UInt8]] = [string("general.architecture") + bytes(UInt32(8)) + string(architecture)]
+        func string(_ text: String) -> [UInt8] { littleEndian(UInt64(text.utf8.count)) + Array(text.utf8) }
+        var header: [[UInt8]] = [string("general.architecture") + littleEndian(UInt32(8)) + string(architecture)]
         for (key, value) in values {
             guard let value else { continue }
             switch value {
-            case .integer(let number): header.append(string("\(architecture).\(key)") + bytes(UInt32(4)) + bytes(number))
-            case .float(let number): header.append(string("\(architecture).\(key)") + bytes(UInt32(6)) + bytes(number.bitPattern))
-            case .string(let text): header.append(string("\(architecture).\(key)") + bytes(UInt32(8)) + string(text))
+            case .integer(let number): header.append(string("\(architecture).\(key)") + littleEndian(UInt32(4)) + littleEndian(number))
+            case .float(let number): header.append(string("\(architecture).\(key)") + littleEndian(UInt32(6)) + littleEndian(number.bitPattern))
+            case .string(let text): header.append(string("\(architecture).\(key)") + littleEndian(UInt32(8)) + string(text))
             }
         }
         var offset = 0
         for (name, shape) in tensors {
-            let extents = shape.reversed().flatMap { bytes(UInt64($0)) }
-            header.append(string(name) + bytes(UInt32(shape.count)) + extents + bytes(UInt32(0)) + bytes(UInt64(offset)))
+            let extents = shape.reversed().flatMap { littleEndian(UInt64($0)) }
+            header.append(string(name) + littleEndian(UInt32(shape.count)) + extents + littleEndian(UInt32(0)) + littleEndian(UInt64(offset)))
             offset += shape.contains(0) ? 0 : (4 * shape.reduce(1, *) + 31) / 32 * 32
         }
-        var file = Array("GGUF".utf8) + bytes(UInt32(3)) + bytes(UInt64(tensors.count)) + bytes(UInt64(header.count - tensors.count)) + header.joined()
+        var file = Array("GGUF".utf8) + littleEndian(UInt32(3)) + littleEndian(UInt64(tensors.count)) + littleEndian(UInt64(header.count - tensors.count)) + header.joined()
         file += [UInt8](repeating: 0, count: (32 - file.count % 32) % 32 + offset)
-        let url = FileManager.default.temporaryDirectory.appendingPathComponent("model-\(UUID().uuidString).gguf")
-        try Data(file).write(to: url)
-        defer { try? FileManager.default.removeItem(at: url) }
-        _ = try ModelSource(url.path).loadModel()
+        let directory = try TemporaryDirectory()
+        _ = try ModelSource(directory.write(file, to: "model.gguf")).loadModel()
     }
-
-    private func bytes<Value: FixedWidthInteger>(_ value: Value) -> [UInt8] { withUnsafeBytes(of: value.littleEndian) { Array($0) } }
 }

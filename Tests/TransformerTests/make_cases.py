@@ -23,8 +23,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
-import transformers  # noqa: E402
-from transformers.pytorch_utils import Conv1D  # noqa: E402
+import transformers
+from transformers.pytorch_utils import Conv1D
 
 torch.set_num_threads(1)
 transformers.logging.set_verbosity_error()

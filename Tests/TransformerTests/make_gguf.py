@@ -8,7 +8,8 @@ import json
 import pathlib
 
 import numpy as np
-from gguf import GGMLQuantizationType as Type, GGUFWriter
+from gguf import GGMLQuantizationType as Type
+from gguf import GGUFWriter
 from gguf.quants import dequantize, quantize
 from safetensors.numpy import load_file, save_file
 

@@ -14,7 +14,6 @@ import argparse
 import collections
 import json
 import pathlib
-import re
 import sys
 import tempfile
 
@@ -24,7 +23,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 sys.argv, arguments_given = sys.argv[:1], sys.argv[1:]
-import sweep_configuration as sweep  # noqa: E402
+import sweep_configuration as sweep
 
 FIXTURES = sweep.FIXTURES
 REFUSED = "refused"  # by the key's name
@@ -36,7 +35,7 @@ LINEAR = {"rope_type": "linear", "factor": 4.0}
 def rope(config, **values):
     """config.json's keys for other rotary embeddings of all layers, or of Gemma 3's that see all tokens."""
     parameters = json.loads(json.dumps(config["rope_parameters"]))
-    (parameters["full_attention"] if "full_attention" in parameters else parameters).update(values)
+    parameters.get("full_attention", parameters).update(values)
     return {"rope_parameters": parameters}
 
 

@@ -1,5 +1,6 @@
 import Foundation
 import TensorCore
+import TestSupport
 import Testing
 import WeightFiles
 
@@ -24,7 +25,7 @@ func fixture(_ name: String) throws -> String {
     @Test(arguments: types) func decodesPartsOfRows(type: ElementType) throws {
         let tensor = try GGUFFile(path: fixture("types.gguf")).require(type.name)
         let whole = try tensor.floats().map(\.bitPattern)
-        var generator = SeededGenerator(state: 7)
+        var generator = RandomBits(state: 7)
         for _ in 0..<50 {
             let row = Int.random(in: 0..<tensor.rows, using: &generator)
             let low = Int.random(in: 0...tensor.columns, using: &generator)

@@ -1,5 +1,6 @@
 import Foundation
 import TensorCore
+import TestSupport
 import Testing
 import WeightFiles
 
@@ -27,7 +28,7 @@ import WeightFiles
     ) throws {
         let directory = try TemporaryDirectory()
         #expect(try readAll(open(directory.write(valid))))
-        var generator = SeededGenerator(state: seed)
+        var generator = RandomBits(state: seed)
         var refused = 0
         for index in 0..<Self.mutations {
             var bytes = valid
@@ -57,7 +58,7 @@ import WeightFiles
         return true
     }
 
-    private func damage(_ bytes: inout [UInt8], within limit: Int, _ generator: inout SeededGenerator) {
+    private func damage(_ bytes: inout [UInt8], within limit: Int, _ generator: inout RandomBits) {
         let limit = min(limit, bytes.count)
         guard limit > 0 else { return }
         let position = Int.random(in: 0..<limit, using: &generator)

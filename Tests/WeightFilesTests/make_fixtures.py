@@ -9,7 +9,8 @@ cannot) random bytes under random scales, among them negative and subnormal ones
 import os
 
 import numpy as np
-from gguf import GGML_QUANT_SIZES, GGMLQuantizationType as Type, GGUFWriter
+from gguf import GGML_QUANT_SIZES, GGUFWriter
+from gguf import GGMLQuantizationType as Type
 from gguf.quants import dequantize, quantize
 from safetensors.numpy import save_file
 

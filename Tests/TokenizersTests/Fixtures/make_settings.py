@@ -144,7 +144,8 @@ def published():
         "add_bos_token": True, "add_eos_token": False, "bos_token": piece("<s>"), "clean_up_tokenization_spaces": False, "eos_token": piece("</s>"),
         "legacy": False, "model_max_length": most, "pad_token": None, "padding_side": "right", "sp_model_kwargs": {}, "tokenizer_class": "LlamaTokenizer",
         "unk_token": piece("<unk>"), "use_default_system_prompt": False, "chat_template": "{{ x }}"},
-        texts=TEXTS[:3], model_type="llama", special_tokens_map={"bos_token": {"content": "<s>", "lstrip": False, "normalized": True, "rstrip": False, "single_word": False},
+        texts=TEXTS[:3], model_type="llama",
+        special_tokens_map={"bos_token": {"content": "<s>", "lstrip": False, "normalized": True, "rstrip": False, "single_word": False},
         "eos_token": "</s>", "unk_token": "<unk>"}, generation_config={"bos_token_id": 1, "do_sample": True})
     yield case("as Vicuna was published", "mistral", {
         "add_bos_token": True, "add_eos_token": False, "bos_token": piece("<s>"), "eos_token": piece("</s>"), "pad_token": None, "unk_token": piece("<unk>"),
@@ -171,7 +172,8 @@ def published():
         "unk_token": "<unk>", "use_default_system_prompt": False}, texts=texts, model_type="gemma3",
         special_tokens_map={"boi_token": "<start_of_image>", "bos_token": added("<bos>")}, added_tokens={"<image_soft_token>": 700})
     yield case("as Qwen2.5 was published", "qwen2", {
-        "add_bos_token": False, "add_prefix_space": False, "added_tokens_decoder": decoder("qwen2") | {"530": added("<|im_end|>"), "531": added("<tool_call>", special=False)},
+        "add_bos_token": False, "add_prefix_space": False,
+        "added_tokens_decoder": decoder("qwen2") | {"530": added("<|im_end|>"), "531": added("<tool_call>", special=False)},
         "additional_special_tokens": ["<|im_end|>"], "bos_token": None, "chat_template": "{{ x }}", "clean_up_tokenization_spaces": False, "eos_token": "<|im_end|>",
         "errors": "replace", "model_max_length": 131072, "pad_token": "<|endoftext|>", "split_special_tokens": False, "tokenizer_class": "Qwen2Tokenizer",
         "unk_token": None}, texts=texts)

@@ -1,5 +1,7 @@
+import TensorCore
+
 /// SplitMix64 (Steele, Lea, Flood 2014): what a fuzzer draws its damage from.
-public struct RandomBits {
+public struct RandomBits: RandomNumberGenerator {
     var state: UInt64
 
     public init(state: UInt64) { self.state = state }
@@ -18,4 +20,12 @@ public struct RandomBits {
 
     /// True once in `times`.
     public mutating func once(in times: Int) -> Bool { below(times) == 0 }
+}
+
+/// Standard normal elements, times `scale`; `seed` and `lane` tell draws apart.
+public func normals(_ rows: Int, _ columns: Int, seed: UInt64, lane: UInt32, scale: Float = 1) -> Matrix {
+    let matrix = Matrix(rows: rows, columns: columns)
+    RandomStream(seed: seed, purpose: .tests, lane: lane).fillNormal(0..<matrix.count, into: matrix.pointer)
+    matrix.scale(by: scale)
+    return matrix
 }

@@ -31,9 +31,7 @@ public struct TinyModel {
     }
 
     private mutating func add(_ name: String, _ shape: [Int], scale: Float, _ seed: UInt64) {
-        let normals = Matrix(rows: 1, columns: shape.reduce(1, *))
-        RandomStream(seed: seed, purpose: .tests, lane: UInt32(tensors.count)).fillNormal(0..<normals.count, into: normals.pointer)
-        tensors.append((name, shape, normals.elements.map { $0 * scale }))
+        tensors.append((name, shape, normals(1, shape.reduce(1, *), seed: seed, lane: UInt32(tensors.count), scale: scale).elements))
     }
 
     private mutating func addOnes(_ name: String) {
@@ -51,20 +49,10 @@ public struct TinyModel {
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
         try writeJSON(Self.configuration, to: directory.appendingPathComponent("config.json"))
         try writeJSON(Self.tokenizer, to: directory.appendingPathComponent("tokenizer.json"))
-        try safetensors().write(to: directory.appendingPathComponent("model.safetensors"))
-    }
-
-    private func safetensors() throws -> Data {
-        var header: [String: Any] = [:]
-        var body = Data()
-        for (name, shape, values) in tensors {
-            let first = body.count
-            values.withUnsafeBytes { body.append(contentsOf: $0) }
-            header[name] = ["dtype": "F32", "shape": shape, "data_offsets": [first, body.count]] as [String: Any]
+        let stored = tensors.map { name, shape, values in
+            (name, SafetensorsTensor(type: "F32", shape: shape, bytes: values.flatMap { littleEndian($0.bitPattern) }))
         }
-        var text = try JSONSerialization.data(withJSONObject: header, options: .sortedKeys)
-        text.append(contentsOf: repeatElement(UInt8(ascii: " "), count: (8 - text.count % 8) % 8))
-        return withUnsafeBytes(of: UInt64(text.count).littleEndian) { Data($0) } + text + body
+        try safetensors(stored).write(to: directory.appendingPathComponent("model.safetensors"))
     }
 
     private static var configuration: [String: Any] {
@@ -98,8 +86,4 @@ public struct TinyModel {
             Unicode.Scalar(UInt32(scalar)).map { (Character($0), id + 1) }
         })
     }
-}
-
-public func writeJSON(_ object: Any, to file: URL) throws {
-    try JSONSerialization.data(withJSONObject: object, options: .sortedKeys).write(to: file)
 }
