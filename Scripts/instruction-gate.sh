@@ -3,7 +3,7 @@
 # on a busy machine and on another processor. Counted are the kernels (amend-benchmark count) and training and evaluating the tiny
 # model of the tests, on one thread, without start-up. valgrind shows every program a processor with AVX2 and no more, so those
 # kernels run on every x86-64; elsewhere there is nothing to compare and the gate says so.
-# The counts to keep are in Scripts/benchmarks/instructions.json, with the compiler's version: see instruction-counts.py.
+# The counts to keep are in Scripts/instruction-counts.json, with the compiler's version: see instruction-counts.py.
 # usage: instruction-gate.sh [--update]      --update stores what is counted now
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=common.bash
@@ -67,7 +67,7 @@ kernels=$!
 # The method itself (F), not closures in it.
 count_training() { count train '^.s8Training.*3run13stopRequested[^U]*F$' amend train "$results/tiny/run.yaml" --json checkpoint.every=4; }
 compare() {
-    python3 Scripts/instruction-counts.py "$results" Scripts/benchmarks/instructions.json "${update[@]}" \
+    python3 Scripts/instruction-counts.py "$results" Scripts/instruction-counts.json "${update[@]}" \
         --swift "$(swift --version 2>/dev/null | sed -n 's/.*Swift version \([^ ]*\).*/\1/p' | head -n 1)"
 }
 

@@ -10,7 +10,7 @@ ruff_version=0.17.6
 ruff=.build/ruff/bin/ruff
 
 command -v shellcheck >/dev/null || die "there is no shellcheck; Scripts/install-dependencies.sh installs it"
-shellcheck Scripts/*.sh Scripts/*.bash cluster/*.sh cluster/*.sbatch .ci/run
+shellcheck Scripts/*.sh Scripts/*.bash Scripts/benchmark/*.sh cluster/*.sh cluster/*.sbatch .ci/run
 
 if [ "$("$ruff" --version 2>/dev/null)" != "ruff $ruff_version" ]; then
     say "ruff $ruff_version, in .build/ruff"

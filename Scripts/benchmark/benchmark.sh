@@ -4,16 +4,16 @@
 # batches; then the kernels alone, and writing and reading a checkpoint (amend-benchmark), unless --no-kernels. Takes a minute and as long
 # as five such runs; leaves nothing behind. For figures that mean something the machine should be idle.
 # --compare FILE holds this run against one that --json has printed before, on whatever machine, by what each reached of its machine's
-# own rates, and fails where something fell by more than --tolerance PERCENT (25). Scripts/benchmarks keeps such runs.
-# --peer N then races amend against the same method in plain PyTorch (benchmark-peer.py), N times in turn, on as many threads, and prints
+# own rates, and fails where something fell by more than --tolerance PERCENT (25). results/ keeps such runs.
+# --peer N then races amend against the same method in plain PyTorch (peer.py), N times in turn, on as many threads, and prints
 # peer / amend: in float32 and, where the processor has instructions for it, in bfloat16 (amend with run.compute=bf16; on a processor with matrix
 # tiles with bf16-tiles, and then again without tiles on either side). It keeps PyTorch in
 # .build/peer: pip's wheel, so PIP_EXTRA_INDEX_URL may name an index of smaller ones without CUDA. Takes much longer than the rest.
 # usage: benchmark.sh [--json] [--no-kernels] [--compare FILE [--tolerance PERCENT]] [--peer N] [CONFIG] [key.path=value …]
 #            CONFIG is Configs/quickstart.yaml if not given
 set -euo pipefail
-# shellcheck source-path=SCRIPTDIR source=common.bash
-source "$(dirname "${BASH_SOURCE[0]}")/common.bash"
+# shellcheck source-path=SCRIPTDIR source=../common.bash
+source "$(dirname "${BASH_SOURCE[0]}")/../common.bash"
 
 form=table
 rounds=0
@@ -50,7 +50,7 @@ fi
 cd "$root"
 overrides=("$@")
 if [ -n "$stored" ]; then
-    python3 Scripts/benchmark-report.py check "$stored" --configuration "${config#"$root"/}" --settings "${overrides[@]}"
+    python3 Scripts/benchmark/report.py check "$stored" --configuration "${config#"$root"/}" --settings "${overrides[@]}"
 fi
 
 build_amend
@@ -94,7 +94,7 @@ measure_peer() {
     local name=$1 dtype=$2 command=$3
     shift 3
     say "$command, $name"
-    "$@" "$peer_python" Scripts/benchmark-peer.py "$command" "$config" --editor "$results/$name.pt" --dtype "$dtype" --threads "$threads" \
+    "$@" "$peer_python" Scripts/benchmark/peer.py "$command" "$config" --editor "$results/$name.pt" --dtype "$dtype" --threads "$threads" \
         "${overrides[@]}" >"$results/$name-$command.json" 2>"$results/log" \
         || { cat "$results/log" >&2; die "PyTorch, $command, $name: its messages are above"; }
 }
@@ -133,10 +133,10 @@ for ((round = 1; round <= rounds; round++)); do
     done
 done
 
-python3 Scripts/benchmark-report.py assemble "$results" --rounds "$rounds" --dtypes "$(IFS=,; echo "${races[*]}")" \
+python3 Scripts/benchmark/report.py assemble "$results" --rounds "$rounds" --dtypes "$(IFS=,; echo "${races[*]}")" \
     --configuration "${config#"$root"/}" --settings "${overrides[@]}" >"$results/report.json"
-if [ "$form" = json ]; then cat "$results/report.json"; else python3 Scripts/benchmark-report.py table "$results/report.json"; fi
+if [ "$form" = json ]; then cat "$results/report.json"; else python3 Scripts/benchmark/report.py table "$results/report.json"; fi
 if [ -n "$stored" ]; then
     if [ "$form" = json ]; then exec >&2; fi  # the object stays alone on standard output
-    python3 Scripts/benchmark-report.py compare "$stored" "$results/report.json" --tolerance "$tolerance"
+    python3 Scripts/benchmark/report.py compare "$stored" "$results/report.json" --tolerance "$tolerance"
 fi

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measures `amend train` as one thing at a time grows, fits exponents and draws: see growth.sh, which starts this.
 
-Measurements are kept in benchmarks/growth.json, pictures beside it; the tables of benchmarks/growth.md are written anew, its text is not.
+Measurements are kept in results/growth.json, pictures beside it; the tables of results/growth.md are written anew, its text is not.
 """
 
 import argparse
@@ -19,10 +19,11 @@ import numpy
 matplotlib.use("svg")
 from matplotlib import pyplot
 
-SCRIPTS = Path(__file__).resolve().parent
+HERE = Path(__file__).resolve().parent
+SCRIPTS = HERE.parent
 ROOT = SCRIPTS.parent
 AMEND = ROOT / ".build/release/amend"
-FOLDER = SCRIPTS / "benchmarks"
+FOLDER = HERE / "results"
 STORE = FOLDER / "growth.json"
 
 SMOLLM2 = ROOT / "models/smollm2-135m"

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""What Scripts/benchmark.sh has measured: put together, printed, and compared with an earlier run.
+"""What benchmark.sh has measured: put together, printed, and compared with an earlier run.
 
-    benchmark-report.py assemble FOLDER --rounds N --dtypes f32,bf16 --configuration NAME --settings [SETTING …]    one JSON object
-    benchmark-report.py table REPORT                                                                     the same for people
-    benchmark-report.py check STORED --configuration NAME --settings [SETTING …]         whether a report of these can be compared with STORED
-    benchmark-report.py compare STORED REPORT [--tolerance PERCENT]           status 1 where something fell
+    report.py assemble FOLDER --rounds N --dtypes f32,bf16 --configuration NAME --settings [SETTING …]    one JSON object
+    report.py table REPORT                                                                     the same for people
+    report.py check STORED --configuration NAME --settings [SETTING …]         whether a report of these can be compared with STORED
+    report.py compare STORED REPORT [--tolerance PERCENT]           status 1 where something fell
 
 Reports are compared by what was reached of the machine's own rates, measured beside it, so they may come from different machines. A
 kernel has its share of sgemm or of a copy. A run or phase has edits per TFLOP: how many it does while sgemm would do 10¹² operations
@@ -212,9 +212,9 @@ def stored_report(path):
         report = read(path)
         return comparable(report), report["work"], report["threads"]
     except OSError as error:
-        sys.exit(f"benchmark-report: {path}: {error.strerror}")
+        sys.exit(f"report: {path}: {error.strerror}")
     except (ValueError, KeyError, TypeError, AttributeError, ZeroDivisionError) as error:
-        sys.exit(f"benchmark-report: {path} is not what benchmark.sh --json prints: {type(error).__name__} {error}")
+        sys.exit(f"report: {path} is not what benchmark.sh --json prints: {type(error).__name__} {error}")
 
 
 def work_of(configuration, settings):
@@ -225,7 +225,7 @@ def work_of(configuration, settings):
 
 def require_equal_work(path, stored, now):
     if stored != now:
-        sys.exit(f"benchmark-report: {path} measured {stored}; this is {now}: they cannot be compared")
+        sys.exit(f"report: {path} measured {stored}; this is {now}: they cannot be compared")
 
 
 def check(arguments):

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # Measures how the cost and memory of training grow with edits per batch, length of a sequence, size of the model and ranks; fits exponents,
-# and draws Scripts/benchmarks. A measurement replaces the earlier one of its kind, so parts can be measured apart. Everything takes about two
+# and draws the pictures in results/. A measurement replaces the earlier one of its kind, so parts can be measured apart. Everything takes about two
 # hours on two cores, more with --largest llama-3-8b, which writes 16 GB. For times that mean something the machine should be idle.
 # usage: growth.sh [edits] [sequence] [size] [ranks] [--most-edits N] [--longest N] [--largest SHAPE] [--models DIRECTORY]
 #        growth.sh draw      fits and draws again what is measured
 set -euo pipefail
-# shellcheck source-path=SCRIPTDIR source=common.bash
-source "$(dirname "${BASH_SOURCE[0]}")/common.bash"
+# shellcheck source-path=SCRIPTDIR source=../common.bash
+source "$(dirname "${BASH_SOURCE[0]}")/../common.bash"
 cd "$root"
 
 python=$root/.build/growth/bin/python
@@ -17,4 +17,4 @@ if [ "${1:-}" != draw ]; then
     Scripts/fetch-model.sh smollm2-135m
     use_mpi
 fi
-exec "$python" Scripts/growth.py "$@"
+exec "$python" Scripts/benchmark/growth.py "$@"

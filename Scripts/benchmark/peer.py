@@ -1,15 +1,16 @@
 #!/usr/bin/env python3
-"""EMSEdit (arXiv 2508.04012) in plain PyTorch: what Scripts/benchmark.sh --peer races amend against.
+"""EMSEdit (arXiv 2508.04012) in plain PyTorch: what benchmark.sh --peer races amend against.
 
-    benchmark-peer.py train    CONFIG --editor FILE [--dtype f32|bf16] [--threads N] [key.path=value …]
-    benchmark-peer.py evaluate CONFIG --editor FILE [--dtype f32|bf16] [--threads N] [key.path=value …]
+    peer.py train    CONFIG --editor FILE [--dtype f32|bf16] [--threads N] [key.path=value …]
+    peer.py evaluate CONFIG --editor FILE [--dtype f32|bf16] [--threads N] [key.path=value …]
 
 Written as the field's research code is, for an accelerator with memory to spare: right-padded micro-batches, logits at every
 position, hooks that record keys and value gradients, the rows of all modules of a shape in one pass, dense normal equations,
-edits added to the weights, gradients of whole weights. One process. It has amend's configuration, data file, order of records,
-answers and losses, and an initial hypernetwork of its own; transformers' tokenizer; sequential editing and CounterFact records
-only. Prints one JSON object. Loading the model and the data is not timed, tokenising is. --dtype is the frozen model's, edits
-included; the hypernetwork and the solve are float32.
+edits added to the weights, gradients of whole weights. One process. It has amend's configuration, data file, order of
+records, answers and losses, and an initial hypernetwork of its own; the hypernetwork of Tests/Reference/oracle.py;
+transformers' tokenizer; sequential editing and CounterFact records only. Prints one JSON object. Loading the model and
+the data is not timed, tokenising is. --dtype is the frozen model's, edits included; the hypernetwork and the solve are
+float32.
 """
 import argparse
 import json
@@ -23,7 +24,10 @@ import torch.nn.functional as F
 import yaml
 from torch import nn
 from transformers import AutoModelForCausalLM, AutoTokenizer
-from transformers.pytorch_utils import Conv1D
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "Tests" / "Reference"))
+import oracle
 
 IGNORED = -100  # the label of a position that predicts no answer token
 DTYPES = {"f32": torch.float32, "bf16": torch.bfloat16}
@@ -49,7 +53,7 @@ def load_config(path, overrides):
             section = section.setdefault(name, {})
         section[key] = yaml.safe_load(value)
     given = config.get("evaluation") or {}
-    defaults = yaml.safe_load((Path(__file__).resolve().parent.parent / "Configs" / "quickstart.yaml").read_text())
+    defaults = yaml.safe_load((ROOT / "Configs" / "quickstart.yaml").read_text())
     config = merged(defaults, config)
     for key in ("batches", "edits_per_batch"):
         config["evaluation"][key] = given.get(key, config["data"][key])
@@ -161,29 +165,25 @@ class EditedModule:
     """A linear layer of the language model whose weight is edited, and what its hook saw last."""
 
     def __init__(self, model, name):
-        self.linear = model.get_submodule(name)
-        self.is_transposed = isinstance(self.linear, Conv1D)  # [keySize, valueSize], as shifts are
-        self.weight = self.linear.weight.requires_grad_()
+        self.model, self.name = model, name
+        linear = oracle.module(model, name)
+        self.shape = oracle.shape(linear)  # (keySize, valueSize), as shifts are
+        self.weight = linear.weight.requires_grad_()
         self.original = self.weight.detach().clone()
-        self.linear.register_forward_hook(self.record)
-
-    @property
-    def shape(self):
-        """(keySize, valueSize)"""
-        return tuple(self.weight.shape if self.is_transposed else self.weight.T.shape)
+        linear.register_forward_hook(self.record)
 
     def record(self, _, inputs, output):
         self.keys, self.output = inputs[0], output
 
     def add(self, shift):
-        self.weight.data += (shift if self.is_transposed else shift.T).to(self.weight.dtype)
+        oracle.add_shift(self.model, {self.name: shift.to(self.weight.dtype)})
 
     def restore(self):
         self.weight.data.copy_(self.original)
 
     def shift_gradient(self):
         """∂loss/∂shift, [keySize, valueSize]."""
-        return (self.weight.grad if self.is_transposed else self.weight.grad.T).float()
+        return oracle.weight_gradient(self.model, self.name).float()
 
 
 def capture(model, modules, batch):
@@ -196,57 +196,15 @@ def capture(model, modules, batch):
 
 # ---------------------------------------------------------------- the hypernetwork
 
-class RunningMoments(nn.Module):
-    """Mean and standard deviation of each feature over all rows observed."""
+class HyperNetwork(oracle.HyperNetwork):
+    """Predicts the shifts of all modules of one shape from their captured rows, in one pass."""
 
-    def __init__(self, size):
-        super().__init__()
-        for name, value in (("count", torch.zeros(())), ("mean", torch.zeros(size)), ("squares", torch.zeros(size))):
-            self.register_buffer(name, value)
-
-    def observe(self, rows):
-        count, mean = len(rows), rows.mean(0)
-        total, delta = self.count + count, mean - self.mean
-        self.squares = self.squares + (rows - mean).square().sum(0) + delta.square() * self.count * count / total
-        self.mean = self.mean + delta * count / total
-        self.count = total
-
-    def normalize(self, rows):
-        deviation = (self.squares / (self.count - 1).clamp(min=1)).sqrt()
-        return (rows - self.mean) / (deviation + torch.finfo(rows.dtype).eps)
-
-
-class Block(nn.Module):
-    def __init__(self, size, rank, modules):
-        super().__init__()
-        self.A = nn.Parameter(torch.randn(size, rank))
-        self.B = nn.Parameter(torch.zeros(rank, size))
-        self.bias = nn.Parameter(torch.zeros(size))
-        self.scale = nn.Parameter(torch.ones(modules, 1, size))
-        self.shift = nn.Parameter(torch.zeros(modules, 1, size))
-
-    def forward(self, rows):
-        # clamp passes the gradient at 0, relu would not: B and bias start at 0 and would never learn.
-        return rows + self.scale * (rows @ self.A @ self.B + self.bias).clamp(min=0) + self.shift
-
-
-class HyperNetwork(nn.Module):
-    """Predicts the shifts of all modules of one shape from their captured rows."""
-
-    def __init__(self, key_size, value_size, modules, rank, blocks, inner_learning_rate):
-        super().__init__()
-        self.sizes = [key_size, value_size]
-        self.moments = RunningMoments(key_size + value_size)
-        self.blocks = nn.Sequential(*(Block(key_size + value_size, rank, modules) for _ in range(blocks)))
-        self.rate = nn.Parameter(torch.full((modules, 1, 1), inner_learning_rate))
-        self.log_lambda = nn.Parameter(torch.zeros(modules, 1, 1))
-
-    def forward(self, keys, gradients):
+    def shifts(self, keys, gradients):
         """keys [modules, n, keySize], value gradients [modules, n, valueSize] → shifts [modules, keySize, valueSize]"""
-        rows = self.moments.normalize(torch.cat((keys, gradients), -1))
-        pseudo_keys, pseudo_gradients = self.blocks(rows).split(self.sizes, -1)
-        differences = -self.rate * (keys * pseudo_keys).sum(-1, keepdim=True) * pseudo_gradients
-        gram = keys.mT @ keys + self.log_lambda.exp() * torch.eye(self.sizes[0])
+        each = (slice(None), None)  # every module's own parameters for all its rows
+        pseudo_keys, pseudo_gradients = self(keys, gradients, each)
+        differences = -self.lr[:, None, None] * (keys * pseudo_keys).sum(-1, keepdim=True) * pseudo_gradients
+        gram = keys.mT @ keys + self.log_lambda[:, None, None].exp() * torch.eye(self.key_size)
         # One module at a time: with several threads PyTorch 2.5 to 2.13 fails on a batch (github.com/pytorch/pytorch/issues/142815).
         return torch.stack([torch.linalg.solve(*system) for system in zip(gram, keys.mT @ differences)])
 
@@ -262,7 +220,7 @@ class Editor(nn.Module):
         for index, module in enumerate(self.modules_edited):
             self.groups.setdefault(module.shape, []).append(index)
         self.networks = nn.ModuleList(
-            nn.ModuleList(HyperNetwork(*shape, len(group), options["rank"] // (step + 1), options["blocks"],
+            nn.ModuleList(HyperNetwork(*shape, options["rank"] // (step + 1), options["blocks"], len(group),
                                        float(options["inner_learning_rate"])) for shape, group in self.groups.items())
             for step in range(options["steps"]))
         self.observes = True
@@ -275,9 +233,9 @@ class Editor(nn.Module):
             if self.observes:
                 for keys, gradients in captured:
                     for index in group:
-                        network.moments.observe(torch.cat((keys[index], gradients[index]), -1))
+                        network.normalizer.observe(torch.cat((keys[index], gradients[index]), -1))
             keys, gradients = (torch.stack([torch.cat([rows[part][index] for rows in captured]) for index in group]) for part in (0, 1))
-            shifts.update(zip(group, network(keys, gradients)))
+            shifts.update(zip(group, network.shifts(keys, gradients)))
         for index, shift in shifts.items():
             self.modules_edited[index].add(shift.detach())
         return shifts
