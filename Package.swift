@@ -30,13 +30,13 @@ let package = Package(
         .target(name: "LinearAlgebra", dependencies: ["COpenBLAS", "CKernels", "TensorCore"]),
         .target(name: "Communication", dependencies: ["CMPI", "TensorCore", "StandardStreams"]),
         .target(name: "WeightFiles", dependencies: ["CKernels", "Documents", "TensorCore"]),
-        .target(name: "Tokenizers", dependencies: ["Documents", "TensorCore"]),
+        .target(name: "Tokenization", dependencies: ["Documents", "TensorCore"]),
         .target(name: "Settings", dependencies: ["Documents", "TensorCore", "Yams"]),
         .target(name: "Reporting", dependencies: ["Documents", "TensorCore", "StandardStreams"]),
         // 3
         .target(name: "Machine", dependencies: ["CStartup", "LinearAlgebra", "StandardStreams"]),
-        .target(name: "Transformer", dependencies: ["CKernels", "Documents", "TensorCore", "LinearAlgebra", "WeightFiles", "Tokenizers"]),
-        .target(name: "Datasets", dependencies: ["Documents", "TensorCore", "Tokenizers"]),
+        .target(name: "Transformer", dependencies: ["CKernels", "Documents", "TensorCore", "LinearAlgebra", "WeightFiles", "Tokenization"]),
+        .target(name: "Datasets", dependencies: ["Documents", "TensorCore", "Tokenization"]),
         // 4
         .target(name: "Editors", dependencies: ["CKernels", "TensorCore", "LinearAlgebra", "Transformer"]),
         .target(
@@ -45,40 +45,40 @@ let package = Package(
         // 5
         .target(
             name: "Editing",
-            dependencies: ["CKernels", "TensorCore", "LinearAlgebra", "Communication", "Tokenizers", "Transformer", "Datasets", "Editors", "Settings"]),
+            dependencies: ["CKernels", "TensorCore", "LinearAlgebra", "Communication", "Tokenization", "Transformer", "Datasets", "Editors", "Settings"]),
         // 6
         .target(name: "Configuration", dependencies: ["Settings", "LinearAlgebra", "Transformer", "Datasets", "Editing"]),
         // 7
         .target(
             name: "Training",
             dependencies: [
-                "Documents", "TensorCore", "LinearAlgebra", "Communication", "Tokenizers", "Transformer", "Datasets", "Configuration", "Editors",
+                "Documents", "TensorCore", "LinearAlgebra", "Communication", "Tokenization", "Transformer", "Datasets", "Configuration", "Editors",
                 "Editing", "Checkpointing", "Reporting", "Settings",
             ]),
         // 8
         .target(
             name: "Evaluation",
             dependencies: [
-                "TensorCore", "LinearAlgebra", "Communication", "Tokenizers", "Transformer", "Datasets", "Configuration", "Editors", "Editing",
+                "TensorCore", "LinearAlgebra", "Communication", "Tokenization", "Transformer", "Datasets", "Configuration", "Editors", "Editing",
                 "Training",
             ]),
         .target(
             name: "SelfTest",
             dependencies: [
-                "TensorCore", "WeightFiles", "Tokenizers", "Communication", "Transformer", "Datasets", "Editors", "Editing",
+                "TensorCore", "WeightFiles", "Tokenization", "Communication", "Transformer", "Datasets", "Editors", "Editing",
             ]),
         // 9: the library
         .target(
             name: "Amend",
             dependencies: [
-                "TensorCore", "LinearAlgebra", "Communication", "Settings", "Machine", "Tokenizers", "Transformer", "Datasets", "Configuration", "Checkpointing",
+                "TensorCore", "LinearAlgebra", "Communication", "Settings", "Machine", "Tokenization", "Transformer", "Datasets", "Configuration", "Checkpointing",
                 "Editing", "Training", "Evaluation",
             ]),
         // 10: the programs
         .executableTarget(
             name: "Command",
             dependencies: [
-                "Amend", "Documents", "StandardStreams", "TensorCore", "LinearAlgebra", "Communication", "Tokenizers", "Transformer", "Configuration", "Checkpointing",
+                "Amend", "Documents", "StandardStreams", "TensorCore", "LinearAlgebra", "Communication", "Tokenization", "Transformer", "Configuration", "Checkpointing",
                 "Datasets", "Editing", "Training", "Evaluation", "Reporting", "SelfTest", "Settings", "Machine",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
@@ -87,7 +87,7 @@ let package = Package(
             dependencies: [
                 "CKernels", "Documents", "StandardStreams", "TensorCore", "LinearAlgebra", "Editors", "Checkpointing", "Reporting", "Machine",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
-            ]),
+            ], path: "Scripts/benchmark/Program"),
         // Tests
         .target(name: "TestSupport", dependencies: ["CKernels", "TensorCore"], path: "Tests/Support"),
         .executableTarget(name: "CommunicationProbe", dependencies: ["Communication", "TensorCore"], path: "Tests/CommunicationProbe"),
@@ -100,22 +100,22 @@ let package = Package(
         .testTarget(
             name: "CheckpointingTests",
             dependencies: ["Checkpointing", "Documents", "TensorCore", "TestSupport", .product(name: "Crypto", package: "swift-crypto")]),
-        .testTarget(name: "TokenizersTests", dependencies: ["TensorCore", "Tokenizers", "TestSupport"], resources: [.copy("Fixtures")]),
+        .testTarget(name: "TokenizationTests", dependencies: ["TensorCore", "Tokenization", "TestSupport"], resources: [.copy("Fixtures")]),
         .testTarget(name: "DocumentsTests", dependencies: ["Documents", "TensorCore"]),
         .testTarget(name: "ConfigurationTests", dependencies: ["Configuration", "Settings", "Editing", "TestSupport"]),
         .testTarget(name: "ReportingTests", dependencies: ["Documents", "TensorCore", "Reporting", "TestSupport"]),
         .testTarget(name: "TensorCoreTests", dependencies: ["CKernels", "TensorCore", "TestSupport"]),
         .testTarget(name: "LinearAlgebraTests", dependencies: ["CKernels", "TensorCore", "LinearAlgebra", "TestSupport"]),
         .testTarget(
-            name: "TransformerTests", dependencies: ["TensorCore", "LinearAlgebra", "WeightFiles", "Tokenizers", "Transformer", "TestSupport"],
+            name: "TransformerTests", dependencies: ["TensorCore", "LinearAlgebra", "WeightFiles", "Tokenization", "Transformer", "TestSupport"],
             exclude: ["make_cases.py", "make_gguf.py", "sweep_configuration.py", "sweep_metadata.py"], resources: [.copy("Fixtures")]),
         .testTarget(name: "EditorsTests", dependencies: ["TensorCore", "LinearAlgebra", "Transformer", "Editors", "TestSupport"]),
         .testTarget(
             name: "EvaluationTests",
-            dependencies: ["Communication", "Tokenizers", "Transformer", "Datasets", "Editing", "Evaluation"]),
+            dependencies: ["Communication", "Tokenization", "Transformer", "Datasets", "Editing", "Evaluation"]),
         .testTarget(name: "AmendTests", dependencies: ["Command", "Amend", "TestSupport"]),
         .testTarget(
-            name: "GoldenTests", dependencies: ["TensorCore", "Tokenizers", "WeightFiles", "Transformer", "SelfTest", "TestSupport"],
+            name: "GoldenTests", dependencies: ["TensorCore", "Tokenization", "WeightFiles", "Transformer", "SelfTest", "TestSupport"],
             exclude: ["make_smollm2_reference.py", "make_prompt_references.py", "make_odd_strings.py"], resources: [.copy("Fixtures")]),
     ]
 )

@@ -1,5 +1,5 @@
 import TensorCore
-import Tokenizers
+import Tokenization
 import Transformer
 
 /// How a continuation is drawn from the model's probabilities.

@@ -4,7 +4,7 @@ import Datasets
 import Editing
 import Evaluation
 import TensorCore
-import Tokenizers
+import Tokenization
 import Training
 import Transformer
 

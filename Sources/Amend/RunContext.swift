@@ -4,7 +4,7 @@ import Editing
 import LinearAlgebra
 import Settings
 import TensorCore
-import Tokenizers
+import Tokenization
 import Training
 import Transformer
 

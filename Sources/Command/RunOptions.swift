@@ -9,7 +9,7 @@ import Reporting
 import Settings
 import StandardStreams
 import TensorCore
-import Tokenizers
+import Tokenization
 import Training
 import Transformer
 

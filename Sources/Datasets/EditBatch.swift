@@ -1,5 +1,5 @@
 import TensorCore
-import Tokenizers
+import Tokenization
 
 /// The prompts of one edit batch as micro-batches of token sequences: what to edit, the rephrasings that should follow, and
 /// unrelated prompts that should not. Each kind is sorted by length, longest first (stable), then cut into micro-batches.

@@ -2,7 +2,7 @@ import Communication
 import Editors
 import LinearAlgebra
 import TensorCore
-import Tokenizers
+import Tokenization
 import Transformer
 
 /// A computation that left the range of finite numbers, or a system that could not be solved: where it was seen.

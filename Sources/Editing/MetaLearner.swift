@@ -3,7 +3,7 @@ import Datasets
 import Editors
 import Foundation
 import TensorCore
-import Tokenizers
+import Tokenization
 import Transformer
 
 /// What meta-training does with each batch.

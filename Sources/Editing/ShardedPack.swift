@@ -1,4 +1,4 @@
-import Tokenizers
+import Tokenization
 import Transformer
 
 /// This rank's part of a batch's micro-batches, packed, with the frozen part of the model run once.

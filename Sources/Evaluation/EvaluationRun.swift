@@ -5,7 +5,7 @@ import Editing
 import Editors
 import LinearAlgebra
 import TensorCore
-import Tokenizers
+import Tokenization
 import Training
 import Transformer
 

@@ -2,7 +2,7 @@ import Communication
 import Datasets
 import Editing
 import TensorCore
-import Tokenizers
+import Tokenization
 import Training
 import Transformer
 

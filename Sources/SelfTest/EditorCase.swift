@@ -4,7 +4,7 @@ import Editing
 import Editors
 import Foundation
 import TensorCore
-import Tokenizers
+import Tokenization
 import Transformer
 import WeightFiles
 

@@ -1,5 +1,5 @@
 import TensorCore
-import Tokenizers
+import Tokenization
 import Transformer
 import WeightFiles
 

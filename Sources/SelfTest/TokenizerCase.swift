@@ -1,6 +1,6 @@
 import Foundation
 import TensorCore
-import Tokenizers
+import Tokenization
 
 /// A tokenizer.json, possibly with the files that stand beside one, and texts with the ids they must get. Supported pipelines must agree exactly.
 enum TokenizerCase {

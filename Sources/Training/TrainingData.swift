@@ -2,7 +2,7 @@ import Configuration
 import Datasets
 import Editing
 import TensorCore
-import Tokenizers
+import Tokenization
 import Transformer
 
 /// The records of a run in the order in which they are trained on, batch by batch.

@@ -10,7 +10,7 @@ import LinearAlgebra
 import Reporting
 import Settings
 import TensorCore
-import Tokenizers
+import Tokenization
 import Transformer
 
 /// What a run of meta-training came to.

@@ -1,6 +1,6 @@
 import Documents
 import TensorCore
-import Tokenizers
+import Tokenization
 import WeightFiles
 
 extension ModelSource {

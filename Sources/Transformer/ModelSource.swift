@@ -1,7 +1,7 @@
 import Documents
 import Foundation
 import TensorCore
-import Tokenizers
+import Tokenization
 import WeightFiles
 
 /// A model on disk: a .gguf file, a directory that holds exactly one, or a Hugging Face directory with config.json.

@@ -1,6 +1,6 @@
 import CKernels
 import TensorCore
-import Tokenizers
+import Tokenization
 
 /// Sequences laid end to end without padding. An answer token is a row whose next token belongs to the answer; the
 /// answer tokens of a sequence are its last rows.

@@ -63,7 +63,7 @@ extension ProgramTests {
 
         @Test func selftest() throws {
             let run = try TinyRun(), tests = packageRoot.appendingPathComponent("Tests")
-            for (kind, source) in [("models/llama", "TransformerTests/Fixtures/llama"), ("tokenizers/smollm2", "TokenizersTests/Fixtures/smollm2")] {
+            for (kind, source) in [("models/llama", "TransformerTests/Fixtures/llama"), ("tokenizers/smollm2", "TokenizationTests/Fixtures/smollm2")] {
                 let copy = run.file("goldens/\(kind)")
                 try FileManager.default.createDirectory(at: copy.deletingLastPathComponent(), withIntermediateDirectories: true)
                 try FileManager.default.copyItem(at: tests.appendingPathComponent(source), to: copy)

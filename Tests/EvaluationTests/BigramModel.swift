@@ -1,5 +1,5 @@
 import Foundation
-import Tokenizers
+import Tokenization
 import Transformer
 
 /// A Llama whose layers add nothing: what follows a token depends on that token alone, with logits that are given. Its tokens are the small

@@ -64,7 +64,7 @@ final class GoldenDirectory {
         let tests = packageRoot.appendingPathComponent("Tests")
         switch kind {
         case "models": return tests.appendingPathComponent("TransformerTests/Fixtures")
-        case "tokenizers": return tests.appendingPathComponent("TokenizersTests/Fixtures")
+        case "tokenizers": return tests.appendingPathComponent("TokenizationTests/Fixtures")
         default: return try fixture("editors")
         }
     }

@@ -2,7 +2,7 @@ import Foundation
 import TensorCore
 import TestSupport
 import Testing
-import Tokenizers
+import Tokenization
 import Transformer
 
 /// Two real models against Hugging Face's implementation on the same weights, on 50 prompts; see make_prompt_references.py.

@@ -2,7 +2,7 @@ import Foundation
 import TensorCore
 import TestSupport
 import Testing
-import Tokenizers
+import Tokenization
 import Transformer
 
 /// The real model against Hugging Face's implementation on the same weights; see make_smollm2_reference.py.

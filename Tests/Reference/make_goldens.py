@@ -3,7 +3,7 @@
     python make_goldens.py OUT_DIR [--seed N] [--only NAME …]      # needs torch, transformers 5, safetensors, tokenizers
 
 Whoever adds a family adds it to `families`, a method to `EDITOR_CASES` and to oracle.py; then copies the new cases to the Fixtures of
-TransformerTests (models), GoldenTests (editors) or TokenizersTests, and names them in GoldenDirectory.swift. `amend selftest --goldens OUT_DIR`
+TransformerTests (models), GoldenTests (editors) or TokenizationTests, and names them in GoldenDirectory.swift. `amend selftest --goldens OUT_DIR`
 runs all that is there.
 
 OUT_DIR/models/<family>/    config.json, model.safetensors (as Hugging Face writes them) and golden.safetensors:

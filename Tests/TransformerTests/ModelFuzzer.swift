@@ -1,7 +1,7 @@
 import Foundation
 import TensorCore
 import TestSupport
-import Tokenizers
+import Tokenization
 import Transformer
 import WeightFiles
 

@@ -1,7 +1,7 @@
 import TensorCore
 import TestSupport
 import Testing
-import Tokenizers
+import Tokenization
 import Transformer
 
 /// A sequence's numbers do not depend on what it is packed with, nor on the threads that compute them.

@@ -3,7 +3,7 @@ import LinearAlgebra
 import TensorCore
 import TestSupport
 import Testing
-import Tokenizers
+import Tokenization
 import Transformer
 import WeightFiles
 

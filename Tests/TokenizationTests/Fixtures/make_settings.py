@@ -1,7 +1,7 @@
 """Writes settings/cases.json: the ids that transformers gives for directories with a tokenizer.json of this folder and other files beside it.
 
     pip install transformers
-    python Tests/TokenizersTests/Fixtures/make_settings.py
+    python Tests/TokenizationTests/Fixtures/make_settings.py
 
 A case has the folder of its tokenizer.json ("of"), parts of it that are replaced ("changes"), the files beside it, texts, and their ids from
 AutoTokenizer. Where "alone" is true the ids are those of tokenizer.json by itself: transformers makes a class of it that cuts text otherwise.

@@ -1,6 +1,6 @@
 import Foundation
 import Testing
-import Tokenizers
+import Tokenization
 
 /// Short runs by default; `AMEND_FUZZ_SECONDS=600 swift test --filter FuzzTests` for long ones, AMEND_FUZZ_SEED for
 /// others, AMEND_FUZZ_FIRST for the number of the first input.

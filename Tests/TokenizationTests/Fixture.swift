@@ -1,7 +1,7 @@
 import Foundation
 import TestSupport
 import Testing
-import Tokenizers
+import Tokenization
 
 /// A directory under Fixtures with a tokenizer and what the reference made of some texts.
 struct Fixture {

@@ -1,6 +1,6 @@
 import Foundation
 import Testing
-import Tokenizers
+import Tokenization
 
 @Suite struct TextTests {
     /// A vocabulary of "é" in both spellings, "\r", "\n" and "\r\n", and one added token.

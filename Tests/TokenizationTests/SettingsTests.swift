@@ -2,7 +2,7 @@ import Foundation
 import TensorCore
 import TestSupport
 import Testing
-import Tokenizers
+import Tokenization
 
 /// What the files beside a tokenizer.json change, by transformers; see Fixtures/make_settings.py.
 @Suite struct SettingsTests {

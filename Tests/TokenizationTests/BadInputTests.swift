@@ -1,7 +1,7 @@
 import Foundation
 import TensorCore
 import Testing
-import Tokenizers
+import Tokenization
 
 @Suite struct BadInputTests {
     /// A small tokenizer.json with one part replaced.

@@ -1,5 +1,5 @@
 import Testing
-import Tokenizers
+import Tokenization
 
 /// Hugging Face's ids and texts, family by family and component by component.
 @Suite struct GoldenTests {

@@ -1,5 +1,5 @@
 import Testing
-import Tokenizers
+import Tokenization
 
 /// How a byte-level GGUF vocabulary cuts words, by the name that llama.cpp gives it, as transformers 5 reads these names.
 @Suite struct WordCuttingTests {

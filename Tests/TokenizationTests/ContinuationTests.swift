@@ -1,6 +1,6 @@
 import Foundation
 import Testing
-import Tokenizers
+import Tokenization
 
 /// An answer that continues a text starts one word: with the marker or space that is its own, and no second one.
 @Suite struct ContinuationTests {

@@ -1,7 +1,7 @@
 import Foundation
 import TensorCore
 import TestSupport
-import Tokenizers
+import Tokenization
 
 /// Damages good tokenizers at random and reads what comes out. Whatever that is, it must be refused with one line of
 /// `BadInput`, or read and then encode and decode. The inputs follow from the seed alone.
