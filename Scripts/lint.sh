@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Holds shell scripts (shellcheck), Python (ruff; ruff.toml), and what Package.swift declares against what is there; changes nothing. Keeps ruff in
-# .build/ruff. usage: lint.sh
+# Holds shell scripts (shellcheck), Python (ruff; ruff.toml), Swift's layout (.swift-format), and what Package.swift declares against what is there;
+# changes nothing. Keeps ruff in .build/ruff. usage: lint.sh
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=common.bash
 source "$(dirname "${BASH_SOURCE[0]}")/common.bash"
@@ -20,6 +20,5 @@ fi
 "$ruff" check --quiet Scripts Tests
 
 swift package describe --type json | python3 Scripts/check-dependencies.py
-# Enabled when the code has been formatted:
-# swift format lint --strict --recursive --parallel Sources Tests Package.swift
-say "scripts, Python and dependencies are clean"
+swift format lint --strict --recursive --parallel Sources Tests Scripts Package.swift
+say "scripts, Python, layout and dependencies are clean"

@@ -106,8 +106,9 @@ public final class EditingSession {
     @discardableResult public func train(report: @escaping (String) -> Void = { _ in }) throws -> TrainingSummary {
         let (source, engine) = try editor()
         takeBack()
-        let run = try TrainingRun(source.configuration, model: model, tokenizer: tokenizer, communicator: communicator,
-                                  output: TrainingOutput(message: report, progress: { _, _, _ in }))
+        let run = try TrainingRun(
+            source.configuration, model: model, tokenizer: tokenizer, communicator: communicator,
+            output: TrainingOutput(message: report, progress: { _, _, _ in }))
         let summary = try run.run { false }
         takeBack()
         _ = try TrainedEditor.load(into: engine, configuration: source.configuration, report: report)

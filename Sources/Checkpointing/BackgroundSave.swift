@@ -37,12 +37,14 @@ final class BackgroundSave: @unchecked Sendable {
         let own = Unmanaged.passRetained(self)
         condition.lock()
         defer { condition.unlock() }
-        let status = pthread_create(&thread, &attributes, { argument in
-            guard let argument else { return nil }
-            Thread.current.name = "checkpoint"
-            Unmanaged<BackgroundSave>.fromOpaque(argument).takeRetainedValue().run()
-            return nil
-        }, own.toOpaque())
+        let status = pthread_create(
+            &thread, &attributes,
+            { argument in
+                guard let argument else { return nil }
+                Thread.current.name = "checkpoint"
+                Unmanaged<BackgroundSave>.fromOpaque(argument).takeRetainedValue().run()
+                return nil
+            }, own.toOpaque())
         if status != 0 { own.release() }
         return status == 0
     }

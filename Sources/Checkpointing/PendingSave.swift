@@ -27,22 +27,23 @@ public final class PendingSave {
         (self.commit, self.exchange, self.report, self.onEnd) = (commit, exchange, report, onEnd)
         let line = writer.line(of: writer.ownedChunks()), handover = commit.handover
         self.line = line
-        save = BackgroundSave(.init(
-            write: { save in
-                let written = try writer.write(line, isCancelled: { save.mustEnd })
-                handover.announce(written, rank: writer.rank)
-                return written
-            },
-            commit: { own, save in
-                guard writer.rank == 0 else { return nil }
-                var pause = 0.002
-                while !save.mustStop() {
-                    if let all = handover.collect(own: own) { return try commit.complete(all) }
-                    if save.mustStop(waiting: pause) { break }
-                    pause = min(0.25, 1.5 * pause)
-                }
-                return nil
-            }))
+        save = BackgroundSave(
+            .init(
+                write: { save in
+                    let written = try writer.write(line, isCancelled: { save.mustEnd })
+                    handover.announce(written, rank: writer.rank)
+                    return written
+                },
+                commit: { own, save in
+                    guard writer.rank == 0 else { return nil }
+                    var pause = 0.002
+                    while !save.mustStop() {
+                        if let all = handover.collect(own: own) { return try commit.complete(all) }
+                        if save.mustStop(waiting: pause) { break }
+                        pause = min(0.25, 1.5 * pause)
+                    }
+                    return nil
+                }))
     }
 
     deinit {

@@ -5,8 +5,8 @@ import Configuration
 import Foundation
 import LinearAlgebra
 import Machine
-import StandardStreams
 import Settings
+import StandardStreams
 import TensorCore
 import Training
 import Transformer

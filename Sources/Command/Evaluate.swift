@@ -58,8 +58,9 @@ struct Evaluate: ParsableCommand {
                 "privateBytes": .integer(memory.owned), "mappedBytes": .integer(memory.mapped),
                 "checkpoint": summary.checkpoint.map { .string($0) } ?? .null,
             ]
-            return JSONOutput.line(JSONObject(
-                [("protocol", .string(summary.after.scoring.rawValue)), ("edits", .integer(summary.edits))] + scores + rest.members.map { ($0.key, $0.value) }))
+            return JSONOutput.line(
+                JSONObject(
+                    [("protocol", .string(summary.after.scoring.rawValue)), ("edits", .integer(summary.edits))] + scores + rest.members.map { ($0.key, $0.value) }))
         }
         func text(_ seconds: Double) -> String { Quantity.significant(perEdit(seconds), digits: 2) }
         let kinds = summary.after.tokenAccuracy.kinds

@@ -119,9 +119,10 @@ struct Generate: ParsableCommand {
     private func report(_ before: [Continuation], _ after: [Continuation], edits: Int) throws {
         try JSONOutput.write([
             "edits": .integer(edits),
-            "continuations": .array(prompts.enumerated().map { index, prompt in
-                ["prompt": .string(prompt), "before": before[index].json, "after": after.isEmpty ? .null : after[index].json]
-            }),
+            "continuations": .array(
+                prompts.enumerated().map { index, prompt in
+                    ["prompt": .string(prompt), "before": before[index].json, "after": after.isEmpty ? .null : after[index].json]
+                }),
         ])
     }
 }

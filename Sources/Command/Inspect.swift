@@ -33,19 +33,25 @@ struct Inspect: ParsableCommand {
                 "method": .string(summary.method), "batches": .integer(summary.batches), "digest": .string(summary.digest),
                 "bytes": .integer(summary.bytes), "rawBytes": .integer(summary.rawBytes), "format": .integer(summary.format),
                 "path": .string(summary.path), "ranks": .integer(summary.writers),
-                "tensors": .array(summary.tensors.map { tensor in
-                    ["name": .string(tensor.name), "shape": .array(tensor.shape.map { .integer($0) }), "type": .string(tensor.elementType.rawValue),
-                     "bytes": .integer(tensor.bytes), "rawBytes": .integer(tensor.rawBytes)]
-                }),
+                "tensors": .array(
+                    summary.tensors.map { tensor in
+                        [
+                            "name": .string(tensor.name), "shape": .array(tensor.shape.map { .integer($0) }), "type": .string(tensor.elementType.rawValue),
+                            "bytes": .integer(tensor.bytes), "rawBytes": .integer(tensor.rawBytes),
+                        ]
+                    }),
             ])
         }
         var table = TextTable(["tensor", "shape", "type", "stored", "raw"])
         for tensor in summary.tensors {
-            table.add([tensor.name, tensor.shape.map(String.init).joined(separator: "×"), tensor.elementType.rawValue, Quantity.bytes(tensor.bytes),
-                       Quantity.bytes(tensor.rawBytes)])
+            table.add([
+                tensor.name, tensor.shape.map(String.init).joined(separator: "×"), tensor.elementType.rawValue, Quantity.bytes(tensor.bytes),
+                Quantity.bytes(tensor.rawBytes),
+            ])
         }
         try StandardOutput.writeLine(table.text)
-        try StandardOutput.writeLine("""
+        try StandardOutput.writeLine(
+            """
             \(summary.path): \(summary.method) after \(summary.batches) batches, \(Quantity.bytes(summary.bytes)) stored of \(Quantity.bytes(summary.rawBytes)), \
             format \(summary.format), written by \(summary.writers) rank\(summary.writers == 1 ? "" : "s")
             digest \(summary.digest)
@@ -65,11 +71,13 @@ struct Inspect: ParsableCommand {
                 "contextLength": .integer(c.contextLength), "tiedHead": .bool(c.hasTiedHead), "notes": .array(model.loadingNotes.map { .string($0) }),
                 "weights": .array(model.weightTypes.map { ["type": .string($0.type), "parameters": .integer($0.parameters)] }),
                 "mappedBytes": .integer(memory.mapped), "privateBytes": .integer(memory.owned), "loadSeconds": .number(seconds),
-                "editableModules": .array(model.editableModules.map { ["name": .string($0.name), "keySize": .integer($0.keySize), "valueSize": .integer($0.valueSize)] }),
+                "editableModules": .array(
+                    model.editableModules.map { ["name": .string($0.name), "keySize": .integer($0.keySize), "valueSize": .integer($0.valueSize)] }),
             ])
         }
         let types = model.weightTypes.map { "\($0.type) (\(Quantity.percent(Double($0.parameters) / Double(model.parameterCount))) %)" }.joined(separator: ", ")
-        try StandardOutput.writeLine("""
+        try StandardOutput.writeLine(
+            """
             \(c.family): \(c.layerCount) layers, hidden \(c.hiddenSize), intermediate \(c.intermediateSize), \(c.headCount) heads of \(c.headSize) \
             (\(c.keyValueHeadCount) for keys and values), vocabulary \(c.vocabularySize), context \(c.contextLength), \(c.hasTiedHead ? "tied" : "separate") head
             \(Quantity.significant(Double(model.parameterCount) / 1e6, digits: 4)) million parameters as \(types); \

@@ -103,11 +103,13 @@ private struct ProductMeasurement {
             best = min(best, (ContinuousClock.now - start) / .seconds(1))
         }
         gflops = 2 * pow(Double(size), 3) / best / 1e9
-        isCorrect = product.isFinite && stride(from: 0, to: size, by: 97).allSatisfy { index in
-            let (row, column) = (index, size - 1 - index)
-            let exact = (0..<size).reduce(0.0) { $0 + Double(a[row, $1]) * Double(b[$1, column]) }
-            return abs(Double(product[row, column]) - exact) < 1e-2  // elements are of size √1536, errors about 1e-5
-        }
+        isCorrect =
+            product.isFinite
+            && stride(from: 0, to: size, by: 97).allSatisfy { index in
+                let (row, column) = (index, size - 1 - index)
+                let exact = (0..<size).reduce(0.0) { $0 + Double(a[row, $1]) * Double(b[$1, column]) }
+                return abs(Double(product[row, column]) - exact) < 1e-2  // elements are of size √1536, errors about 1e-5
+            }
     }
 }
 

@@ -42,8 +42,9 @@ extension RunContext {
 
     /// Collective.
     func memory() throws -> RunMemory {
-        RunMemory(resident: Int(try communicator.maximum(Double(ProcessMemory.peakResidentBytes))),
-                  owned: Int(try communicator.sum(Double(ProcessMemory.privateBytes))), mapped: model.weightMemory.mapped)
+        RunMemory(
+            resident: Int(try communicator.maximum(Double(ProcessMemory.peakResidentBytes))),
+            owned: Int(try communicator.sum(Double(ProcessMemory.privateBytes))), mapped: model.weightMemory.mapped)
     }
 }
 

@@ -51,8 +51,10 @@ struct SelfTestCommand: ParsableCommand {
     private static func json(_ result: CaseResult) -> JSONValue {
         switch result.outcome {
         case .compared(let quantity, let worst, let tolerance):
-            ["name": .string(result.name), "worst": .number(worst), "tolerance": .number(tolerance), "passed": .bool(result.passed),
-             "quantity": .string(quantity)]
+            [
+                "name": .string(result.name), "worst": .number(worst), "tolerance": .number(tolerance), "passed": .bool(result.passed),
+                "quantity": .string(quantity),
+            ]
         case .failed(let reason), .notSupported(let reason):
             ["name": .string(result.name), "worst": .null, "tolerance": .null, "passed": false, "problem": .string(reason)]
         }

@@ -18,10 +18,11 @@ struct Train: ParsableCommand {
 
     @OptionGroup var options: RunOptions
 
-    @Flag(help: """
-        Also time OpenBLAS's sgemm after each batch, on the same threads, and print what share of its mean rate the run reached. \
-        Takes a tenth more time, two products after each batch at least, which the seconds leave out.
-        """)
+    @Flag(
+        help: """
+            Also time OpenBLAS's sgemm after each batch, on the same threads, and print what share of its mean rate the run reached. \
+            Takes a tenth more time, two products after each batch at least, which the seconds leave out.
+            """)
     var timeSgemm = false
 
     func run() throws {
@@ -56,8 +57,9 @@ struct Train: ParsableCommand {
         let sgemm = try beside?.rates(communicator)
         if timeSgemm, sgemm == nil { context.message("--time-sgemm: sgemm was not timed, as there was no batch left to train") }
         if communicator.isRoot {
-            let text = report(summary, startSeconds: startSeconds, ranks: communicator.size, operations: operations, memory: memory,
-                              spentBeside: beside?.spent ?? 0, sgemm: sgemm)
+            let text = report(
+                summary, startSeconds: startSeconds, ranks: communicator.size, operations: operations, memory: memory,
+                spentBeside: beside?.spent ?? 0, sgemm: sgemm)
             do {
                 try StandardOutput.write(text)
             } catch let error as OutputError {
@@ -81,10 +83,13 @@ struct Train: ParsableCommand {
                 "startSeconds": startSeconds.map { .number($0) } ?? .null, "ranks": .integer(ranks),
                 "stopped": .bool(summary.isStopped), "operations": .number(operations), "residentBytes": .integer(memory.resident),
                 "privateBytes": .integer(memory.owned), "mappedBytes": .integer(memory.mapped),
-                "phases": .array(summary.phases.map {
-                    ["phase": .string($0.phase.rawValue), "seconds": .number($0.share.seconds), "operations": .number($0.share.operations),
-                     "bytes": .number($0.share.bytes)]
-                }),
+                "phases": .array(
+                    summary.phases.map {
+                        [
+                            "phase": .string($0.phase.rawValue), "seconds": .number($0.share.seconds), "operations": .number($0.share.operations),
+                            "bytes": .number($0.share.bytes),
+                        ]
+                    }),
             ]
             if let sgemm, let shareOfSgemm {
                 object["sgemmGflops"] = .number(sgemm.mean)

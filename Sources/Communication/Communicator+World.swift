@@ -31,7 +31,7 @@ extension Communicator {
             let result = try body(communicator)
             try communicator.finalize()
             return result
-        } catch where communicator.size == 1 {
+        } catch  where communicator.size == 1 {
             try? communicator.finalize()  // the body's error says more than one of MPI's after it
             throw error
         }
@@ -47,7 +47,7 @@ extension Communicator {
             return try withWorld { communicator in
                 do {
                     return try body(communicator)
-                } catch where communicator.size > 1 {
+                } catch  where communicator.size > 1 {
                     communicator.giveRootTheLead()
                     communicator.abort("\(error)", status: exitStatus(error))
                 }

@@ -42,9 +42,13 @@ extension RunConfiguration {
                 }
             }
             let commonest = defaults.max { $0.places.count < $1.places.count }?.text
-            let texts = defaults.map { $0.text == commonest && defaults.count > 1 && $0.places.count > 1 ? $0.text ?? "" : "\($0.text ?? "") (\($0.places.joined(separator: "; ")))" }
-            return (having[0].2, methods.count == EditingMethod.all.count ? nil : methods.joined(separator: ", "),
-                    defaults.count == 1 ? defaults[0].text : texts.joined(separator: ", "))
+            let texts = defaults.map {
+                $0.text == commonest && defaults.count > 1 && $0.places.count > 1 ? $0.text ?? "" : "\($0.text ?? "") (\($0.places.joined(separator: "; ")))"
+            }
+            return (
+                having[0].2, methods.count == EditingMethod.all.count ? nil : methods.joined(separator: ", "),
+                defaults.count == 1 ? defaults[0].text : texts.joined(separator: ", ")
+            )
         }
     }()
 

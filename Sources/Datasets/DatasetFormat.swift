@@ -9,8 +9,10 @@ public struct DatasetFormat: Sendable, Equatable {
     /// What records have that are not left out.
     let requirement: String
 
-    init(_ name: String, requirement: String = "", isRecognized: @escaping @Sendable (RecordFields) -> Bool,
-         read: @escaping @Sendable (_ fields: RecordFields, _ number: Int) throws -> EditRecord?) {
+    init(
+        _ name: String, requirement: String = "", isRecognized: @escaping @Sendable (RecordFields) -> Bool,
+        read: @escaping @Sendable (_ fields: RecordFields, _ number: Int) throws -> EditRecord?
+    ) {
         self.name = name
         self.requirement = requirement
         self.isRecognized = isRecognized

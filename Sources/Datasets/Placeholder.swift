@@ -43,8 +43,9 @@ enum Placeholder {
     static func unrelated(_ template: String, key: String) throws -> String {
         let parts = parts(of: template)
         for case .place(let place) in parts {
-            throw RecordError("'\(key)' has a \(place), but it must not be about the record's subject, and has none of its own; "
-                + "write out what it is about: '\(excerpt(template))'")
+            throw RecordError(
+                "'\(key)' has a \(place), but it must not be about the record's subject, and has none of its own; "
+                    + "write out what it is about: '\(excerpt(template))'")
         }
         return parts.map { if case .text(let text) = $0 { text } else { "" } }.joined()
     }

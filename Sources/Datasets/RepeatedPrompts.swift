@@ -31,8 +31,10 @@ public struct RepeatedPrompts: Sendable {
     public func checkBatches(of size: Int) throws {
         guard let pair = contradicting.first(where: { $0.earlier / size == $0.later / size }) else { return }
         let (one, other) = (records[pair.earlier], records[pair.later])
-        throw BadInput(other.place, "is to give '\(excerpt(other.target))', but \(one.label) gives the same prompt the target "
-            + "'\(excerpt(one.target))', and both are in one batch of edits; leave one of them out")
+        throw BadInput(
+            other.place,
+            "is to give '\(excerpt(other.target))', but \(one.label) gives the same prompt the target "
+                + "'\(excerpt(one.target))', and both are in one batch of edits; leave one of them out")
     }
 
     /// What to tell about edits that are applied one batch after another; empty if there is nothing. One line for each kind of repetition.
@@ -40,8 +42,9 @@ public struct RepeatedPrompts: Sendable {
         var notes: [String] = []
         if !same.isEmpty { notes.append("\(file)\(listed(same) { "\($0.label) repeats \($1.label)" }): the same edit more than once") }
         if !contradicting.isEmpty {
-            notes.append("\(file)\(listed(contradicting) { "\($0.label) gives '\(excerpt($0.target))' where \($1.label) gave '\(excerpt($1.target))'" }): "
-                + "of edits with one prompt the later batch counts")
+            notes.append(
+                "\(file)\(listed(contradicting) { "\($0.label) gives '\(excerpt($0.target))' where \($1.label) gave '\(excerpt($1.target))'" }): "
+                    + "of edits with one prompt the later batch counts")
         }
         return notes
     }

@@ -103,8 +103,9 @@ public final class EditEngine {
     func capture(_ edits: ShardedPack, place: String) throws -> [ModuleRows] {
         let count = edits.rankAnswerCounts[work.communicator.rank]
         let own = model.edited.indices.map { index in
-            ModuleRows(module: index, keys: Matrix(uninitializedRows: count, columns: model.edited[index].keySize),
-                       gradients: Matrix(uninitializedRows: count, columns: model.edited[index].valueSize))
+            ModuleRows(
+                module: index, keys: Matrix(uninitializedRows: count, columns: model.edited[index].keySize),
+                gradients: Matrix(uninitializedRows: count, columns: model.edited[index].valueSize))
         }
         var first = 0
         for chunk in edits.chunks {
@@ -117,8 +118,9 @@ public final class EditEngine {
         }
         return try zip(model.edited, own).enumerated().map { index, both in
             let (linear, rows) = both
-            let all = ModuleRows(module: index, keys: try work.gatherRows(rows.keys, counts: edits.rankAnswerCounts),
-                                 gradients: try work.gatherRows(rows.gradients, counts: edits.rankAnswerCounts))
+            let all = ModuleRows(
+                module: index, keys: try work.gatherRows(rows.keys, counts: edits.rankAnswerCounts),
+                gradients: try work.gatherRows(rows.gradients, counts: edits.rankAnswerCounts))
             for (what, matrix) in [("keys", all.keys), ("value gradients", all.gradients)] where !matrix.isFinite {
                 let row = (0..<matrix.rows).first { !matrix.rows($0..<$0 + 1).isFinite } ?? 0
                 throw NumericalFailure("\(place), \(linear.name): the captured \(what) are not finite, first for \(edits.sample(ofAnswer: row))")
@@ -141,8 +143,10 @@ public final class EditEngine {
     }
 
     /// The rows [modules · n] that a group's network makes, module by module; each rank runs it on its share.
-    private func makeRows(_ group: Editor.Group, _ network: HyperNetwork, _ captured: [ModuleRows],
-                          keepsActivations: Bool) throws -> (EditStep.GroupPass, MadeRows) {
+    private func makeRows(
+        _ group: Editor.Group, _ network: HyperNetwork, _ captured: [ModuleRows],
+        keepsActivations: Bool
+    ) throws -> (EditStep.GroupPass, MadeRows) {
         let rows = GroupRows(group, group.modules.map { (captured[$0].keys, captured[$0].gradients) }, work: work)
         let standardizer = network.moments.standardizer
         var pass: HyperNetwork.Pass?, own: [MadeRows]
@@ -158,8 +162,10 @@ public final class EditEngine {
     }
 
     /// The network's pass over the group's rows `range`, which are this rank's.
-    func forward(_ network: HyperNetwork, _ rows: GroupRows, _ range: Range<Int>, _ standardizer: Standardizer,
-                 keepsActivations: Bool) -> HyperNetwork.Pass {
+    func forward(
+        _ network: HyperNetwork, _ rows: GroupRows, _ range: Range<Int>, _ standardizer: Standardizer,
+        keepsActivations: Bool
+    ) -> HyperNetwork.Pass {
         let (keys, gradients, modules) = rows.stacked(range)
         return network.forward(keys: keys, gradients: gradients, modules: modules, standardizer: standardizer, keepsActivations: keepsActivations)
     }

@@ -37,8 +37,10 @@ public struct EditingMethod: Sendable {
         /// Step i has a network of its own, of rank / (i + 1); otherwise all steps share one.
         public let hasNetworkPerStep: Bool
 
-        public init(_ schedule: Schedule, norm: Setting<Double>? = nil, locality: Setting<Double>? = nil, window: Window? = nil,
-                    hasNetworkPerStep: Bool = false) {
+        public init(
+            _ schedule: Schedule, norm: Setting<Double>? = nil, locality: Setting<Double>? = nil, window: Window? = nil,
+            hasNetworkPerStep: Bool = false
+        ) {
             self.schedule = schedule
             self.norm = norm
             self.locality = locality

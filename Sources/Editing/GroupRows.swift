@@ -43,8 +43,10 @@ struct GroupRows {
             let first = Self.rows(of: module, among: own, perModule).lowerBound, part = rows.lowerBound - first..<rows.upperBound - first
             return (keys: captured[module].keys.rows(part), gradients: captured[module].gradients.rows(part))
         }
-        return (Matrix.stacked(rows.map(\.keys), columns: shape.keySize), Matrix.stacked(rows.map(\.gradients), columns: shape.valueSize),
-                range.map { $0 / perModule })
+        return (
+            Matrix.stacked(rows.map(\.keys), columns: shape.keySize), Matrix.stacked(rows.map(\.gradients), columns: shape.valueSize),
+            range.map { $0 / perModule }
+        )
     }
 }
 

@@ -19,10 +19,11 @@ extension EditEngine {
         for (group, pass) in zip(editor.groups, step.passes) {
             pass.network.add(logLambdaGradients: group.modules.map { step.solutions[$0].solveBackward(inPlace: projections[$0]) })
             func gradient(_ range: Range<Int>) -> MadeRows {
-                MadeRows.stacked(pass.rows.parts(range).map { part in
-                    let module = group.modules[part.module]
-                    return step.solutions[module].rowGradients(projections[module], rows: part.rows)
-                }, of: pass.network)
+                MadeRows.stacked(
+                    pass.rows.parts(range).map { part in
+                        let module = group.modules[part.module]
+                        return step.solutions[module].rowGradients(projections[module], rows: part.rows)
+                    }, of: pass.network)
             }
             let shares = work.ownShards.map { work.share(of: pass.rows.count, shard: $0) }
             let vectors = try pass.pass.map { try accumulateRows(pass, $0, shares, gradient: gradient) } ?? accumulateShards(pass, shares, gradient: gradient)
@@ -31,8 +32,10 @@ extension EditEngine {
     }
 
     /// Few rows. Returns each own shard's vector gradients.
-    private func accumulateRows(_ group: EditStep.GroupPass, _ pass: HyperNetwork.Pass, _ shares: [Range<Int>],
-                                gradient: (Range<Int>) -> MadeRows) throws -> [Matrix?] {
+    private func accumulateRows(
+        _ group: EditStep.GroupPass, _ pass: HyperNetwork.Pass, _ shares: [Range<Int>],
+        gradient: (Range<Int>) -> MadeRows
+    ) throws -> [Matrix?] {
         let network = group.network, own = group.rows.own
         let slices = shares.map { $0.lowerBound - own.lowerBound..<$0.upperBound - own.lowerBound }
         let rankRows = (0..<work.communicator.size).map { work.share(of: group.rows.count, rank: $0).count }
@@ -64,9 +67,10 @@ extension EditEngine {
             return (matrices, sum)
         }
         for index in network.blocks.indices {
-            network.add(block: index,
-                        a: try sum(parts.map { $0?.matrices.a[index] }, group.rows, rows: network.width, columns: network.rank),
-                        b: try sum(parts.map { $0?.matrices.b[index] }, group.rows, rows: network.rank, columns: network.width))
+            network.add(
+                block: index,
+                a: try sum(parts.map { $0?.matrices.a[index] }, group.rows, rows: network.width, columns: network.rank),
+                b: try sum(parts.map { $0?.matrices.b[index] }, group.rows, rows: network.rank, columns: network.width))
         }
         return parts.map { $0?.vectors }
     }

@@ -50,8 +50,10 @@ final class ShardedPack {
             let pack = PackedSequences(microBatches: parts.flatMap { microBatches[$0.microBatches] })
             let start = parts[0].microBatches.lowerBound
             let pieces = parts.map { part in
-                Piece(shard: part.shard, tokens: pack.microBatchTokens[part.microBatches.lowerBound - start].lowerBound
-                    ..< pack.microBatchTokens[part.microBatches.upperBound - 1 - start].upperBound)
+                Piece(
+                    shard: part.shard,
+                    tokens: pack.microBatchTokens[part.microBatches.lowerBound - start]
+                        .lowerBound..<pack.microBatchTokens[part.microBatches.upperBound - 1 - start].upperBound)
             }
             return Chunk(pack: pack, prefix: work.phases.measure(.prefix) { model.prefix(of: pack) }, pieces: pieces)
         }

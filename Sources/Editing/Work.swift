@@ -57,8 +57,9 @@ public struct Work {
             if reduction == .fast { try communicator.fastSum(result.pointer, count: result.count) }
         } else {
             try withExtendedLifetime(parts) {
-                try communicator.orderedSum(parts.map { $0.map { UnsafePointer($0.pointer) } }, present: present, count: rows * columns,
-                                            partition: partition, into: result.pointer)
+                try communicator.orderedSum(
+                    parts.map { $0.map { UnsafePointer($0.pointer) } }, present: present, count: rows * columns,
+                    partition: partition, into: result.pointer)
             }
         }
         return result

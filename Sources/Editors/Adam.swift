@@ -21,8 +21,9 @@ public struct Adam: Sendable, Equatable {
             let block = 1 << 16
             parallelFor((owned.count + block - 1) / block) { index in
                 let first = index * block, count = min(block, owned.count - first)
-                amend_adam(owned.pointer + first, parameter.firstMoment.pointer + first, parameter.secondMoment.pointer + first,
-                           parameter.gradient.pointer + first, count, rate, beta1, beta2, epsilon, correction1, correction2)
+                amend_adam(
+                    owned.pointer + first, parameter.firstMoment.pointer + first, parameter.secondMoment.pointer + first,
+                    parameter.gradient.pointer + first, count, rate, beta1, beta2, epsilon, correction1, correction2)
             }
         }
     }

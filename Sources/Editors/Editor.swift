@@ -16,8 +16,10 @@ public struct EditorOptions: Sendable {
     /// A method without a hypernetwork has no blocks, and nothing that is trained.
     public var isTrained = true
 
-    public init(steps: Int, rank: Int, blocks: Int, innerLearningRate: Float, hasNetworkPerStep: Bool, seed: UInt64,
-                arithmetic: Arithmetic = .float32) {
+    public init(
+        steps: Int, rank: Int, blocks: Int, innerLearningRate: Float, hasNetworkPerStep: Bool, seed: UInt64,
+        arithmetic: Arithmetic = .float32
+    ) {
         self.steps = steps
         self.rank = rank
         self.blocks = blocks

@@ -61,8 +61,10 @@ public final class HyperNetwork {
     public let isTrained: Bool
 
     /// `lane` is the number of this network's first block among all of the editor's: it selects the random stream.
-    public init(name: String, shape: ModuleShape, rank: Int, blocks: Int, modules: Int, learningRate: Float, seed: UInt64, lane: UInt32,
-                ownership: Ownership, arithmetic: Arithmetic = .float32, readout: any Readout = MALMENReadout(), isTrained: Bool = true) {
+    public init(
+        name: String, shape: ModuleShape, rank: Int, blocks: Int, modules: Int, learningRate: Float, seed: UInt64, lane: UInt32,
+        ownership: Ownership, arithmetic: Arithmetic = .float32, readout: any Readout = MALMENReadout(), isTrained: Bool = true
+    ) {
         self.shape = shape
         self.rank = rank
         self.modules = modules
@@ -117,8 +119,9 @@ public final class HyperNetwork {
             let pre = multiply(h.operand, block.b.value.operand, in: arithmetic)
             let out = Matrix(uninitializedRows: z.rows, columns: width)
             parallelFor(z.rows, grain: 4) { row in
-                amend_block_forward(out.row(row), z.row(row), pre.row(row), block.bias.value.pointer, block.scale.value.row(modules[row]),
-                                    block.shift.value.row(modules[row]), width)
+                amend_block_forward(
+                    out.row(row), z.row(row), pre.row(row), block.bias.value.pointer, block.scale.value.row(modules[row]),
+                    block.shift.value.row(modules[row]), width)
             }
             if keepsActivations {
                 inputs.append(z)
@@ -128,8 +131,9 @@ public final class HyperNetwork {
             z = out
         }
         inputs.append(z)
-        return Pass(modules: modules, keys: keys, inputs: inputs, hidden: hidden, preactivations: preactivations,
-                    made: readout.forward(keys: keys, z: z, rates: rates(modules)))
+        return Pass(
+            modules: modules, keys: keys, inputs: inputs, hidden: hidden, preactivations: preactivations,
+            made: readout.forward(keys: keys, z: z, rates: rates(modules)))
     }
 
     private func rates(_ modules: [Int]) -> [Float] { modules.map { learningRates.value[0, $0] } }
@@ -164,8 +168,9 @@ public final class HyperNetwork {
                 let base = vectors[slice].pointer + index * (1 + 2 * modules) * width + first
                 for row in slices[slice] {
                     let module = pass.modules[row]
-                    amend_block_backward(g.row(row) + first, base + (1 + module) * width, base + (1 + modules + module) * width, base, dz.row(row) + first,
-                                         pass.preactivations[index].row(row) + first, block.scale.value.row(module) + first, min(strip, width - first))
+                    amend_block_backward(
+                        g.row(row) + first, base + (1 + module) * width, base + (1 + modules + module) * width, base, dz.row(row) + first,
+                        pass.preactivations[index].row(row) + first, block.scale.value.row(module) + first, min(strip, width - first))
                 }
             }
             let hiddenGradient = multiply(g.operand, block.b.value.transposed, in: arithmetic)
@@ -178,8 +183,9 @@ public final class HyperNetwork {
     /// Adds ∂L/∂A = zᵀ ∂h and ∂L/∂B = hᵀ g of one block to the rows that this rank owns, over all rows in canonical order.
     public func accumulateMatrices(block index: Int, inputs: Matrix, hidden: Matrix, rows: BlockRows) {
         let block = blocks[index]
-        multiply(inputs.transposed.rows(block.a.ownedRows), rows.hiddenGradient.operand, into: block.a.gradient, accumulate: true,
-                 in: arithmetic)
+        multiply(
+            inputs.transposed.rows(block.a.ownedRows), rows.hiddenGradient.operand, into: block.a.gradient, accumulate: true,
+            in: arithmetic)
         multiply(hidden.transposed.rows(block.b.ownedRows), rows.gradient.operand, into: block.b.gradient, accumulate: true, in: arithmetic)
     }
 

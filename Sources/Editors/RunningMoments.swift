@@ -36,8 +36,9 @@ public final class RunningMoments {
 
     /// Merges the rows of one micro-batch. keys [m, keySize], gradients [m, valueSize].
     public func observe(keys: Matrix, gradients: Matrix) {
-        precondition(keys.columns == keySize && gradients.columns == valueSize && keys.rows == gradients.rows,
-                     "rows of \(keys.columns) and \(gradients.columns) for moments of \(keySize) and \(valueSize)")
+        precondition(
+            keys.columns == keySize && gradients.columns == valueSize && keys.rows == gradients.rows,
+            "rows of \(keys.columns) and \(gradients.columns) for moments of \(keySize) and \(valueSize)")
         let rows = keys.rows
         guard rows > 0 else { return }
         let before = Double(count), merged = Double(count + rows)

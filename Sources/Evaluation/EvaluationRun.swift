@@ -35,8 +35,10 @@ public final class EvaluationRun {
     private let engine: EditEngine
     private let checkpoint: String?
 
-    public init(_ configuration: RunConfiguration, model: LanguageModel, tokenizer: Tokenizer, communicator: Communicator,
-                message: @escaping (String) -> Void) throws {
+    public init(
+        _ configuration: RunConfiguration, model: LanguageModel, tokenizer: Tokenizer, communicator: Communicator,
+        message: @escaping (String) -> Void
+    ) throws {
         self.configuration = configuration
         self.model = model
         self.tokenizer = tokenizer
@@ -45,8 +47,10 @@ public final class EvaluationRun {
         let all = try DatasetFile.load(split.path, format: split.format)
         let wanted = configuration.evaluation.batches * configuration.evaluation.editsPerBatch
         guard all.count >= wanted else {
-            throw BadInput(split.path, "has \(counted(all.count, "record")); evaluation.batches × evaluation.edits_per_batch is "
-                + "\(configuration.evaluation.batches) × \(configuration.evaluation.editsPerBatch) = \(wanted)")
+            throw BadInput(
+                split.path,
+                "has \(counted(all.count, "record")); evaluation.batches × evaluation.edits_per_batch is "
+                    + "\(configuration.evaluation.batches) × \(configuration.evaluation.editsPerBatch) = \(wanted)")
         }
         records = Array(all.prefix(wanted))
         engine = EditorSetup.engine(configuration, model: model, work: work)

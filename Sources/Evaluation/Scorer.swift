@@ -74,10 +74,11 @@ package final class Scorer {
         var tally = ScoreTally()
         for rank in 0..<work.communicator.size {
             for record in work.share(of: records.count, rank: rank) where range.contains(record) {
-                tally.add(records[record].probes.enumerated().compactMap { number, probe in
-                    let place = 2 * (firstProbes[record] + number), success = all[rank][place], accuracy = all[rank][place + 1]
-                    return accuracy.isNaN ? nil : (probe.kind, Outcome(success: success.isNaN ? nil : success == 1, accuracy: accuracy))
-                })
+                tally.add(
+                    records[record].probes.enumerated().compactMap { number, probe in
+                        let place = 2 * (firstProbes[record] + number), success = all[rank][place], accuracy = all[rank][place + 1]
+                        return accuracy.isNaN ? nil : (probe.kind, Outcome(success: success.isNaN ? nil : success == 1, accuracy: accuracy))
+                    })
             }
         }
         return tally

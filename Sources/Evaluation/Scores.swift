@@ -82,7 +82,8 @@ package struct ScoreTally {
     /// By comparing answers where any were compared.
     package var report: ScoreReport {
         let compared = successes.filter { $0.value.count > 0 }.mapValues(\.percent), accuracy = Scores(accuracies.mapValues(\.percent))
-        return compared.isEmpty ? ScoreReport(scoring: .tokenAccuracy, scores: accuracy, tokenAccuracy: accuracy)
+        return compared.isEmpty
+            ? ScoreReport(scoring: .tokenAccuracy, scores: accuracy, tokenAccuracy: accuracy)
             : ScoreReport(scoring: .rome, scores: Scores(compared), tokenAccuracy: accuracy)
     }
 }

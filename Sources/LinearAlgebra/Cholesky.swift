@@ -40,8 +40,9 @@ public struct Cholesky: Sendable {
             let width = Int32(min(strip, right.columns - first))
             let size = Int32(factor.rows), stride = Int32(right.columns)
             for transpose in [CblasNoTrans, CblasTrans] {
-                cblas_strsm(CblasRowMajor, CblasLeft, CblasLower, transpose, CblasNonUnit, size, width, 1,
-                            factor.pointer, size, right.pointer + first, stride)
+                cblas_strsm(
+                    CblasRowMajor, CblasLeft, CblasLower, transpose, CblasNonUnit, size, width, 1,
+                    factor.pointer, size, right.pointer + first, stride)
             }
         }
         if OpenBLAS.callsAtATime >= Threads.count { parallelFor(strips, solveStrip) } else { (0..<strips).forEach(solveStrip) }

@@ -69,8 +69,9 @@ public struct Operand: @unchecked Sendable {
     public init(data: UnsafeRawPointer, element: Element, rows: Int, columns: Int, stride: Int, owner: AnyObject, addend: Matrix? = nil) {
         precondition(stride % element.blockSize == 0, "rows of \(stride) elements are not whole blocks of \(element.blockSize)")
         if let addend {
-            precondition(addend.rows == rows && addend.columns == columns && stride == columns,
-                         "an addend of \(addend.rows) × \(addend.columns) for a weight of \(rows) × \(columns), rows \(stride) apart")
+            precondition(
+                addend.rows == rows && addend.columns == columns && stride == columns,
+                "an addend of \(addend.rows) × \(addend.columns) for a weight of \(rows) × \(columns), rows \(stride) apart")
         }
         let raw = amend_operand(
             data: data, row_stride: stride, column_stride: 1, element: element.raw, addend: addend.map { UnsafePointer($0.pointer) })
@@ -95,9 +96,10 @@ public struct Operand: @unchecked Sendable {
 
 extension Matrix {
     public var operand: Operand {
-        Operand(rows: rows, columns: columns,
-                raw: amend_operand(data: pointer, row_stride: columns, column_stride: 1, element: AMEND_F32, addend: nil),
-                owners: [], matrices: [self])
+        Operand(
+            rows: rows, columns: columns,
+            raw: amend_operand(data: pointer, row_stride: columns, column_stride: 1, element: AMEND_F32, addend: nil),
+            owners: [], matrices: [self])
     }
 
     public var transposed: Operand { operand.transposed }
@@ -131,8 +133,9 @@ public enum Arithmetic: String, Sendable, CaseIterable {
 /// product = a · b, or product += a · b. Each element's bits depend on its row of `a` and its column of `b` alone: not on
 /// the other rows and columns, nor on the number of threads. `a` is float32 without addend.
 public func multiply(_ a: Operand, _ b: Operand, into product: Matrix, accumulate: Bool = false, in arithmetic: Arithmetic = .float32) {
-    precondition(a.columns == b.rows && product.rows == a.rows && product.columns == b.columns,
-                 "\(a.rows) × \(a.columns) times \(b.rows) × \(b.columns) into \(product.rows) × \(product.columns)")
+    precondition(
+        a.columns == b.rows && product.rows == a.rows && product.columns == b.columns,
+        "\(a.rows) × \(a.columns) times \(b.rows) × \(b.columns) into \(product.rows) × \(product.columns)")
     precondition(a.raw.element == AMEND_F32 && a.raw.addend == nil, "the left operand is plain float32")
     withExtendedLifetime((a, b)) {
         amend_gemm(arithmetic.raw, a.rows, b.columns, a.columns, a.raw, b.raw, product.pointer, product.columns, accumulate ? 1 : 0)
@@ -144,8 +147,9 @@ public func multiply(_ a: Operand, _ b: [Operand], into products: [Matrix], in a
     precondition(b.count == products.count && b.count <= AMEND_MOST_TARGETS, "\(b.count) right sides and \(products.count) products")
     precondition(a.raw.element == AMEND_F32 && a.raw.addend == nil, "the left operand is plain float32")
     let targets = zip(b, products).map { right, product in
-        precondition(a.columns == right.rows && product.rows == a.rows && product.columns == right.columns,
-                     "\(a.rows) × \(a.columns) times \(right.rows) × \(right.columns) into \(product.rows) × \(product.columns)")
+        precondition(
+            a.columns == right.rows && product.rows == a.rows && product.columns == right.columns,
+            "\(a.rows) × \(a.columns) times \(right.rows) × \(right.columns) into \(product.rows) × \(product.columns)")
         return amend_target(n: right.columns, b: right.raw, c: product.pointer, c_stride: product.columns, accumulate: 0)
     }
     withExtendedLifetime((a, b, products)) { amend_gemm_many(arithmetic.raw, a.rows, a.columns, a.raw, Int32(targets.count), targets) }

@@ -34,7 +34,9 @@ enum EditorCase {
         do { description = try JSONDecoder().decode(Description.self, from: data) } catch { throw BadInput(path + "/case.json", "is not an editor case: \(error)") }
         // "emsedit_batch", or "mend" where a method has one mode.
         let name = description.method.split(separator: "_").map(String.init)
-        guard let method = EditingMethod.named(name[0]), let plan = name.count > 1 ? EditingMethod.Mode(rawValue: name[1]).flatMap({ method.plans[$0] }) : EditingMethod.Mode.allCases.lazy.compactMap({ method.plans[$0] }).first
+        guard let method = EditingMethod.named(name[0]),
+            let plan = name.count > 1
+                ? EditingMethod.Mode(rawValue: name[1]).flatMap({ method.plans[$0] }) : EditingMethod.Mode.allCases.lazy.compactMap({ method.plans[$0] }).first
         else { return .notSupported("the editor \(description.method) is not built") }
         let model: LanguageModel
         do { model = try ModelSource("\(directory)/models/\(description.family)").loadModel() } catch let error as UnsupportedFamily {
@@ -71,14 +73,18 @@ private struct EditorBench {
     func makeEngine(shards: Int = 8) throws -> EditEngine {
         model.restore()
         let config = description.config
-        var options = EditorOptions(steps: config.steps, rank: config.rank, blocks: config.blocks, innerLearningRate: config.lr,
-                                    hasNetworkPerStep: plan.hasNetworkPerStep, seed: 1)
+        var options = EditorOptions(
+            steps: config.steps, rank: config.rank, blocks: config.blocks, innerLearningRate: config.lr,
+            hasNetworkPerStep: plan.hasNetworkPerStep, seed: 1)
         options.use(method)
-        let editor = Editor(options, shapes: model.edited.map { ModuleShape(keySize: $0.keySize, valueSize: $0.valueSize) },
-                            ownership: .everything(pieces: shards))
+        let editor = Editor(
+            options, shapes: model.edited.map { ModuleShape(keySize: $0.keySize, valueSize: $0.valueSize) },
+            ownership: .everything(pieces: shards))
         for parameter in editor.parameters {
             let initial = try floats(tensors, "initial." + parameter.name)
-            guard initial.count == parameter.value.count else { throw BadInput(tensors.path, "'initial.\(parameter.name)' has \(initial.count) elements, expected \(parameter.value.count)") }
+            guard initial.count == parameter.value.count else {
+                throw BadInput(tensors.path, "'initial.\(parameter.name)' has \(initial.count) elements, expected \(parameter.value.count)")
+            }
             parameter.value.assign(initial.reshaped(rows: parameter.value.rows, columns: parameter.value.columns))
         }
         return EditEngine(model: model, editor: editor, rule: method.rule, work: Work(communicator: Communicator(), shards: shards))
@@ -130,8 +136,9 @@ private struct EditorBench {
                 continue
             }
             let isScalar = parameter.name.hasSuffix(".lr") || parameter.name.hasSuffix(".log_lambda")
-            comparison.compare("gradient.\(parameter.name)\(how)", gradients[parameter.name] ?? [],
-                               try floats(tensors, "gradient.\(parameter.name)").elements, tolerance: isScalar ? 3e-3 : 1e-3)
+            comparison.compare(
+                "gradient.\(parameter.name)\(how)", gradients[parameter.name] ?? [],
+                try floats(tensors, "gradient.\(parameter.name)").elements, tolerance: isScalar ? 3e-3 : 1e-3)
         }
     }
 
@@ -179,14 +186,16 @@ private struct EditorBench {
                 for (module, before) in zip(model.edited, before) {
                     let shift = module.edit.materialized()
                     shift.add(before, times: -1)
-                    comparison.compare("shift norm of \(module.name)", shift.sumOfSquares.squareRoot(),
-                                       description.shift_norms[number][step][module.name] ?? .nan, tolerance: 1e-2)
+                    comparison.compare(
+                        "shift norm of \(module.name)", shift.sumOfSquares.squareRoot(),
+                        description.shift_norms[number][step][module.name] ?? .nan, tolerance: 1e-2)
                 }
             }
         }
         for module in model.edited {
-            comparison.compare("edited.\(module.name).delta", (module.isStoredTransposed ? module.edit.transposedShift() : module.edit.materialized()).elements,
-                               try floats(tensors, "edited.\(module.name).delta").elements, tolerance: 1e-2)
+            comparison.compare(
+                "edited.\(module.name).delta", (module.isStoredTransposed ? module.edit.transposedShift() : module.edit.materialized()).elements,
+                try floats(tensors, "edited.\(module.name).delta").elements, tolerance: 1e-2)
         }
         for (batch, expected) in zip(editing, description.scores) {
             for (kind, microBatches) in [("edit", batch.edits), ("equiv", batch.rephrasings), ("unrel", batch.unrelated)] {

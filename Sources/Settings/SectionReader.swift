@@ -49,10 +49,12 @@ public struct SectionReader: Sendable {
 
     /// Without some keys, but where the command line gives them.
     public func dropping(_ isUnwanted: (String) -> Bool) -> SectionReader {
-        SectionReader(keyPath: keyPath, location: location, file: file, entries: entries.filter { entry in
-            if case .commandLine = entry.location { return true }
-            return !isUnwanted(entry.key)
-        })
+        SectionReader(
+            keyPath: keyPath, location: location, file: file,
+            entries: entries.filter { entry in
+                if case .commandLine = entry.location { return true }
+                return !isUnwanted(entry.key)
+            })
     }
 
     private init(keyPath: String, location: Location, file: Location, entries: [Written.Entry]) {

@@ -11,8 +11,10 @@ public struct Setting<Value: Sendable>: AnySetting {
     let fallback: Value?
 
     /// - Parameter described: What to say of a default that depends on other keys: "as data.batches".
-    public init(_ name: String, _ kind: SettingKind<Value>, default fallback: Value, described: String? = nil,
-                identity: SettingIdentity = .run, _ meaning: String) {
+    public init(
+        _ name: String, _ kind: SettingKind<Value>, default fallback: Value, described: String? = nil,
+        identity: SettingIdentity = .run, _ meaning: String
+    ) {
         self.name = name
         self.kind = kind
         self.fallback = fallback

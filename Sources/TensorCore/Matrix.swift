@@ -89,8 +89,9 @@ public struct Matrix: @unchecked Sendable {
     }
 
     public func assign(_ other: Matrix) {
-        precondition(other.rows == rows && other.columns == columns,
-                     "\(other.rows) × \(other.columns) assigned to \(rows) × \(columns)")
+        precondition(
+            other.rows == rows && other.columns == columns,
+            "\(other.rows) × \(other.columns) assigned to \(rows) × \(columns)")
         pointer.update(from: other.pointer, count: count)
     }
 

@@ -56,10 +56,13 @@ public enum Memory {
     /// thread, in the middle of anything: the closure must not wait for what that thread may hold. Nil: nothing is saved.
     public static func setRescue(_ body: (@Sendable () -> String)?) {
         rescue.withLock { $0 = body }
-        amend_memory_set_rescue(body == nil ? nil : { note, capacity in
-            guard let note, let body = rescue.withLock({ $0 }) else { return }
-            strncpy(note, body(), capacity - 1)
-        })
+        amend_memory_set_rescue(
+            body == nil
+                ? nil
+                : { note, capacity in
+                    guard let note, let body = rescue.withLock({ $0 }) else { return }
+                    strncpy(note, body(), capacity - 1)
+                })
     }
 }
 

@@ -15,9 +15,11 @@ public enum Threads {
 public func parallelFor(_ count: Int, _ body: (Int) -> Void) {
     withoutActuallyEscaping(body) { escaping in
         withUnsafePointer(to: escaping) { closure in
-            amend_pool_run(count, { context, index in
-                context!.assumingMemoryBound(to: ((Int) -> Void).self).pointee(index)
-            }, UnsafeMutableRawPointer(mutating: closure))
+            amend_pool_run(
+                count,
+                { context, index in
+                    context!.assumingMemoryBound(to: ((Int) -> Void).self).pointee(index)
+                }, UnsafeMutableRawPointer(mutating: closure))
         }
     }
 }

@@ -26,8 +26,10 @@ public struct RandomStream: Sendable {
         var k = key
         for _ in 0..<10 {
             let a = 0xD251_1F53 * UInt64(x.0), b = 0xCD9E_8D57 * UInt64(x.2)
-            x = (UInt32(truncatingIfNeeded: b >> 32) ^ x.1 ^ k.0, UInt32(truncatingIfNeeded: b),
-                 UInt32(truncatingIfNeeded: a >> 32) ^ x.3 ^ k.1, UInt32(truncatingIfNeeded: a))
+            x = (
+                UInt32(truncatingIfNeeded: b >> 32) ^ x.1 ^ k.0, UInt32(truncatingIfNeeded: b),
+                UInt32(truncatingIfNeeded: a >> 32) ^ x.3 ^ k.1, UInt32(truncatingIfNeeded: a)
+            )
             k = (k.0 &+ 0x9E37_79B9, k.1 &+ 0xBB67_AE85)
         }
         return x

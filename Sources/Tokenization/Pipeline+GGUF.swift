@@ -25,8 +25,10 @@ extension Pipeline {
             preTokenizer: words.preTokenizer, decoder: .byteLevel, addsBeginningOfText: words.addsBeginningOfText)
         if words.areAssumed {
             let pre = vocabulary.pre.map { "is '\($0)'" } ?? "is missing"
-            notes = ["\(vocabulary.source): tokenizer.ggml.pre \(pre), which does not say how the model's words are cut; "
-                + "they are cut as GPT-2's. For another model convert it again with a newer llama.cpp"]
+            notes = [
+                "\(vocabulary.source): tokenizer.ggml.pre \(pre), which does not say how the model's words are cut; "
+                    + "they are cut as GPT-2's. For another model convert it again with a newer llama.cpp"
+            ]
         }
     }
 

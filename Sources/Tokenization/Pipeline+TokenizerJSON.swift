@@ -39,8 +39,10 @@ extension Pipeline {
         let shape = try PipelineShape(root)
         if case .llama = settings.tokenizerClass.applied(to: shape), shape.marksStart != settings.addsPrefixSpace ?? true {
             let flag = settings.addsPrefixSpace.map { "\($0)" } ?? "not given, which is true"
-            throw BadInput("\(settings.file), add_prefix_space", "is \(flag), but tokenizer.json \(shape.marksStart ? "puts" : "does not put") a space "
-                + "before a text; save the tokenizer again with transformers")
+            throw BadInput(
+                "\(settings.file), add_prefix_space",
+                "is \(flag), but tokenizer.json \(shape.marksStart ? "puts" : "does not put") a space "
+                    + "before a text; save the tokenizer again with transformers")
         }
         return own
     }
@@ -67,18 +69,19 @@ extension Pipeline {
         var ids: [ExactString: Int32] = [:]
         var texts: [Int32: ExactString] = [:]
         let nodes = try root.optional("added_tokens")
-        let added: [AddedToken] = try nodes?.elements().map { node in
-            let token = try AddedToken(node)
-            if let other = ids[token.content] ?? model.pieces.id(of: token.content), other != token.id {
-                throw node.fail("gives '\(token.content.string)' the id \(token.id), elsewhere it is \(other)")
-            }
-            if let other = texts[token.id] ?? model.pieces.text(of: token.id), other != token.content {
-                throw node.fail("gives the id \(token.id) to '\(token.content.string)', elsewhere it is '\(other.string)'")
-            }
-            ids[token.content] = token.id
-            texts[token.id] = token.content
-            return token
-        } ?? []
+        let added: [AddedToken] =
+            try nodes?.elements().map { node in
+                let token = try AddedToken(node)
+                if let other = ids[token.content] ?? model.pieces.id(of: token.content), other != token.id {
+                    throw node.fail("gives '\(token.content.string)' the id \(token.id), elsewhere it is \(other)")
+                }
+                if let other = texts[token.id] ?? model.pieces.text(of: token.id), other != token.content {
+                    throw node.fail("gives the id \(token.id) to '\(token.content.string)', elsewhere it is '\(other.string)'")
+                }
+                ids[token.content] = token.id
+                texts[token.id] = token.content
+                return token
+            } ?? []
         if let problem = AddedVocabulary.problem(with: added) { throw nodes?.fail(problem) ?? root.fail(problem) }
         return added
     }

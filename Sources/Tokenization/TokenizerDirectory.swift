@@ -21,8 +21,13 @@ extension Pipeline {
         let others = ["tokenizer.model", "vocab.json", "tekken.json", "tiktoken.model", "spiece.model"].filter {
             FileManager.default.fileExists(atPath: "\(directory)/\($0)")
         }
-        throw BadInput(path, "there is no such file" + (others.isEmpty ? "" : ", only \(others.joined(separator: ", ")); "
-            + "transformers makes one: AutoTokenizer.from_pretrained(DIRECTORY).save_pretrained(DIRECTORY)"))
+        throw BadInput(
+            path,
+            "there is no such file"
+                + (others.isEmpty
+                    ? ""
+                    : ", only \(others.joined(separator: ", ")); "
+                        + "transformers makes one: AutoTokenizer.from_pretrained(DIRECTORY).save_pretrained(DIRECTORY)"))
     }
 
     /// The ids of the special tokens that the settings name, by key.
@@ -44,19 +49,22 @@ extension Pipeline {
             guard let flag else { continue }
             let adds = tokens["\(key)_token"].map(ids.contains) ?? !ids.isEmpty
             if flag != adds {
-                notes.append("\(settings.file): add_\(key)_token is \(flag), but the post-processor of tokenizer.json puts "
-                    + "\(adds ? "that token" : "no such token") \(place) a text; tokenizer.json counts, as in transformers 5")
+                notes.append(
+                    "\(settings.file): add_\(key)_token is \(flag), but the post-processor of tokenizer.json puts "
+                        + "\(adds ? "that token" : "no such token") \(place) a text; tokenizer.json counts, as in transformers 5")
             }
         }
         let shape = try PipelineShape(root), tokenizerClass = settings.tokenizerClass.applied(to: shape)
         if let name = tokenizerClass.name, let expected = tokenizerClass.shape, !expected.matches(shape) {
-            notes.append("\(settings.file): transformers 5 lets the class \(name) cut text otherwise than tokenizer.json says (\(shape.text)); "
-                + "tokenizer.json counts here, as it did when the model was trained")
+            notes.append(
+                "\(settings.file): transformers 5 lets the class \(name) cut text otherwise than tokenizer.json says (\(shape.text)); "
+                    + "tokenizer.json counts here, as it did when the model was trained")
         }
         let lost = settings.tokensOnlyIn(try root.optional("added_tokens")?.elements().map { try $0.required("content").exactString() } ?? [])
         if let first = lost.first, let name = tokenizerClass.name {
-            notes.append("\(settings.file): added_tokens_decoder lacks \(lost.count) of the added tokens of tokenizer.json, '\(first.string.onOneLine)' for one; "
-                + "transformers 5 lets the class \(name) know none of them; tokenizer.json counts here")
+            notes.append(
+                "\(settings.file): added_tokens_decoder lacks \(lost.count) of the added tokens of tokenizer.json, '\(first.string.onOneLine)' for one; "
+                    + "transformers 5 lets the class \(name) know none of them; tokenizer.json counts here")
         }
         if tokenizerClass.shape == nil, let flag = settings.addsPrefixSpace, let own = shape.addsPrefixSpace, own != flag {
             notes.append("\(settings.file): add_prefix_space is \(flag), in tokenizer.json it is \(own); tokenizer.json counts, as in transformers 5")

@@ -150,7 +150,8 @@ extension AddedToken {
     }
 
     fileprivate func with(id: Int32) -> AddedToken {
-        AddedToken(id: id, content: content, isSpecial: isSpecial, isNormalized: isNormalized, isSingleWord: isSingleWord,
-                   stripsLeft: stripsLeft, stripsRight: stripsRight)
+        AddedToken(
+            id: id, content: content, isSpecial: isSpecial, isNormalized: isNormalized, isSingleWord: isSingleWord,
+            stripsLeft: stripsLeft, stripsRight: stripsRight)
     }
 }

@@ -25,7 +25,8 @@ public struct ComputeChoice {
         }
         let begunWith = try RunConfiguration(recorded: begun, source: configuration.checkpoint.directory), compute = EditorSetup.arithmetic(begunWith)
         self.configuration = try configuration.computing(in: compute)
-        note = "run.compute=auto: \(compute.rawValue), as the run in \(configuration.checkpoint.directory) began"
+        note =
+            "run.compute=auto: \(compute.rawValue), as the run in \(configuration.checkpoint.directory) began"
             + (compute == fastest ? "" : "; \(fastest.rawValue) would be faster here")
     }
 

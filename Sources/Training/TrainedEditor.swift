@@ -11,8 +11,10 @@ import Transformer
 public enum TrainedEditor {
     /// Fills the engine's editor from the newest valid checkpoint under the configuration's directory; returns the checkpoint's path and the batches
     /// trained. A method that is not trained needs no checkpoint: nil, and the editor stays as it is.
-    public static func load(into engine: EditEngine, configuration: RunConfiguration,
-                            report: @escaping (String) -> Void) throws -> (path: String, batches: Int)? {
+    public static func load(
+        into engine: EditEngine, configuration: RunConfiguration,
+        report: @escaping (String) -> Void
+    ) throws -> (path: String, batches: Int)? {
         let directory = configuration.checkpoint.directory
         guard let checkpoint = try CheckpointReader(directory: directory, report: report).newest(exchange: engine.work.communicator) else {
             if !configuration.method.isTrained { return nil }
@@ -23,8 +25,10 @@ public enum TrainedEditor {
 
     /// The newest valid checkpoint under `directory`, or the one that `directory` is, and the configuration of the run that wrote it, with
     /// `overrides`.
-    public static func open(_ directory: String, overrides: [String], exchange: Communicator,
-                            report: @escaping (String) -> Void) throws -> (checkpoint: LoadedCheckpoint, configuration: RunConfiguration) {
+    public static func open(
+        _ directory: String, overrides: [String], exchange: Communicator,
+        report: @escaping (String) -> Void
+    ) throws -> (checkpoint: LoadedCheckpoint, configuration: RunConfiguration) {
         guard let checkpoint = try CheckpointReader(directory: directory, report: report).newest(exchange: exchange) else {
             throw BadInput(directory, "holds no checkpoint")
         }
@@ -53,8 +57,9 @@ public enum TrainedEditor {
         guard let identity = checkpoint.document.notes["identity"]?.string else { return }
         let differences = try configuration.trainingDifferences(from: identity, ofEditor: true)
         guard differences.isEmpty else {
-            throw ConfigurationError(location: configuration.source, keyPath: "editor",
-                                     problem: "\(checkpoint.path) was trained with other settings (\(differences.joined(separator: "; ")))")
+            throw ConfigurationError(
+                location: configuration.source, keyPath: "editor",
+                problem: "\(checkpoint.path) was trained with other settings (\(differences.joined(separator: "; ")))")
         }
     }
 }

@@ -26,8 +26,10 @@ struct TrainingData {
             throw BadInput(record.place, "has no prompt in other words; editor.method \(configuration.method.name) is trained with them")
         }
         if configuration.plan.locality != nil, records.allSatisfy({ $0.lessons(.keep).isEmpty }) {
-            throw BadInput(split.path, "has no record with a prompt that the edit should leave alone; "
-                + "editor.method \(configuration.method.name) is trained with them")
+            throw BadInput(
+                split.path,
+                "has no record with a prompt that the edit should leave alone; "
+                    + "editor.method \(configuration.method.name) is trained with them")
         }
         order = SampleOrder(count: records.count, seed: UInt64(configuration.run.seed))
         self.configuration = configuration

@@ -159,9 +159,10 @@ public final class TrainingRun {
         try finishSave()
         if let lastSave, lastSave.step == progress.batches { return }
         let document = CheckpointDocument(
-            state: try JSONValue(encoding: SavedState(
-                progress: progress, updates: learner.updates, optimizerSteps: learner.optimizerSteps, batchesSinceUpdate: learner.batchesSinceUpdate,
-                momentCounts: state.momentCounts, model: model.fingerprint, data: data.fingerprint)),
+            state: try JSONValue(
+                encoding: SavedState(
+                    progress: progress, updates: learner.updates, optimizerSteps: learner.optimizerSteps, batchesSinceUpdate: learner.batchesSinceUpdate,
+                    momentCounts: state.momentCounts, model: model.fingerprint, data: data.fingerprint)),
             notes: ["identity": .string(configuration.trainingIdentity), "ranks": .integer(work.communicator.size)])
         pending = try store.begin(
             step: progress.batches, state: state.tensors(includesGradients: learner.batchesSinceUpdate > 0), document: document,
@@ -209,8 +210,9 @@ public final class TrainingRun {
         progress = saved.progress
         learner.resume(updates: saved.updates, optimizerSteps: saved.optimizerSteps, batchesSinceUpdate: saved.batchesSinceUpdate)
         lastSave = (checkpoint.step, checkpoint.path, checkpoint.digest)
-        output.message(progress.batches < data.batchCount
-            ? "resuming after batch \(progress.batches) from \(checkpoint.path)" : "already trained to the end: \(checkpoint.path)")
+        output.message(
+            progress.batches < data.batchCount
+                ? "resuming after batch \(progress.batches) from \(checkpoint.path)" : "already trained to the end: \(checkpoint.path)")
     }
 }
 

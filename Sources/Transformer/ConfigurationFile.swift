@@ -113,8 +113,9 @@ extension ConfigurationFile {
     func refuseUnread(_ harmless: [HarmlessKeys]) throws {
         var leftovers = Leftovers()
         gather(&leftovers, harmless + HarmlessKeys.ofEveryConfiguration)
-        try leftovers.refuse(path, "has keys that are not supported",
-                             "they may change what the model computes. A key known to change nothing can be removed from the file")
+        try leftovers.refuse(
+            path, "has keys that are not supported",
+            "they may change what the model computes. A key known to change nothing can be removed from the file")
     }
 
     private func gather(_ leftovers: inout Leftovers, _ harmless: [HarmlessKeys]) {

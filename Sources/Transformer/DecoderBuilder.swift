@@ -50,10 +50,12 @@ struct DecoderBuilder {
     /// What is to be said of how the files were understood.
     let notes: [String]
 
-    init(configuration: DecoderConfiguration, source: any WeightSource, precision: WeightPrecision, names: TensorNames,
-         moduleName: @escaping @Sendable (Int, LinearRole) -> String, isTransposed: Bool = false, normOffset: Float = 0, permutesPairs: Bool = false,
-         biasesMayLack: Bool = false, requiredBiases: Set<DecoderConfiguration.Bias> = [], harmless: [HarmlessTensors] = [],
-         readElsewhere: [String] = [], sizes: String, notes: [String] = []) {
+    init(
+        configuration: DecoderConfiguration, source: any WeightSource, precision: WeightPrecision, names: TensorNames,
+        moduleName: @escaping @Sendable (Int, LinearRole) -> String, isTransposed: Bool = false, normOffset: Float = 0, permutesPairs: Bool = false,
+        biasesMayLack: Bool = false, requiredBiases: Set<DecoderConfiguration.Bias> = [], harmless: [HarmlessTensors] = [],
+        readElsewhere: [String] = [], sizes: String, notes: [String] = []
+    ) {
         self.configuration = configuration
         self.source = TensorLedger(source)
         (self.precision, self.names, self.moduleName) = (precision, names, moduleName)
@@ -84,16 +86,18 @@ struct DecoderBuilder {
         let embedding = try loader.weight(ends.embedding)
         let layers = try (0..<c.layerCount).map(layer)  // first: the tables of rotaries are as large as a head, which these tensors bound
         let rotaries = c.rotaries.map { Rotary($0, headSize: c.headSize, positions: min(c.contextLength, LanguageModel.mostPositions)) }
-        return LanguageModel(c, LanguageModel.Parts(
-            embedding: embedding,
-            positionEmbedding: c.hasLearnedPositions
-                ? try loader.weight(source.require(names.positions + ".weight", shape: [c.contextLength, c.hiddenSize])) : nil,
-            layers: zip(layers, c.attention).map { layer, attention in
-                DecoderLayer(layer, c, attention, rotary: rotaries.isEmpty ? nil : rotaries[attention.rotary])
-            },
-            finalNorm: try norm(names.finalNorm, c.hiddenSize),
-            head: try ends.head.map { try loader.weight($0) } ?? embedding,
-            headBias: c.biases.contains(.head) ? try vector(names.head + ".bias", c.vocabularySize) : nil), notes: notes)
+        return LanguageModel(
+            c,
+            LanguageModel.Parts(
+                embedding: embedding,
+                positionEmbedding: c.hasLearnedPositions
+                    ? try loader.weight(source.require(names.positions + ".weight", shape: [c.contextLength, c.hiddenSize])) : nil,
+                layers: zip(layers, c.attention).map { layer, attention in
+                    DecoderLayer(layer, c, attention, rotary: rotaries.isEmpty ? nil : rotaries[attention.rotary])
+                },
+                finalNorm: try norm(names.finalNorm, c.hiddenSize),
+                head: try ends.head.map { try loader.weight($0) } ?? embedding,
+                headBias: c.biases.contains(.head) ? try vector(names.head + ".bias", c.vocabularySize) : nil), notes: notes)
     }
 
     private func layer(_ index: Int) throws -> DecoderLayer.Parts {
@@ -112,8 +116,9 @@ struct DecoderBuilder {
     }
 
     private func norm(_ name: String, _ size: Int) throws -> Norm {
-        Norm(weight: try WeightLoader.vector(source.require(name + ".weight", shape: [size]), plus: normOffset),
-             bias: configuration.normKind == .layer ? try vector(name + ".bias", size) : nil, epsilon: configuration.normEpsilon)
+        Norm(
+            weight: try WeightLoader.vector(source.require(name + ".weight", shape: [size]), plus: normOffset),
+            bias: configuration.normKind == .layer ? try vector(name + ".bias", size) : nil, epsilon: configuration.normEpsilon)
     }
 
     private func vector(_ name: String, _ size: Int) throws -> Matrix { try WeightLoader.vector(source.require(name, shape: [size])) }
@@ -123,18 +128,20 @@ struct DecoderBuilder {
         let isFused = names.fusedProjection != nil && role.bias == .queryKeyValue
         let name = isFused ? names.fusedProjection?(layer) ?? "" : names.linear(layer, role)
         let whole = isFused ? c.querySize + 2 * c.keyValueSize : shape.values
-        let first = switch role {
-        case .key where isFused: c.querySize
-        case .value where isFused: c.querySize + c.keyValueSize
-        default: 0
-        }
+        let first =
+            switch role {
+            case .key where isFused: c.querySize
+            case .value where isFused: c.querySize + c.keyValueSize
+            default: 0
+            }
         let part = first..<first + shape.values
         let tensor = try source.require(name + ".weight", shape: isTransposed ? [shape.keys, whole] : [whole, shape.keys])
-        let heads = switch role {
-        case .query where permutesPairs: c.headCount
-        case .key where permutesPairs: c.keyValueHeadCount
-        default: 0
-        }
+        let heads =
+            switch role {
+            case .query where permutesPairs: c.headCount
+            case .key where permutesPairs: c.keyValueHeadCount
+            default: 0
+            }
         let order = heads > 0 ? Self.halves(rows: shape.values, heads: heads) : nil
         let weight = try loader.weight(tensor, transposed: isTransposed, part: part, order: order)
         return Linear(name: moduleName(layer, role), weight: weight, bias: try bias(role, name + ".bias", whole: whole, part: part, order: order))
@@ -175,26 +182,28 @@ extension TensorNames {
     static let gguf = TensorNames(
         embedding: "token_embd", head: "output", finalNorm: "output_norm", positions: "position_embd",
         linear: { layer, role in
-            let name = switch role {
-            case .query: "attn_q"
-            case .key: "attn_k"
-            case .value: "attn_v"
-            case .output: "attn_output"
-            case .gate: "ffn_gate"
-            case .up: "ffn_up"
-            case .down: "ffn_down"
-            }
+            let name =
+                switch role {
+                case .query: "attn_q"
+                case .key: "attn_k"
+                case .value: "attn_v"
+                case .output: "attn_output"
+                case .gate: "ffn_gate"
+                case .up: "ffn_up"
+                case .down: "ffn_down"
+                }
             return "blk.\(layer).\(name)"
         },
         norm: { layer, role in
-            let name = switch role {
-            case .input: "attn_norm"
-            case .query: "attn_q_norm"
-            case .key: "attn_k_norm"
-            case .attentionOutput: "post_attention_norm"
-            case .feedForward: "ffn_norm"
-            case .feedForwardOutput: "post_ffw_norm"
-            }
+            let name =
+                switch role {
+                case .input: "attn_norm"
+                case .query: "attn_q_norm"
+                case .key: "attn_k_norm"
+                case .attentionOutput: "post_attention_norm"
+                case .feedForward: "ffn_norm"
+                case .feedForwardOutput: "post_ffw_norm"
+                }
             return "blk.\(layer).\(name)"
         })
 }

@@ -80,8 +80,10 @@ public struct DecoderConfiguration: Sendable, Equatable {
             throw BadInput(location, "the head size is \(headSize); at most 4096 are supported")
         }
         guard headCount % keyValueHeadCount == 0 else {
-            throw BadInput(location, "the number of attention heads (\(headCount)) is not a multiple of that of key-value heads (\(keyValueHeadCount))"
-                + Self.keys(of: "number of key-value heads"))
+            throw BadInput(
+                location,
+                "the number of attention heads (\(headCount)) is not a multiple of that of key-value heads (\(keyValueHeadCount))"
+                    + Self.keys(of: "number of key-value heads"))
         }
         guard normEpsilon > 0, normEpsilon < 1 else {
             throw BadInput(location, "the norms' epsilon is \(normEpsilon); expected a small positive number (rms_norm_eps, layer_norm_epsilon)")
@@ -138,13 +140,17 @@ public struct RotaryConfiguration: Sendable, Equatable {
             guard factor.isFinite, factor > 0 else { throw BadInput(location, "the rope scaling factor is \(factor); expected a positive number") }
         case .llama3(let factor, let low, let high, let original):
             guard factor > 0, low > 0, high > low, original > 0, [factor, low, high, original].allSatisfy(\.isFinite) else {
-                throw BadInput(location, "llama3 rope scaling needs factor > 0, 0 < low_freq_factor < high_freq_factor and "
-                    + "original_max_position_embeddings > 0; found \(factor), \(low), \(high), \(original)")
+                throw BadInput(
+                    location,
+                    "llama3 rope scaling needs factor > 0, 0 < low_freq_factor < high_freq_factor and "
+                        + "original_max_position_embeddings > 0; found \(factor), \(low), \(high), \(original)")
             }
         case .yarn(let factor, let original, let fast, let slow, _):
             guard factor > 0, original > 0, slow > 0, fast > 0, [factor, original, fast, slow].allSatisfy(\.isFinite) else {
-                throw BadInput(location, "yarn rope scaling needs factor, original_max_position_embeddings, beta_fast and beta_slow above 0; "
-                    + "found \(factor), \(original), \(fast), \(slow)")
+                throw BadInput(
+                    location,
+                    "yarn rope scaling needs factor, original_max_position_embeddings, beta_fast and beta_slow above 0; "
+                        + "found \(factor), \(original), \(fast), \(slow)")
             }
         case .divisors(let divisors):
             guard divisors.count == dimensions / 2, divisors.allSatisfy({ $0.isFinite && $0 > 0 }) else {

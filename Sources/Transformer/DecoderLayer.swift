@@ -108,8 +108,10 @@ extension DecoderLayer {
 
     /// query, dMixed [Q, heads · size]; key, value [T, keyValueHeads · size]. Gradients of the queries, and of the keys and values of the last
     /// `kept` tokens of each segment, which are rows from `keptOffsets` on of `keptTotal`.
-    func attendBackward(_ query: Matrix, _ key: Matrix, _ value: Matrix, _ dMixed: Matrix, _ segments: [amend_segment], queryOffsets: [Int],
-                        kept: [Int], keptOffsets: [Int], keptTotal: Int) -> (query: Matrix, key: Matrix, value: Matrix) {
+    func attendBackward(
+        _ query: Matrix, _ key: Matrix, _ value: Matrix, _ dMixed: Matrix, _ segments: [amend_segment], queryOffsets: [Int],
+        kept: [Int], keptOffsets: [Int], keptTotal: Int
+    ) -> (query: Matrix, key: Matrix, value: Matrix) {
         let keyHeads = key.columns / headSize, group = query.columns / headSize / keyHeads
         let dQuery = Matrix(uninitializedRows: query.rows, columns: query.columns)
         let dKey = Matrix(rows: keptTotal, columns: key.columns), dValue = Matrix(rows: keptTotal, columns: key.columns)
@@ -133,8 +135,9 @@ extension DecoderLayer {
 
     /// A segment of which the last `queries` tokens ask.
     func raw(_ segment: PackedSequences.Segment, queries: Int) -> amend_segment {
-        amend_segment(first: segment.first, count: segment.count, parent: segment.parent, parent_count: segment.parentCount,
-                      window: attention.window, queries: queries, scale: attention.scale, soft_cap: softCap)
+        amend_segment(
+            first: segment.first, count: segment.count, parent: segment.parent, parent_count: segment.parentCount,
+            window: attention.window, queries: queries, scale: attention.scale, soft_cap: softCap)
     }
 
     /// residual += o(mixed), normed where there is an output norm; returns what that norm read.

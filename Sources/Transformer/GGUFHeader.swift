@@ -45,8 +45,10 @@ struct GGUFHeader {
         guard case .integers(let values)? = file.metadata[key(name)] else { return try optionalInteger(name) }
         _ = look(name)
         guard values.count == layers, let first = values.first, values.allSatisfy({ $0 == first }) else {
-            throw BadInput(file.path, "\(key(name)) is an array of \(values.count) numbers, \(Set(values).sorted().prefix(4).map(String.init).joined(separator: ", ")); "
-                + "supported: one number, or the same for each of \(layers) layers")
+            throw BadInput(
+                file.path,
+                "\(key(name)) is an array of \(values.count) numbers, \(Set(values).sorted().prefix(4).map(String.init).joined(separator: ", ")); "
+                    + "supported: one number, or the same for each of \(layers) layers")
         }
         ledger.note(key(name), "\(first)", isDefault: false)
         return first
@@ -120,8 +122,9 @@ extension GGUFHeader {
             if let factor { result.scaling = .linear(factor: factor) }
         case "yarn":
             let factor = try required(factor, of: kind)
-            result.scaling = .yarn(factor: factor, originalContext: original, fast: try float("rope.scaling.yarn_beta_fast") ?? 32,
-                                   slow: try float("rope.scaling.yarn_beta_slow") ?? 1, isTruncated: true)
+            result.scaling = .yarn(
+                factor: factor, originalContext: original, fast: try float("rope.scaling.yarn_beta_fast") ?? 32,
+                slow: try float("rope.scaling.yarn_beta_slow") ?? 1, isTruncated: true)
             result.attentionFactor = RotaryConfiguration.yarnAttentionFactor(factor)
         default: throw BadInput(file.path, "\(key("rope.scaling.type")) is \(quoted(kind)); supported: none, linear, yarn")
         }
@@ -190,10 +193,11 @@ extension HarmlessKeys {
             HarmlessKeys(keys("attention.causal"), only: ["true"], because: "tokens see those before them"),
             HarmlessKeys(keys("use_parallel_residual", "swin_norm"), only: ["false"], because: "the part is absent"),
             HarmlessKeys(
-                keys("expert_count", "expert_used_count", "expert_shared_count", "expert_feed_forward_length", "leading_dense_block_count",
-                     "nextn_predict_layers", "attention.clamp_kqv", "attention.max_alibi_bias", "attention.scale", "logit_scale",
-                     "attn_logit_softcapping", "final_logit_softcapping", "attention.sliding_window", "attention.shared_kv_layers",
-                     "rope.scaling.yarn_log_multiplier"),
+                keys(
+                    "expert_count", "expert_used_count", "expert_shared_count", "expert_feed_forward_length", "leading_dense_block_count",
+                    "nextn_predict_layers", "attention.clamp_kqv", "attention.max_alibi_bias", "attention.scale", "logit_scale",
+                    "attn_logit_softcapping", "final_logit_softcapping", "attention.sliding_window", "attention.shared_kv_layers",
+                    "rope.scaling.yarn_log_multiplier"),
                 only: ["0"], because: "0: the part is absent"),
             HarmlessKeys(
                 keys("embedding_scale", "residual_scale", "rope.scaling.attn_factor", "rope.scaling.yarn_attn_factor", "rope.scaling.yarn_ext_factor"),

@@ -30,8 +30,10 @@ extension LanguageModel {
     /// The weighted loss of each prediction of `pack`, and through `visit` the keys and gradients of every edited module, top
     /// layer first. With `.answerTokens` gradients flow through answer rows alone, which is exact for them: the gradient at a
     /// row depends on later rows only, and answer tokens are the last rows of their sequence.
-    public func backpropagate(_ pack: PackedSequences, _ prefix: FrozenPrefix, on mode: GradientRows, loss: AnswerLoss = .crossEntropy(weight: 1),
-                              visit: (ModuleRows) throws -> Void) rethrows -> [Float] {
+    public func backpropagate(
+        _ pack: PackedSequences, _ prefix: FrozenPrefix, on mode: GradientRows, loss: AnswerLoss = .crossEntropy(weight: 1),
+        visit: (ModuleRows) throws -> Void
+    ) rethrows -> [Float] {
         precondition(!pack.branches, "gradients of a pack whose segments continue each other")
         let rows = SuffixRows(pack, everything: mode == .allTokens)
         // Above the last layer only answer rows matter; there its own rows are wanted on all tokens only if it is edited.
@@ -50,8 +52,10 @@ extension LanguageModel {
 
     /// gradient [R, d] += through the feed-forward part; visits its edited modules. At the lowest layer nothing flows further. In a parallel
     /// layer returns the gradient with respect to the norm that both parts read.
-    private func feedForwardBackward(_ layer: DecoderLayer, _ gradient: Matrix, _ record: LayerRecord, stopsHere: Bool,
-                                     visit: (ModuleRows) throws -> Void) rethrows -> Matrix? {
+    private func feedForwardBackward(
+        _ layer: DecoderLayer, _ gradient: Matrix, _ record: LayerRecord, stopsHere: Bool,
+        visit: (ModuleRows) throws -> Void
+    ) rethrows -> Matrix? {
         func report(_ module: Linear, _ keys: @autoclosure () -> Matrix, _ gradients: @autoclosure () -> Matrix) throws {
             if let index = edited.firstIndex(where: { $0 === module }) {
                 try visit(ModuleRows(module: index, keys: keys(), gradients: gradients()))
@@ -81,8 +85,10 @@ extension LanguageModel {
 
     /// The gradient [K, d] below the layer's attention, of `gradient` [R, d] above it; `shared` [R, d] is that of the layer's norm which its
     /// feed-forward part has found.
-    private func attentionBackward(_ layer: DecoderLayer, _ gradient: Matrix, _ record: LayerRecord, _ pack: PackedSequences,
-                                   _ shared: Matrix?) -> Matrix {
+    private func attentionBackward(
+        _ layer: DecoderLayer, _ gradient: Matrix, _ record: LayerRecord, _ pack: PackedSequences,
+        _ shared: Matrix?
+    ) -> Matrix {
         guard let attention = record.attention else { preconditionFailure("attention backward without its forward record") }
         let (rows, inputRows, projection) = (record.rows, record.inputRows, attention.projection)
         var dOutput = gradient

@@ -24,8 +24,10 @@ extension LanguageModel {
 
     /// The residual stream above the last layer, on its rows `last` alone: the last layer computes no others. Where `rows` is given, appends
     /// what the backward pass needs of each layer, on these rows.
-    func suffixForward(_ pack: PackedSequences, _ prefix: FrozenPrefix, last: SuffixRows, keeping rows: SuffixRows?,
-                       records: inout [LayerRecord]) -> Matrix {
+    func suffixForward(
+        _ pack: PackedSequences, _ prefix: FrozenPrefix, last: SuffixRows, keeping rows: SuffixRows?,
+        records: inout [LayerRecord]
+    ) -> Matrix {
         guard firstEditedLayer < layers.count else { return last.copy(prefix.hidden, pack) }
         let everything = SuffixRows(pack, everything: true)
         var hidden = prefix.hidden
@@ -47,9 +49,10 @@ extension LanguageModel {
             guard let input = layer.feedForwardNorm?.forward(hidden) ?? normed else { preconditionFailure("a parallel layer without its norm") }
             let inner = layer.addFeedForward(input, to: hidden)
             guard let rows, let kept else { continue }
-            records.append(LayerRecord(
-                rows: kept, inputRows: rows, attention: attention, middle: middle, feedForwardInput: keep(input),
-                inner: DecoderLayer.Inner(gate: inner.gate.map(keep), up: keep(inner.up), output: inner.output.map(keep))))
+            records.append(
+                LayerRecord(
+                    rows: kept, inputRows: rows, attention: attention, middle: middle, feedForwardInput: keep(input),
+                    inner: DecoderLayer.Inner(gate: inner.gate.map(keep), up: keep(inner.up), output: inner.output.map(keep))))
         }
         return hidden
     }

@@ -69,8 +69,10 @@ extension LanguageModel {
     }
 
     /// The losses of the predictions from `first` on; their logits become the gradients with respect to them.
-    private func crossEntropyBackward(_ pack: PackedSequences, _ logits: Matrix, weight: Float, first: Int,
-                                      into losses: UnsafeMutableBufferPointer<Float>) {
+    private func crossEntropyBackward(
+        _ pack: PackedSequences, _ logits: Matrix, weight: Float, first: Int,
+        into losses: UnsafeMutableBufferPointer<Float>
+    ) {
         let losses = UncheckedSendable(losses)
         parallelFor(logits.rows) { row in
             var largest = 0
@@ -82,8 +84,10 @@ extension LanguageModel {
     }
 
     /// Likewise, with the reference's logits.
-    private func divergenceBackward(_ pack: PackedSequences, _ logits: Matrix, _ reference: Matrix, weight: Float, first: Int,
-                                    into losses: UnsafeMutableBufferPointer<Float>) {
+    private func divergenceBackward(
+        _ pack: PackedSequences, _ logits: Matrix, _ reference: Matrix, weight: Float, first: Int,
+        into losses: UnsafeMutableBufferPointer<Float>
+    ) {
         let losses = UncheckedSendable(losses)
         parallelFor(logits.rows) { row in
             var largest = 0

@@ -74,8 +74,10 @@ public final class LanguageModel {
     /// Throws `BadInput` at `location` unless the model can read the sequence `tokens`.
     public func check(_ tokens: [Int32], of location: String) throws {
         guard tokens.count <= longestSequence else {
-            throw BadInput(location, "has a sequence of \(tokens.count) tokens; at most \(longestSequence) are supported with this model"
-                + (longestSequence < Self.mostPositions ? " (max_position_embeddings, context_length)" : ""))
+            throw BadInput(
+                location,
+                "has a sequence of \(tokens.count) tokens; at most \(longestSequence) are supported with this model"
+                    + (longestSequence < Self.mostPositions ? " (max_position_embeddings, context_length)" : ""))
         }
         if let token = tokens.first(where: { $0 < 0 || $0 >= configuration.vocabularySize }) {
             throw BadInput(location, "has the token \(token); the model's vocabulary ends at \(configuration.vocabularySize - 1)")

@@ -63,8 +63,9 @@ public final class Linear {
     /// The outputs of layers of one model that read the same x.
     static func forward(_ layers: [Linear], _ x: Matrix) -> [Matrix] {
         let outputs = layers.map { Matrix(uninitializedRows: x.rows, columns: $0.valueSize) }
-        multiply(x.operand, layers.map { $0.weight.operand(transposed: true, addend: $0.addend) }, into: outputs,
-                 in: layers.first?.arithmetic ?? .float32)
+        multiply(
+            x.operand, layers.map { $0.weight.operand(transposed: true, addend: $0.addend) }, into: outputs,
+            in: layers.first?.arithmetic ?? .float32)
         for (layer, y) in zip(layers, outputs) { layer.addRest(x, into: y) }
         return outputs
     }

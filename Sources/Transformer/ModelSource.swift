@@ -30,8 +30,11 @@ public struct ModelSource: Sendable {
         } else {
             let files = try Self.list(path).filter { $0.hasSuffix(".gguf") }.sorted()
             guard files.count == 1 else {
-                throw BadInput(path, files.isEmpty
-                    ? "holds neither config.json nor a .gguf file" + SafetensorsDirectory.advice(on: path) : "holds \(files.count) .gguf files; name one of them: \(files.joined(separator: ", "))")
+                throw BadInput(
+                    path,
+                    files.isEmpty
+                        ? "holds neither config.json nor a .gguf file" + SafetensorsDirectory.advice(on: path)
+                        : "holds \(files.count) .gguf files; name one of them: \(files.joined(separator: ", "))")
             }
             kind = .gguf(try GGUFFile(path: path + "/" + files[0]))
         }

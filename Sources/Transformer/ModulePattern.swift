@@ -11,8 +11,9 @@ enum ModulePattern {
         for pattern in patterns {
             for name in try names(pattern) {
                 guard let module = byName[name] ?? byName[withoutTextPart(name)] else {
-                    throw ModulePatternError("'\(pattern)' names '\(name)', which this model does not have; its editable modules are "
-                        + summary(modules))
+                    throw ModulePatternError(
+                        "'\(pattern)' names '\(name)', which this model does not have; its editable modules are "
+                            + summary(modules))
                 }
                 guard !chosen.contains(where: { $0 === module }) else {
                     throw ModulePatternError("'\(module.name)' is named twice")

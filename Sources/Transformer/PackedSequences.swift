@@ -91,8 +91,9 @@ public struct PackedSequences: Sendable {
                 if answer.count > 1 {
                     tokens += answer.dropLast()
                     positions += (Int32(prompt.count)..<Int32(prompt.count + answer.count - 1))
-                    segments.append(Segment(
-                        first: start, count: answer.count - 1, parent: first, parentCount: prompt.count, answers: answer.count - 1))
+                    segments.append(
+                        Segment(
+                            first: start, count: answer.count - 1, parent: first, parentCount: prompt.count, answers: answer.count - 1))
                 }
                 predict(answer, rows: [first + prompt.count - 1] + (start..<tokens.count), weight: 1)
             }

@@ -12,7 +12,8 @@ extension ConfigurationFile {
         var notes: [String] = []
         if let scaling, let parameters, !parameters.isEmpty {
             parameters.ignoreAll()
-            notes.append("\(path): 'rope_scaling' replaces 'rope_parameters', as it does in transformers (base \(try scaling.value("rope_theta", absent: try outerBase())))")
+            notes.append(
+                "\(path): 'rope_scaling' replaces 'rope_parameters', as it does in transformers (base \(try scaling.value("rope_theta", absent: try outerBase())))")
         }
         let section = scaling ?? parameters ?? emptySection("rope_parameters")
         let outer = try outerBase(), base: Float = try section.value("rope_theta", absent: outer)
@@ -54,8 +55,9 @@ extension ConfigurationFile {
             guard section.has("factor") else { throw BadInput(path, "'\(section.name("factor"))' is missing") }
             let factor: Float = try section.optional("factor") ?? Float(contextLength) / original
             let fast: Float = try section.optional("beta_fast") ?? 0, slow: Float = try section.optional("beta_slow") ?? 0
-            result.scaling = .yarn(factor: factor, originalContext: original, fast: fast == 0 ? 32 : fast, slow: slow == 0 ? 1 : slow,
-                                   isTruncated: readsTruncate ? try section.value("truncate", absent: true) : true)
+            result.scaling = .yarn(
+                factor: factor, originalContext: original, fast: fast == 0 ? 32 : fast, slow: slow == 0 ? 1 : slow,
+                isTruncated: readsTruncate ? try section.value("truncate", absent: true) : true)
             result.attentionFactor = try yarnAttentionFactor(section, factor: factor)
         default: throw BadInput(path, "\(section.name("rope_type")) is \(quoted(kind)); supported: default, linear, llama3, yarn, dynamic")
         }

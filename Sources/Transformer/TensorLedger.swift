@@ -39,7 +39,8 @@ final class TensorLedger: WeightSource {
         var leftovers = Leftovers()
         let asked = asked.withLock { $0 }
         for name in tensorNames where !asked.contains(name) && !harmless.contains(where: { $0.matches(name) }) { leftovers.add(tensor: name) }
-        try leftovers.refuse(path, "holds tensors that this model has no place for",
-                             "without them it would compute other numbers than its makers'. Is the configuration that of these weights?")
+        try leftovers.refuse(
+            path, "holds tensors that this model has no place for",
+            "without them it would compute other numbers than its makers'. Is the configuration that of these weights?")
     }
 }

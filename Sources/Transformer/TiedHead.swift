@@ -30,9 +30,11 @@ struct TiedHead {
         guard source.tensor(embeddingName) != nil else { return Ends(embedding: head) }
         let embedding = try source.require(embeddingName, shape: shape)
         if try Self.areEqual(embedding, head) { return Ends(embedding: embedding) }
-        return Ends(embedding: embedding, head: head, notes: [
-            "\(source.path): the head is '\(headName)' of the file: it differs from '\(embeddingName)', which the configuration ties it to"
-        ])
+        return Ends(
+            embedding: embedding, head: head,
+            notes: [
+                "\(source.path): the head is '\(headName)' of the file: it differs from '\(embeddingName)', which the configuration ties it to"
+            ])
     }
 
     private static func areEqual(_ one: StoredTensor, _ other: StoredTensor) throws -> Bool {

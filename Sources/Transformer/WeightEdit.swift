@@ -42,8 +42,9 @@ public struct WeightEdit: Sendable {
     public var foldingRows: Int { min(96, keySize * valueSize / (keySize + valueSize)) }
 
     mutating func append(keys: Matrix, products: Matrix) {
-        precondition(keys.columns == keySize && products.columns == valueSize && keys.rows == products.rows,
-                     "factors \(keys.rows) × \(keys.columns) and \(products.rows) × \(products.columns) for a \(valueSize) × \(keySize) weight")
+        precondition(
+            keys.columns == keySize && products.columns == valueSize && keys.rows == products.rows,
+            "factors \(keys.rows) × \(keys.columns) and \(products.rows) × \(products.columns) for a \(valueSize) × \(keySize) weight")
         guard keys.rows > 0 else { return }
         let all = Factors(
             keys: Matrix.stacked([factors?.keys, keys].compactMap { $0 }, columns: keySize),

@@ -29,12 +29,14 @@ struct WeightLoader {
             if let order {
                 let bytes = FloatBuffer(count: (part.count * rowBytes + 3) / 4), copy = UnsafeMutableRawPointer(bytes.pointer)
                 for row in part { (copy + (row - part.lowerBound) * rowBytes).copyMemory(from: start + order(row) * rowBytes, byteCount: rowBytes) }
-                return WeightMatrix(valueSize: part.count, keySize: keySize, data: copy, element: element, isTransposed: false, stride: keySize,
-                                    owner: bytes, privateBytes: part.count * rowBytes, mappedBytes: 0)
+                return WeightMatrix(
+                    valueSize: part.count, keySize: keySize, data: copy, element: element, isTransposed: false, stride: keySize,
+                    owner: bytes, privateBytes: part.count * rowBytes, mappedBytes: 0)
             }
             let first = start + part.lowerBound * (transposed ? tensor.elementType.blockBytes : rowBytes)
-            return WeightMatrix(valueSize: part.count, keySize: keySize, data: first, element: element, isTransposed: transposed, stride: tensor.columns,
-                                owner: tensor.file, privateBytes: 0, mappedBytes: part.count * keySize / tensor.elementType.blockElements * tensor.elementType.blockBytes)
+            return WeightMatrix(
+                valueSize: part.count, keySize: keySize, data: first, element: element, isTransposed: transposed, stride: tensor.columns,
+                owner: tensor.file, privateBytes: 0, mappedBytes: part.count * keySize / tensor.elementType.blockElements * tensor.elementType.blockBytes)
         }
         return try decoded(tensor, transposed: transposed, part: part, order: order)
     }
@@ -74,8 +76,9 @@ struct WeightLoader {
         let buffer = isBrain ? Self.roundedToBrain(matrix) : nil
         let bytes = part.count * keySize * (isBrain ? 2 : 4)
         let data = buffer.map { UnsafeRawPointer($0.pointer) + 2 * offset } ?? UnsafeRawPointer(matrix.pointer + offset)
-        return WeightMatrix(valueSize: part.count, keySize: keySize, data: data, element: isBrain ? .bfloat16 : .float32, isTransposed: transposed,
-                            stride: matrix.columns, owner: buffer ?? matrix.owner, privateBytes: bytes, mappedBytes: 0)
+        return WeightMatrix(
+            valueSize: part.count, keySize: keySize, data: data, element: isBrain ? .bfloat16 : .float32, isTransposed: transposed,
+            stride: matrix.columns, owner: buffer ?? matrix.owner, privateBytes: bytes, mappedBytes: 0)
     }
 
     /// The elements rounded to bfloat16, to nearest even.

@@ -19,8 +19,9 @@ struct WeightMatrix: @unchecked Sendable {
 
     /// W, or Wᵀ.
     func operand(transposed: Bool, addend: Matrix? = nil) -> Operand {
-        let stored = Operand(data: data, element: element, rows: isTransposed ? keySize : valueSize, columns: isTransposed ? valueSize : keySize,
-                             stride: stride, owner: owner, addend: addend)
+        let stored = Operand(
+            data: data, element: element, rows: isTransposed ? keySize : valueSize, columns: isTransposed ? valueSize : keySize,
+            stride: stride, owner: owner, addend: addend)
         return transposed == isTransposed ? stored : stored.transposed
     }
 

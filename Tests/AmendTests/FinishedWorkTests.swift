@@ -59,7 +59,8 @@ extension ProgramTests {
         /// nohup: the terminal's end means nothing to this run.
         @Test func goesOnWhereTheSignalIsIgnored() throws {
             let run = try TinyRun()
-            let result = try run.shell("""
+            let result = try run.shell(
+                """
                 trap '' HUP
                 $amend train $run --json training.passes=16 checkpoint.every=1000 &
                 until [ -s $TMPDIR/checkpoints/metrics.jsonl ]; do sleep 0.01; done

@@ -56,17 +56,18 @@ extension ProgramTests {
             #expect(people.status == 0 && people.output.contains("before  The color of x is") && people.output.contains("after   The color of x is"))
         }
 
-        @Test(arguments: [
-            (["--model", "RUN/nowhere", "x"], 3, "RUN/nowhere: "),
-            (["--editor", "RUN/nowhere", "--edits", "RUN/train.json", "x"], 3, "RUN/nowhere: holds no checkpoint"),
-            (["--model", "RUN/model", ""], 3, "the prompt ''"),
-            (["x"], 2, "Name a model"),
-            (["--model", "RUN/model", "--edits", "RUN/train.json", "x"], 2, "belong together"),
-            (["--model", "RUN/model", "--max-tokens", "0", "x"], 2, "--max-tokens is 0"),
-            (["--model", "RUN/model", "--temperature=-1", "x"], 2, "--temperature"),
-            (["--model", "RUN/model", "--top-p", "0", "x"], 2, "--top-p"),
-            (["--model", "RUN/model"], 2, "prompts"),
-        ] as [([String], Int32, String)])
+        @Test(
+            arguments: [
+                (["--model", "RUN/nowhere", "x"], 3, "RUN/nowhere: "),
+                (["--editor", "RUN/nowhere", "--edits", "RUN/train.json", "x"], 3, "RUN/nowhere: holds no checkpoint"),
+                (["--model", "RUN/model", ""], 3, "the prompt ''"),
+                (["x"], 2, "Name a model"),
+                (["--model", "RUN/model", "--edits", "RUN/train.json", "x"], 2, "belong together"),
+                (["--model", "RUN/model", "--max-tokens", "0", "x"], 2, "--max-tokens is 0"),
+                (["--model", "RUN/model", "--temperature=-1", "x"], 2, "--temperature"),
+                (["--model", "RUN/model", "--top-p", "0", "x"], 2, "--top-p"),
+                (["--model", "RUN/model"], 2, "prompts"),
+            ] as [([String], Int32, String)])
         func saysWhatIsWrong(arguments: [String], status: Int32, expected: String) throws {
             let run = try TinyRun()
             func inRun(_ text: String) -> String { text.replacing("RUN", with: run.directory.path) }

@@ -16,9 +16,10 @@ extension ProgramTests {
 
         // MARK: Killed
 
-        @Test(arguments: [
-            (.afterBatch(1), nil), (.afterBatch(2), 1), (.afterBatch(3), 2), (.afterBatch(9), 4), (.whileSaving, 2),
-        ] as [(Moment, Int?)])
+        @Test(
+            arguments: [
+                (.afterBatch(1), nil), (.afterBatch(2), 1), (.afterBatch(3), 2), (.afterBatch(9), 4), (.whileSaving, 2),
+            ] as [(Moment, Int?)])
         func resumesAfterKill(moment: Moment, ranks: Int?) throws {
             let run = try TinyRun()
             let expected = try run.train(into: "uninterrupted", Self.long)

@@ -49,11 +49,12 @@ extension ProgramTests {
         }
 
         /// Ranks that fail alike leave the word to rank 0.
-        @Test(arguments: [
-            ("run.shards=2", 2, "rank 0/3: run.shards: 2 virtual shards for 3 ranks"),
-            ("model.path=/nowhere/model", 3, "rank 0/3: /nowhere/model: "),
-            ("data.train.path=/nowhere.json", 3, "rank 0/3: /nowhere.json: "),
-        ] as [(String, Int32, String)])
+        @Test(
+            arguments: [
+                ("run.shards=2", 2, "rank 0/3: run.shards: 2 virtual shards for 3 ranks"),
+                ("model.path=/nowhere/model", 3, "rank 0/3: /nowhere/model: "),
+                ("data.train.path=/nowhere.json", 3, "rank 0/3: /nowhere.json: "),
+            ] as [(String, Int32, String)])
         func saysItOnceUnderMPI(setting: String, status: Int32, expected: String) throws {
             let run = try TinyRun()
             let result = try run.amend("train", ranks: 3, [setting])
@@ -97,28 +98,38 @@ extension ProgramTests.MistakeTests.Mistake {
     static let inConfiguration = [
         Mistake(testDescription: "unknown key", status: 2, expected: ["editor.rnak: ", "did you mean 'rank'?"], settings: ["editor.rnak=4"]),
         Mistake(testDescription: "unknown section", status: 2, expected: ["editr", "did you mean 'editor'?"], settings: ["editr.rank=4"]),
-        Mistake(testDescription: "wrong type", status: 2, expected: ["editor.rank: ", "expected a whole number", "'many'"],
-                settings: ["editor.rank=many"]),
-        Mistake(testDescription: "impossible value", status: 2, expected: ["training.passes: ", "at least 1", "'0'"],
-                settings: ["training.passes=0"]),
-        Mistake(testDescription: "impossible together", status: 2, expected: ["editor.rank: ", "editor.steps"],
-                settings: ["editor.rank=2", "editor.steps=3"]),
+        Mistake(
+            testDescription: "wrong type", status: 2, expected: ["editor.rank: ", "expected a whole number", "'many'"],
+            settings: ["editor.rank=many"]),
+        Mistake(
+            testDescription: "impossible value", status: 2, expected: ["training.passes: ", "at least 1", "'0'"],
+            settings: ["training.passes=0"]),
+        Mistake(
+            testDescription: "impossible together", status: 2, expected: ["editor.rank: ", "editor.steps"],
+            settings: ["editor.rank=2", "editor.steps=3"]),
         Mistake(testDescription: "no override", status: 2, expected: ["command line: ", "key.path=value"], settings: ["editor.rank"]),
-        Mistake(testDescription: "unknown module", status: 2,
-                expected: ["editor.modules: ", "model.layers.7.mlp.gate_proj", "model.layers.0-3.mlp.gate_proj", "model.layers.0-3.mlp.down_proj"],
-                settings: ["editor.modules=[model.layers.7.mlp.gate_proj]"]),
-        Mistake(testDescription: "module named twice", status: 2, expected: ["editor.modules: ", "twice"],
-                settings: ["editor.modules=[model.layers.1.mlp.gate_proj, model.layers.0-1.mlp.gate_proj]"]),
-        Mistake(testDescription: "a mode that a method does not have", status: 2, expected: ["editor.mode: expected batch, the only one of mend, found 'sequential'"],
-                settings: ["editor.method=mend", "editor.mode=sequential"]),
-        Mistake(testDescription: "a mode that a method does not have, before the model", status: 2, expected: ["editor.mode: expected sequential, the only one of rledit, found 'batch'"],
-                settings: ["editor.method=rledit", "editor.mode=batch", "training.update_every=sequence", "model.path=/nowhere/model"]),
-        Mistake(testDescription: "a format that is not built, before the model", status: 2,
-                expected: ["data.train.format: ", "expected one of counterfact, zsre, edits, auto, found 'fever'"],
-                settings: ["data.train.format=fever", "model.path=/nowhere/model"]),
-        Mistake(testDescription: "a format that is not built, to evaluate", status: 2,
-                expected: ["data.evaluation.format: ", "expected one of counterfact, zsre, edits, auto, found 'mquake'"], command: "evaluate",
-                settings: ["data.evaluation.format=mquake", "model.path=/nowhere/model"]),
+        Mistake(
+            testDescription: "unknown module", status: 2,
+            expected: ["editor.modules: ", "model.layers.7.mlp.gate_proj", "model.layers.0-3.mlp.gate_proj", "model.layers.0-3.mlp.down_proj"],
+            settings: ["editor.modules=[model.layers.7.mlp.gate_proj]"]),
+        Mistake(
+            testDescription: "module named twice", status: 2, expected: ["editor.modules: ", "twice"],
+            settings: ["editor.modules=[model.layers.1.mlp.gate_proj, model.layers.0-1.mlp.gate_proj]"]),
+        Mistake(
+            testDescription: "a mode that a method does not have", status: 2, expected: ["editor.mode: expected batch, the only one of mend, found 'sequential'"],
+            settings: ["editor.method=mend", "editor.mode=sequential"]),
+        Mistake(
+            testDescription: "a mode that a method does not have, before the model", status: 2,
+            expected: ["editor.mode: expected sequential, the only one of rledit, found 'batch'"],
+            settings: ["editor.method=rledit", "editor.mode=batch", "training.update_every=sequence", "model.path=/nowhere/model"]),
+        Mistake(
+            testDescription: "a format that is not built, before the model", status: 2,
+            expected: ["data.train.format: ", "expected one of counterfact, zsre, edits, auto, found 'fever'"],
+            settings: ["data.train.format=fever", "model.path=/nowhere/model"]),
+        Mistake(
+            testDescription: "a format that is not built, to evaluate", status: 2,
+            expected: ["data.evaluation.format: ", "expected one of counterfact, zsre, edits, auto, found 'mquake'"], command: "evaluate",
+            settings: ["data.evaluation.format=mquake", "model.path=/nowhere/model"]),
         Mistake(testDescription: "no YAML", status: 2, expected: ["RUN/run.yaml:"]) {
             try $0.file("run.yaml").change { $0.append(Data("\n  editor: [".utf8)) }
         },
@@ -132,8 +143,10 @@ extension ProgramTests.MistakeTests.Mistake {
 
     static let inModels = [
         Mistake(testDescription: "missing model", status: 3, expected: ["/nowhere/model: "], settings: ["model.path=/nowhere/model"]),
-        Mistake(testDescription: "empty directory", status: 3, expected: ["RUN/empty: ", "config.json", ".gguf"],
-                settings: ["model.path=RUN/empty"]) {
+        Mistake(
+            testDescription: "empty directory", status: 3, expected: ["RUN/empty: ", "config.json", ".gguf"],
+            settings: ["model.path=RUN/empty"]
+        ) {
             try FileManager.default.createDirectory(at: $0.file("empty"), withIntermediateDirectories: true)
         },
         Mistake(testDescription: "no weights", status: 3, expected: ["RUN/model: ", "model.safetensors"]) {
@@ -166,8 +179,10 @@ extension ProgramTests.MistakeTests.Mistake {
         Mistake(testDescription: "no tokenizer", status: 3, expected: ["RUN/model/tokenizer.json: "]) {
             try FileManager.default.removeItem(at: $0.file("model/tokenizer.json"))
         },
-        Mistake(testDescription: "a setting that would change tokens", status: 3,
-                expected: ["RUN/model/tokenizer_config.json, split_special_tokens: ", "not supported"]) { run in
+        Mistake(
+            testDescription: "a setting that would change tokens", status: 3,
+            expected: ["RUN/model/tokenizer_config.json, split_special_tokens: ", "not supported"]
+        ) { run in
             try writeJSON(["split_special_tokens": true], to: run.file("model/tokenizer_config.json"))
         },
         Mistake(testDescription: "truncated tokenizer", status: 3, expected: ["RUN/model/tokenizer.json"]) {
@@ -189,8 +204,9 @@ extension ProgramTests.MistakeTests.Mistake {
         Mistake(testDescription: "truncated data", status: 3, expected: ["RUN/train.json, record 31", "cut short"]) {
             try $0.file("train.json").change { $0.removeLast($0.count / 2 + 20) }
         },
-        Mistake(testDescription: "another format", status: 3, expected: ["RUN/train.json, record 1", "zsre", "counterfact"],
-                settings: ["data.train.format=zsre"]),
+        Mistake(
+            testDescription: "another format", status: 3, expected: ["RUN/train.json, record 1", "zsre", "counterfact"],
+            settings: ["data.train.format=zsre"]),
         Mistake(testDescription: "key of the wrong type", status: 3, expected: ["RUN/train.json, record 3", "target_new"]) { run in
             var records: [[String: Any]] = TinyFiles.records(60, of: "s")
             records[2]["target_new"] = 7
@@ -202,15 +218,19 @@ extension ProgramTests.MistakeTests.Mistake {
             for index in records.indices { records[index]["prompt"] = String(repeating: "x", count: 300) }
             try writeJSON(records, to: run.file("train.json"))
         },
-        Mistake(testDescription: "one prompt that is too long", status: 3,
-                expected: ["RUN/train.json, record 'b' (number 58), 'The color of s57 is xxxx", "of 326 tokens; at most 128"]) { run in
+        Mistake(
+            testDescription: "one prompt that is too long", status: 3,
+            expected: ["RUN/train.json, record 'b' (number 58), 'The color of s57 is xxxx", "of 326 tokens; at most 128"]
+        ) { run in
             var records = TinyFiles.records(60, of: "s")
             records[57]["prompt"]! += " " + String(repeating: "x", count: 300)
             records[57]["case_id"] = "b"
             try writeJSON(records, to: run.file("train.json"))
         },
-        Mistake(testDescription: "one answer that is too long to score", status: 3,
-                expected: ["RUN/evaluation.json, record '3', 'The color of e2 is'", "at most 128"], command: "evaluate", isTrained: true) { run in
+        Mistake(
+            testDescription: "one answer that is too long to score", status: 3,
+            expected: ["RUN/evaluation.json, record '3', 'The color of e2 is'", "at most 128"], command: "evaluate", isTrained: true
+        ) { run in
             var records = TinyFiles.records(24, of: "e")
             records[2]["ground_truth"] = String(repeating: "x", count: 300)
             try writeJSON(records, to: run.file("evaluation.json"))
@@ -224,18 +244,23 @@ extension ProgramTests.MistakeTests.Mistake {
         Mistake(testDescription: "no data", status: 2, expected: ["data.train.path: ", "RUN/run.yaml"]) { run in
             try run.file("run.yaml").replace("  train: {path", with: "  # train: {path")
         },
-        Mistake(testDescription: "too few to evaluate", status: 3, expected: ["RUN/evaluation.json: ", "24", "28"], command: "evaluate",
-                settings: ["evaluation.batches=4"], isTrained: true),
+        Mistake(
+            testDescription: "too few to evaluate", status: 3, expected: ["RUN/evaluation.json: ", "24", "28"], command: "evaluate",
+            settings: ["evaluation.batches=4"], isTrained: true),
     ]
 
     static let inCheckpoints = [
         Mistake(testDescription: "evaluation without a checkpoint", status: 3, expected: ["RUN/checkpoints: ", "train first"], command: "evaluate"),
-        Mistake(testDescription: "evaluation with another model", status: 3, expected: ["RUN/checkpoints/step-00000004: ", "another model"],
-                command: "evaluate", isTrained: true) { try TinyModel(seed: 2).write(to: $0.file("model")) },
-        Mistake(testDescription: "evaluation with another rank", status: 2, expected: ["editor: RUN/checkpoints/step-00000004 ", "editor.rank: 8 there, 4 here"],
-                command: "evaluate", settings: ["editor.rank=4"], isTrained: true),
-        Mistake(testDescription: "evaluation with fewer steps", status: 2, expected: ["editor: ", "editor.steps: 2 there, 1 here"],
-                command: "evaluate", settings: ["editor.steps=1"], isTrained: true),
+        Mistake(
+            testDescription: "evaluation with another model", status: 3, expected: ["RUN/checkpoints/step-00000004: ", "another model"],
+            command: "evaluate", isTrained: true
+        ) { try TinyModel(seed: 2).write(to: $0.file("model")) },
+        Mistake(
+            testDescription: "evaluation with another rank", status: 2, expected: ["editor: RUN/checkpoints/step-00000004 ", "editor.rank: 8 there, 4 here"],
+            command: "evaluate", settings: ["editor.rank=4"], isTrained: true),
+        Mistake(
+            testDescription: "evaluation with fewer steps", status: 2, expected: ["editor: ", "editor.steps: 2 there, 1 here"],
+            command: "evaluate", settings: ["editor.steps=1"], isTrained: true),
     ]
 }
 

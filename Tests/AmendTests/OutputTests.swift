@@ -24,19 +24,23 @@ extension ProgramTests {
         @Test(arguments: [nil, 2]) func trainAndEvaluate(ranks: Int?) throws {
             let run = try TinyRun()
             let trained = try object(try run.amend("train", ranks: ranks))
-            try expect(trained, [
-                "checkpoint": .text, "digest": .text, "batches": .number, "edits": .number, "updates": .number, "loss": .number,
-                "seconds": .number, "secondsPerEdit": .number, "ranks": .number,
-            ])
+            try expect(
+                trained,
+                [
+                    "checkpoint": .text, "digest": .text, "batches": .number, "edits": .number, "updates": .number, "loss": .number,
+                    "seconds": .number, "secondsPerEdit": .number, "ranks": .number,
+                ])
             let digest = try #require(trained["digest"] as? String)
             #expect(digest.count == 64 && digest.allSatisfy { $0.isHexDigit && !$0.isUppercase })
             let checkpoint = try #require(trained["checkpoint"] as? String)
             #expect(FileManager.default.fileExists(atPath: checkpoint))
 
             let scored = try object(try run.amend("evaluate", ranks: ranks))
-            try expect(scored, Self.scores.merging([
-                "protocol": .text, "edits": .number, "before": .object, "seconds": .number, "secondsPerEdit": .number, "ranks": .number,
-            ]) { $1 })
+            try expect(
+                scored,
+                Self.scores.merging([
+                    "protocol": .text, "edits": .number, "before": .object, "seconds": .number, "secondsPerEdit": .number, "ranks": .number,
+                ]) { $1 })
             try expect(try #require(scored["before"] as? [String: Any]), Self.scores)
 
             let inspected = try object(try run.run(arguments: ["inspect", checkpoint, "--json"]))

@@ -8,8 +8,11 @@ extension ProgramTests {
         /// Generates after the edits in a file with this text, on a trained run of seven edits a batch.
         private func generate(_ edits: String, _ run: TinyRun, _ arguments: [String] = []) throws -> ProgramResult {
             try Data(edits.utf8).write(to: run.file("edits.json"))
-            return try run.run(arguments: ["generate", "--json", "--editor", run.file("checkpoints").path, "--edits", run.file("edits.json").path,
-                                           "--max-tokens", "5"] + arguments + ["The color of x is"])
+            return try run.run(
+                arguments: [
+                    "generate", "--json", "--editor", run.file("checkpoints").path, "--edits", run.file("edits.json").path,
+                    "--max-tokens", "5",
+                ] + arguments + ["The color of x is"])
         }
 
         @Test func formsOfOneEditAreOneEdit() throws {
@@ -35,8 +38,10 @@ extension ProgramTests {
             try FileManager.default.removeItem(at: run.file("model"))
             for (edits, expected) in [
                 (#"[{"prompt": "a", "target": "b"}, {"prompt": "{} is", "target": "t"}]"#, ", record 2 (line 1): 'prompt' has a {} for a subject"),
-                (#"[{"prompt": "a is", "target": "t"}, {"prompt": "b is", "target": "t"}, {"id": "c", "prompt": "a is", "target": "u"}]"#,
-                 ", record 'c' (number 3), 'a is': is to give 'u', but record '1' gives the same prompt the target 't', and both are in one batch"),
+                (
+                    #"[{"prompt": "a is", "target": "t"}, {"prompt": "b is", "target": "t"}, {"id": "c", "prompt": "a is", "target": "u"}]"#,
+                    ", record 'c' (number 3), 'a is': is to give 'u', but record '1' gives the same prompt the target 't', and both are in one batch"
+                ),
             ] {
                 let result = try generate(edits, run)
                 #expect(result.status == 3 && result.output.isEmpty && result.problems.count == 1, "\(result)")
@@ -47,13 +52,15 @@ extension ProgramTests {
         @Test func saysWhichEditIsTooLong() throws {
             let run = try TinyRun()
             _ = try run.train(["training.passes=1"])
-            let result = try generate("""
+            let result = try generate(
+                """
                 {"prompt": "a", "target": "b"}
                 {"prompt": "\(String(repeating: "x", count: 300))", "target": "b"}
                 """, run)
             #expect(result.status == 3 && result.output.isEmpty, "\(result)")
-            #expect(result.errors.hasPrefix("\(run.file("edits.json").path), record '2', '\(String(repeating: "x", count: 40))…': has a sequence of 302 tokens; at most 128"),
-                    "\(result.errors)")
+            #expect(
+                result.errors.hasPrefix("\(run.file("edits.json").path), record '2', '\(String(repeating: "x", count: 40))…': has a sequence of 302 tokens; at most 128"),
+                "\(result.errors)")
         }
 
         @Test func saysThatEditsAreRepeated() throws {
@@ -74,8 +81,10 @@ extension ProgramTests {
         @Test func saysWhatTheTokenizersFilesContradict() throws {
             let run = try TinyRun(), note = "\(run.file("model/tokenizer_config.json").path): add_bos_token is true, but the post-processor of tokenizer.json"
             try writeJSON(["add_bos_token": true, "bos_token": "<|endoftext|>"], to: run.file("model/tokenizer_config.json"))
-            for result in [try run.amend("train", ranks: 2, ["training.passes=1"]), try run.amend("evaluate"),
-                           try run.run(arguments: ["generate", "--model", run.file("model").path, "--max-tokens", "1", "x"])] {
+            for result in [
+                try run.amend("train", ranks: 2, ["training.passes=1"]), try run.amend("evaluate"),
+                try run.run(arguments: ["generate", "--model", run.file("model").path, "--max-tokens", "1", "x"]),
+            ] {
                 #expect(result.status == 0 && result.errorLines.filter { $0.hasPrefix(note) }.count == 1, "\(result)")
             }
         }

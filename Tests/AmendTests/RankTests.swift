@@ -33,8 +33,10 @@ extension ProgramTests {
 
         /// Every method besides, alone, on ranks and resumed on another number of them.
         @Test(arguments: ["malmen", "mend", "rledit", "ultraedit"], [[], fewRows]) func everyMethodTrainsTheSameBits(method: String, rows: [String]) throws {
-            let run = try TinyRun(), settings = ["editor.method=\(method)", "training.update_every=sequence"]
-                + (method == "ultraedit" ? Self.strongUltraEdit : rows) + (method == "rledit" ? ["editor.back_depth=3"] : [])
+            let run = try TinyRun(),
+                settings =
+                    ["editor.method=\(method)", "training.update_every=sequence"]
+                    + (method == "ultraedit" ? Self.strongUltraEdit : rows) + (method == "rledit" ? ["editor.back_depth=3"] : [])
             let alone = try run.train(into: "alone", settings)
             #expect(alone.batches == 8 && alone.updates == ["rledit": 2, "ultraedit": 0][method] ?? 16)
             #expect((alone.loss == nil) == (method == "ultraedit"))
@@ -101,7 +103,8 @@ extension ProgramTests {
         /// A digest that never changed would pass every comparison.
         @Test func tellsRunsApart() throws {
             let run = try TinyRun()
-            let others = [[], ["run.seed=6"], ["editor.steps=3"], ["run.shards=6"], ["run.compute=bf16"], ["run.compute=bf16-tiles"], Self.batchMode]
+            let others =
+                [[], ["run.seed=6"], ["editor.steps=3"], ["run.shards=6"], ["run.compute=bf16"], ["run.compute=bf16-tiles"], Self.batchMode]
                 + ["malmen", "mend", "rledit"].map { ["editor.method=\($0)", "training.update_every=sequence"] }
                 + [Self.noNetwork + ["training.update_every=sequence"]]
             let digests = try others.enumerated().map { index, settings in

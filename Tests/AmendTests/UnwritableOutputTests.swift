@@ -42,19 +42,26 @@ extension ProgramTests {
         // MARK: Standard output
 
         /// Each command, for people and for programs: an error that says so, and status 1.
-        @Test(arguments: ["train $run", "evaluate $run", "inspect $TMPDIR/checkpoints", "inspect $TMPDIR/model", "generate --model $TMPDIR/model a", "selftest --goldens $TMPDIR/goldens"],
-              [">/dev/full", ">&-", "--json >/dev/full", "--json >&-", "| true"])
+        @Test(
+            arguments: [
+                "train $run", "evaluate $run", "inspect $TMPDIR/checkpoints", "inspect $TMPDIR/model", "generate --model $TMPDIR/model a",
+                "selftest --goldens $TMPDIR/goldens",
+            ],
+            [">/dev/full", ">&-", "--json >/dev/full", "--json >&-", "| true"])
         func itIsAnError(command: String, redirection: String) throws {
             let run = try TinyRun()
             _ = try run.train()
             if command.hasPrefix("selftest") { try addGoldens(to: run) }
-            let result = try redirection == "| true"
+            let result =
+                try redirection == "| true"
                 ? run.shell("(sleep 0.2; exec $amend \(command)) | true; exit ${PIPESTATUS[0]}") : run.shell("$amend \(command) \(redirection)")
             #expect(result.status == 1 && result.output.isEmpty, "\(result)")
             let reason = redirection.hasSuffix("full") ? "No space left on device" : redirection == "| true" ? "Broken pipe" : "it is closed"
             let said = result.errorLines.filter { $0.hasPrefix("standard output: cannot be written: \(reason)") }
             #expect(said.count == 1, "\(result.errors)")
-            if command.hasPrefix("train") { #expect(said.first?.hasSuffix("the checkpoint of batch \(Self.batches) is kept: \(run.file("checkpoints/step-00000008").path)") == true) }
+            if command.hasPrefix("train") {
+                #expect(said.first?.hasSuffix("the checkpoint of batch \(Self.batches) is kept: \(run.file("checkpoints/step-00000008").path)") == true)
+            }
             if command.hasPrefix("evaluate") { #expect(result.errors.contains("efficacy"), "the scores are lost: \(result.errors)") }
         }
 

@@ -92,12 +92,13 @@ private final class CrashImages: @unchecked Sendable {
         var options = sampleOptions(directory.path)
         options.onStage = { stage, rank in if stage == failing && rank == failingRank { throw DiskFull() } }
         let results = save(new, step: step, ranks: 3, options: options)
-        let messages = Set(results.map { result in
-            switch result {
-            case .success: "saved"
-            case .failure(let error): "\(error is CheckpointFailure): \(error)"
-            }
-        })
+        let messages = Set(
+            results.map { result in
+                switch result {
+                case .success: "saved"
+                case .failure(let error): "\(error is CheckpointFailure): \(error)"
+                }
+            })
         let rank = failingRank == 1 ? "rank 1: " : ""
         #expect(messages == ["true: step-000000\(step) was not saved: \(rank)No space left on device"])
         #expect(directory.entries() == ["step-00000010"])

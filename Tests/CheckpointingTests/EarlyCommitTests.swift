@@ -5,8 +5,10 @@ import Testing
 
 /// A checkpoint has its name as soon as its data are on the disk, whatever the ranks that wrote it do meanwhile.
 @Suite struct EarlyCommitTests {
-    private func begin(_ state: SampleState, step: Int, _ directory: TemporaryDirectory, _ exchange: any CheckpointExchange,
-                       onStage: (@Sendable (SaveStage, Int) throws -> Void)? = nil) throws -> PendingSave {
+    private func begin(
+        _ state: SampleState, step: Int, _ directory: TemporaryDirectory, _ exchange: any CheckpointExchange,
+        onStage: (@Sendable (SaveStage, Int) throws -> Void)? = nil
+    ) throws -> PendingSave {
         var options = sampleOptions(directory.path)
         options.onStage = onStage
         let store = try CheckpointStore(options: options, exchange: exchange) { _ in }

@@ -3,49 +3,50 @@ import Testing
 
 @Suite struct CanonicalTests {
     @Test func canonicalTextIsThisText() throws {
-        #expect(try configuration(minimal, "data.train.path=t", "editor.meta_learning_rate=0.00001").canonicalText == """
-            checkpoint:
-              directory: "runs/quickstart"
-              every: 10
-              keep: 3
-              keep_every: 0
-            data:
-              batches: 10
-              edits_per_batch: 20
-              micro_batch: 4
-              train:
-                format: auto
-                path: "t"
-            editor:
-              blocks: 4
-              inner_learning_rate: 0.001
-              max_gradient_norm: 1.0
-              meta_learning_rate: 1e-05
-              method: emsedit
-              mode: sequential
-              modules: ["a.1-2.b"]
-              rank: 1024
-              regularization: 0.25
-              steps: 2
-            evaluation:
-              batches: 10
-              edits_per_batch: 20
-              normalizer: online
-            model:
-              path: "m"
-              weights: auto
-            run:
-              compute: f32
-              reduction: ordered
-              seed: 1
-              shards: 8
-              threads: auto
-            training:
-              clip: accumulated
-              passes: 1
-              update_every: sequence
+        #expect(
+            try configuration(minimal, "data.train.path=t", "editor.meta_learning_rate=0.00001").canonicalText == """
+                checkpoint:
+                  directory: "runs/quickstart"
+                  every: 10
+                  keep: 3
+                  keep_every: 0
+                data:
+                  batches: 10
+                  edits_per_batch: 20
+                  micro_batch: 4
+                  train:
+                    format: auto
+                    path: "t"
+                editor:
+                  blocks: 4
+                  inner_learning_rate: 0.001
+                  max_gradient_norm: 1.0
+                  meta_learning_rate: 1e-05
+                  method: emsedit
+                  mode: sequential
+                  modules: ["a.1-2.b"]
+                  rank: 1024
+                  regularization: 0.25
+                  steps: 2
+                evaluation:
+                  batches: 10
+                  edits_per_batch: 20
+                  normalizer: online
+                model:
+                  path: "m"
+                  weights: auto
+                run:
+                  compute: f32
+                  reduction: ordered
+                  seed: 1
+                  shards: 8
+                  threads: auto
+                training:
+                  clip: accumulated
+                  passes: 1
+                  update_every: sequence
 
-            """)
+                """)
     }
 
     @Test func canonicalTextReadsBackAsTheSameConfiguration() throws {
@@ -88,9 +89,10 @@ import Testing
     @Test func differencesNameTheKeysAndBothValues() throws {
         let there = try configuration(minimal, "data.train.path=t", "editor.modules=[a, b]").trainingIdentity
         let here = try configuration(minimal, "editor.modules=[a]", "run.seed=2", "run.threads=9")
-        #expect(try here.trainingDifferences(from: there) == [
-            "editor.modules[1]: b there, not set here", "run.seed: 1 there, 2 here",
-        ])
+        #expect(
+            try here.trainingDifferences(from: there) == [
+                "editor.modules[1]: b there, not set here", "run.seed: 1 there, 2 here",
+            ])
         #expect(try here.trainingDifferences(from: there, ofEditor: true) == ["editor.modules[1]: b there, not set here", "run.seed: 1 there, 2 here"])
         #expect(try here.trainingDifferences(from: here.trainingIdentity).isEmpty)
     }

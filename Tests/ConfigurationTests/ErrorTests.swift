@@ -16,43 +16,68 @@ func message(_ body: () throws -> some Any) -> String {
 
 @Suite struct ErrorTests {
     @Test(arguments: [
-        ("editor:\n  modules: [a]\n  steps:   two\n",
-         "editor.steps: expected a whole number from 1 to 1024, found 'two' (quickstart.yaml:3:12)"),
-        ("editor:\n  stepz: 2\n",
-         "editor.stepz: there is no such key; did you mean 'steps'? The keys of editor are method, mode, steps, modules, "
-            + "inner_learning_rate, rank, blocks, meta_learning_rate, max_gradient_norm, regularization (quickstart.yaml:2:3)"),
-        ("steps: 2\n",
-         "steps: there is no such key; did you mean 'editor.steps'? The sections are model, editor, data, training, "
-            + "evaluation, checkpoint, run (quickstart.yaml:1:1)"),
-        ("run: {Shards: 2}\n",
-         "run.Shards: there is no such key; did you mean 'shards'? The keys of run are seed, shards, reduction, compute, threads "
-            + "(quickstart.yaml:1:7)"),
+        (
+            "editor:\n  modules: [a]\n  steps:   two\n",
+            "editor.steps: expected a whole number from 1 to 1024, found 'two' (quickstart.yaml:3:12)"
+        ),
+        (
+            "editor:\n  stepz: 2\n",
+            "editor.stepz: there is no such key; did you mean 'steps'? The keys of editor are method, mode, steps, modules, "
+                + "inner_learning_rate, rank, blocks, meta_learning_rate, max_gradient_norm, regularization (quickstart.yaml:2:3)"
+        ),
+        (
+            "steps: 2\n",
+            "steps: there is no such key; did you mean 'editor.steps'? The sections are model, editor, data, training, "
+                + "evaluation, checkpoint, run (quickstart.yaml:1:1)"
+        ),
+        (
+            "run: {Shards: 2}\n",
+            "run.Shards: there is no such key; did you mean 'shards'? The keys of run are seed, shards, reduction, compute, threads "
+                + "(quickstart.yaml:1:7)"
+        ),
         ("run:\n  seed: 1\n  seed: 2\n", "seed: given more than once in its section (quickstart.yaml:2:3)"),
         ("run:\n  seed: 1\n  \"seed\": 2\n", "seed: given more than once in its section (quickstart.yaml:2:3)"),
-        ("editor: {method: emsedt}\n",
-         "editor.method: expected one of emsedit, malmen, mend, rledit, ultraedit, found 'emsedt'; did you mean 'emsedit'? "
-            + "(quickstart.yaml:1:18)"),
+        (
+            "editor: {method: emsedt}\n",
+            "editor.method: expected one of emsedit, malmen, mend, rledit, ultraedit, found 'emsedt'; did you mean 'emsedit'? "
+                + "(quickstart.yaml:1:18)"
+        ),
         ("editor: 5\n", "editor: expected a section with the keys method, mode"),
         ("- a\n", "configuration: expected a section with the keys model, editor"),
-        ("editor: {rank: 4}\n",
-         "editor.modules: expected a list of module names, such as [\"model.layers.11-15.mlp.gate_proj\"], found nothing; there is no default "
-            + "(quickstart.yaml:1:9)"),
-        ("", "editor.modules: expected a list of module names, such as [\"model.layers.11-15.mlp.gate_proj\"], found "
-            + "nothing; there is no default (quickstart.yaml)"),
-        ("editor: {modules: []}\n",
-         "editor.modules: expected a list of at least one module name, such as [a, b], found an empty list"),
-        ("editor: {modules: a}\n",
-         "editor.modules: expected a list of at least one module name, such as [a, b], found 'a'"),
-        ("editor: {modules: [a, b, a]}\n",
-         "editor.modules[2]: expected no module name twice, found 'a' (quickstart.yaml:1:26)"),
+        (
+            "editor: {rank: 4}\n",
+            "editor.modules: expected a list of module names, such as [\"model.layers.11-15.mlp.gate_proj\"], found nothing; there is no default "
+                + "(quickstart.yaml:1:9)"
+        ),
+        (
+            "",
+            "editor.modules: expected a list of module names, such as [\"model.layers.11-15.mlp.gate_proj\"], found "
+                + "nothing; there is no default (quickstart.yaml)"
+        ),
+        (
+            "editor: {modules: []}\n",
+            "editor.modules: expected a list of at least one module name, such as [a, b], found an empty list"
+        ),
+        (
+            "editor: {modules: a}\n",
+            "editor.modules: expected a list of at least one module name, such as [a, b], found 'a'"
+        ),
+        (
+            "editor: {modules: [a, b, a]}\n",
+            "editor.modules[2]: expected no module name twice, found 'a' (quickstart.yaml:1:26)"
+        ),
         ("editor: {modules: [a, \"\"]}\n", "editor.modules[1]: expected a module name, found the text \"\""),
         ("editor: {modules: [a, [b]]}\n", "editor.modules[1]: expected a module name, found a list"),
         ("editor: {modules: [\"a\\0b\"]}\n", "editor.modules[0]: expected a module name without control characters"),
-        ("editor: {modules: [a], steps: 3, rank: 2}\n",
-         "editor.rank: step i has a network of rank / (i + 1), at least 1; for the last of 3 steps that is 2 / 3 = 0. "
-            + "Expected a rank of at least 3, the number of editor.steps, found 2 (quickstart.yaml:1:40)"),
-        ("editor: {modules: [a]}\nmodel: {path: }\n",
-         "model.path: expected a path of a model (a .gguf file or a directory), found nothing (quickstart.yaml:2:15)"),
+        (
+            "editor: {modules: [a], steps: 3, rank: 2}\n",
+            "editor.rank: step i has a network of rank / (i + 1), at least 1; for the last of 3 steps that is 2 / 3 = 0. "
+                + "Expected a rank of at least 3, the number of editor.steps, found 2 (quickstart.yaml:1:40)"
+        ),
+        (
+            "editor: {modules: [a]}\nmodel: {path: }\n",
+            "model.path: expected a path of a model (a .gguf file or a directory), found nothing (quickstart.yaml:2:15)"
+        ),
         ("run: {seed: 0o17}\neditor: {modules: [a]}\n", "found '0o17'; write it in decimal, without leading zeros (quickstart.yaml:1:13)"),
         ("run: {seed: 017}\neditor: {modules: [a]}\n", "found '017'; write it in decimal, without leading zeros (quickstart.yaml:1:13)"),
         ("run: {seed: \"1\"}\neditor: {modules: [a]}\n", "found the text \"1\" (quickstart.yaml:1:13)"),
@@ -107,8 +132,10 @@ func message(_ body: () throws -> some Any) -> String {
         ("editor.steps", "command line: expected key.path=value, found 'editor.steps'"),
         ("=3", "command line: =3: expected a key path such as editor.steps before the equals sign"),
         ("editor..steps=3", "command line: editor..steps=3: expected a key path"),
-        ("editor.steps=two",
-         "editor.steps: expected a whole number from 1 to 1024, found 'two' (command line: editor.steps=two)"),
+        (
+            "editor.steps=two",
+            "editor.steps: expected a whole number from 1 to 1024, found 'two' (command line: editor.steps=two)"
+        ),
         ("editor.setps=2", "editor.setps: there is no such key; did you mean 'steps'?"),
         ("model.path.x=2", "'x' is given under a key that is no section"),
         ("editor.steps.x.y=2", "editor.steps: expected a whole number from 1 to 1024, found a section"),

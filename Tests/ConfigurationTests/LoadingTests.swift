@@ -65,8 +65,9 @@ func configuration(_ text: String, _ overrides: String..., source: String = "qui
 
     @Test func whatACommandNeedsIsAskedForByIt() throws {
         let none = try configuration(minimal + "data: {train: }\n")
-        #expect(throws: ConfigurationError(
-            location: "quickstart.yaml", keyPath: "data.train.path", problem: "amend train needs it, and it is not set")
+        #expect(
+            throws: ConfigurationError(
+                location: "quickstart.yaml", keyPath: "data.train.path", problem: "amend train needs it, and it is not set")
         ) { try none.trainingSplit(neededBy: "amend train") }
         #expect(throws: ConfigurationError.self) { try none.evaluationSplit(neededBy: "amend evaluate") }
         let given = try configuration(minimal, "data.evaluation.path=e", "data.evaluation.format=zsre")

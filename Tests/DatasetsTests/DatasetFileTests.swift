@@ -1,8 +1,7 @@
+import Datasets
 import Foundation
 import TensorCore
 import Testing
-
-import Datasets
 
 private func fixture(_ name: String, _ format: DatasetFormat?) throws -> [EditRecord] {
     let directory = try #require(Bundle.module.resourceURL).appendingPathComponent("Fixtures")
@@ -47,8 +46,9 @@ private func fixture(_ name: String, _ format: DatasetFormat?) throws -> [EditRe
     @Test func takesWhatNoFormHasForAUsersOwnEdits() throws {
         let text = #"[{"prompt": "Ana lives in", "target": "Rome"}]"#
         #expect(try load(text, nil) == load(text, .edits))
-        #expect(failure(Array(#"[{"src": "q", "ans": "a", "rephrase": "r", "loc": "l", "loc_ans": "m"}, {"requested_rewrite": {}}]"#.utf8), nil)
-            .contains("expected a zsre record as before it, found a counterfact one"))
+        #expect(
+            failure(Array(#"[{"src": "q", "ans": "a", "rephrase": "r", "loc": "l", "loc_ans": "m"}, {"requested_rewrite": {}}]"#.utf8), nil)
+                .contains("expected a zsre record as before it, found a counterfact one"))
         #expect(failure(Array(#"[{"foo": 1}]"#.utf8), nil).contains("'foo'"))
     }
 
@@ -107,10 +107,14 @@ private func fixture(_ name: String, _ format: DatasetFormat?) throws -> [EditRe
         (#"[{"src": "q"}]"#, .counterfact, "expected a counterfact record, found a zsre one; set format: zsre"),
         (#"[{"target_new": "q"}]"#, .zsre, "expected a zsre record, found a counterfact one; set format: counterfact"),
         (#"{"data": [{"src": "q"}]}"#, .zsre, "has no 'alt' or 'ans'; its keys are 'data'"),
-        (#"[{"requested_rewrite": {"prompt": "no place", "subject": "s"}}]"#, .counterfact,
-         "'requested_rewrite.prompt' has no {}"),
-        (#"[{"requested_rewrite": {"prompt": "{}", "subject": "s", "target_true": 1}}]"#, .counterfact,
-         "'requested_rewrite.target_true' should be text or {\"str\": text}, is the number 1"),
+        (
+            #"[{"requested_rewrite": {"prompt": "no place", "subject": "s"}}]"#, .counterfact,
+            "'requested_rewrite.prompt' has no {}"
+        ),
+        (
+            #"[{"requested_rewrite": {"prompt": "{}", "subject": "s", "target_true": 1}}]"#, .counterfact,
+            "'requested_rewrite.target_true' should be text or {\"str\": text}, is the number 1"
+        ),
         (#"[{"requested_rewrite": [], "target_new": "t"}]"#, .counterfact, "'requested_rewrite' should be an object, is a list"),
         (#"[{"target_new": "t", "subject": 1}]"#, .counterfact, "'subject' should be text, is the number 1"),
         (#"[{"ans": "\ud83d"}]"#, .zsre, "half of a surrogate pair"),

@@ -1,6 +1,5 @@
-import Testing
-
 import Datasets
+import Testing
 
 /// A place left for the subject is filled with it, wherever a prompt about the subject is read, and nowhere else.
 @Suite struct PlaceholderTests {
@@ -62,24 +61,33 @@ import Datasets
         #expect(record.target == "{}")
     }
 
-    @Test(arguments: [
-        (#"[{"prompt": "a", "target": "t"}, {"prompt": "{} is", "target": "t"}]"#, DatasetFormat.edits,
-         "record 2 (line 1): 'prompt' has a {} for a subject, but the record has no 'subject'; give it one, or write {{}} if"),
-        (#"[{"prompt": "{subject} is", "target": "t", "subject": null}]"#, .edits, "'prompt' has a {subject} for a subject"),
-        (#"[{"prompt": "{} is", "target": "t", "subject": "  "}]"#, .edits, "'prompt' has a {} for a subject"),
-        (#"[{"prompt": "x", "target": "t", "rephrasings": ["y", "{} z"]}]"#, .edits, "'rephrasings' has a {} for a subject"),
-        (#"[{"prompt": "{0} is", "target": "t", "subject": "Ana"}]"#, .edits, "'prompt' has a {0}, and the subject is not in it; write {}"),
-        (#"[{"prompt": "{Subject} is", "target": "t", "subject": "Ana"}]"#, .edits, "'prompt' has a {subject}, and the subject is not in it; write {}"),
-        (#"[{"prompt": "[X] is located in", "target": "t", "subject": "Ana"}]"#, .edits, "'prompt' has a [X], and the subject is not in it; write {}"),
-        (#"[{"prompt": "Ana is", "target": "t", "subject": "Ana", "rephrase_prompt": "<subject> was"}]"#, .edits, "'rephrase_prompt' has a <subject>, and"),
-        (#"[{"src": "{} is", "ans": "t", "rephrase": "r", "loc": "l", "loc_ans": "a"}]"#, .zsre, "'src' has a {} for a subject"),
-        (#"[{"src": "s", "subject": "s", "ans": "t", "rephrase": "r", "loc": "{} l", "loc_ans": "a"}]"#, .zsre,
-         "'loc' has a {}, but it must not be about the record's subject"),
-        (#"[{"prompt": "{} is", "subject": "s", "target_new": "t", "ground_truth": "g", "rephrase_prompt": "r", "locality_prompt": "{} l", "locality_ground_truth": "a"}]"#,
-         .counterfact, "'locality_prompt' has a {}, but it must not be about the record's subject"),
-        (#"[{"requested_rewrite": {"prompt": "{}", "subject": "s", "target_new": {"str": "t"}, "target_true": {"str": "t"}}, "paraphrase_prompts": ["p"], "neighborhood_prompts": ["{} n"]}]"#,
-         .counterfact, "'neighborhood_prompts' has a {}, but it must not"),
-    ] as [(String, DatasetFormat, String)])
+    @Test(
+        arguments: [
+            (
+                #"[{"prompt": "a", "target": "t"}, {"prompt": "{} is", "target": "t"}]"#, DatasetFormat.edits,
+                "record 2 (line 1): 'prompt' has a {} for a subject, but the record has no 'subject'; give it one, or write {{}} if"
+            ),
+            (#"[{"prompt": "{subject} is", "target": "t", "subject": null}]"#, .edits, "'prompt' has a {subject} for a subject"),
+            (#"[{"prompt": "{} is", "target": "t", "subject": "  "}]"#, .edits, "'prompt' has a {} for a subject"),
+            (#"[{"prompt": "x", "target": "t", "rephrasings": ["y", "{} z"]}]"#, .edits, "'rephrasings' has a {} for a subject"),
+            (#"[{"prompt": "{0} is", "target": "t", "subject": "Ana"}]"#, .edits, "'prompt' has a {0}, and the subject is not in it; write {}"),
+            (#"[{"prompt": "{Subject} is", "target": "t", "subject": "Ana"}]"#, .edits, "'prompt' has a {subject}, and the subject is not in it; write {}"),
+            (#"[{"prompt": "[X] is located in", "target": "t", "subject": "Ana"}]"#, .edits, "'prompt' has a [X], and the subject is not in it; write {}"),
+            (#"[{"prompt": "Ana is", "target": "t", "subject": "Ana", "rephrase_prompt": "<subject> was"}]"#, .edits, "'rephrase_prompt' has a <subject>, and"),
+            (#"[{"src": "{} is", "ans": "t", "rephrase": "r", "loc": "l", "loc_ans": "a"}]"#, .zsre, "'src' has a {} for a subject"),
+            (
+                #"[{"src": "s", "subject": "s", "ans": "t", "rephrase": "r", "loc": "{} l", "loc_ans": "a"}]"#, .zsre,
+                "'loc' has a {}, but it must not be about the record's subject"
+            ),
+            (
+                #"[{"prompt": "{} is", "subject": "s", "target_new": "t", "ground_truth": "g", "rephrase_prompt": "r", "locality_prompt": "{} l", "locality_ground_truth": "a"}]"#,
+                .counterfact, "'locality_prompt' has a {}, but it must not be about the record's subject"
+            ),
+            (
+                #"[{"requested_rewrite": {"prompt": "{}", "subject": "s", "target_new": {"str": "t"}, "target_true": {"str": "t"}}, "paraphrase_prompts": ["p"], "neighborhood_prompts": ["{} n"]}]"#,
+                .counterfact, "'neighborhood_prompts' has a {}, but it must not"
+            ),
+        ] as [(String, DatasetFormat, String)])
     func refusesPlacesWithoutASubject(json: String, format: DatasetFormat, expected: String) {
         let message = failure(json.utf8, format)
         #expect(message.contains(expected), "\(message)")

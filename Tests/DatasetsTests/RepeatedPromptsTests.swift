@@ -1,7 +1,6 @@
+import Datasets
 import TensorCore
 import Testing
-
-import Datasets
 
 @Suite struct RepeatedPromptsTests {
     private func records(_ edits: [(String, String)]) throws -> [EditRecord] {

@@ -1,7 +1,6 @@
+import Datasets
 import Foundation
 import TensorCore
-
-import Datasets
 
 /// Loads a file with these bytes.
 func load(_ bytes: some Collection<UInt8>, _ format: DatasetFormat?) throws -> [EditRecord] {

@@ -1,6 +1,5 @@
-import Testing
-
 import Datasets
+import Testing
 
 /// A user's own edits come in any of the known forms.
 @Suite struct UserEditTests {
@@ -47,7 +46,10 @@ import Datasets
     /// A prompt without an answer asks nothing; lists may stand where a text may.
     @Test func readsUnrelatedPromptsInEveryForm() throws {
         for (rest, expected) in [
-            (#""locality": {"a": [{"prompt": "x", "ground_truth": []}, {"prompt": "y", "ground_truth": [[]]}, {"prompt": "z", "ground_truth": [[], ["w", "v"]]}]}"#, ["z→w"]),
+            (
+                #""locality": {"a": [{"prompt": "x", "ground_truth": []}, {"prompt": "y", "ground_truth": [[]]}, {"prompt": "z", "ground_truth": [[], ["w", "v"]]}]}"#,
+                ["z→w"]
+            ),
             (#""locality": {"a": {"prompt": ["x", "y"], "ground_truth": [[], "w"]}, "b": {}, "c": []}"#, ["y→w"]),
             (#""locality": [{"prompt": "x", "ground_truth": "w"}]"#, ["x→w"]),
             (#""locality": []"#, []),
@@ -75,8 +77,10 @@ import Datasets
         (#"{"prompt": " ", "target": "t"}"#, "'prompt' is blank"),
         (#"{"prompt": "p", "target": "t", "prompt": "q"}"#, "the key 'prompt' appears twice"),
         (#"{"requested_rewrite": {"prompt": "{}", "subject": "s", "target_new": {"str": "t", "str": "u"}}}"#, "the key 'str' appears twice"),
-        (#"{"prompt": "p", "target": "t", "locality": {"n": {"prompt": ["a", "b"], "ground_truth": ["c"]}}}"#,
-         "'locality.n.prompt' has 2 texts, 'locality.n.ground_truth' 1"),
+        (
+            #"{"prompt": "p", "target": "t", "locality": {"n": {"prompt": ["a", "b"], "ground_truth": ["c"]}}}"#,
+            "'locality.n.prompt' has 2 texts, 'locality.n.ground_truth' 1"
+        ),
         (#"{"prompt": "p", "target": "t", "locality": {"n": [{"prompt": "a"}]}}"#, "has no 'locality.n[0].ground_truth'"),
         (#"{"src": "p", "alt": ""}"#, "'alt' is blank"),
     ])
@@ -88,19 +92,24 @@ import Datasets
     /// Advice to set another format names what that format lacks then.
     @Test func advisesWhatWorks() throws {
         let easyEdit = #"[{"prompt": "Ana lives in", "subject": "Ana", "target_new": "Rome", "ground_truth": "Paris"}]"#
-        #expect(failure(easyEdit.utf8, .zsre).hasSuffix("set format: counterfact, and mend what that needs: has no 'rephrase_prompt'; "
-            + "its keys are 'prompt', 'subject', 'target_new', 'ground_truth'"))
+        #expect(
+            failure(easyEdit.utf8, .zsre).hasSuffix(
+                "set format: counterfact, and mend what that needs: has no 'rephrase_prompt'; "
+                    + "its keys are 'prompt', 'subject', 'target_new', 'ground_truth'"))
         let zsre = #"[{"src": "q", "ans": "a", "rephrase": "r", "loc": "l", "loc_ans": "b"}]"#
         #expect(failure(zsre.utf8, .counterfact).hasSuffix("set format: zsre"))
         #expect(try load(zsre, .zsre).count == 1)
         // No format reads a file of two forms.
-        let flat = #"{"prompt": "p", "subject": "s", "target_new": "t", "ground_truth": "g", "rephrase_prompt": "r", "locality_prompt": "l", "locality_ground_truth": "a"}"#
-        #expect(failure("[\(flat), \(zsre.dropFirst())".utf8, .counterfact).hasSuffix(
-            "record 2 (line 1): expected a counterfact record as before it, found a zsre one; put the two in files of their own"))
+        let flat =
+            #"{"prompt": "p", "subject": "s", "target_new": "t", "ground_truth": "g", "rephrase_prompt": "r", "locality_prompt": "l", "locality_ground_truth": "a"}"#
+        #expect(
+            failure("[\(flat), \(zsre.dropFirst())".utf8, .counterfact).hasSuffix(
+                "record 2 (line 1): expected a counterfact record as before it, found a zsre one; put the two in files of their own"))
     }
 
     @Test func namesRecords() throws {
-        let records = try load(#"[{"prompt": "Ana lives in", "target": "a"}, {"id": "x", "prompt": "a prompt of many more than forty characters", "target": "a"}]"#, .edits)
+        let records = try load(
+            #"[{"prompt": "Ana lives in", "target": "a"}, {"id": "x", "prompt": "a prompt of many more than forty characters", "target": "a"}]"#, .edits)
         #expect(records[0].place.hasSuffix(".json, record '1', 'Ana lives in'"), "\(records[0].place)")
         #expect(records[1].place.hasSuffix(".json, record 'x' (number 2), 'a prompt of many more than forty charact…'"), "\(records[1].place)")
     }

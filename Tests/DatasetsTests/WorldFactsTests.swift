@@ -1,7 +1,6 @@
+import Datasets
 import Foundation
 import Testing
-
-import Datasets
 
 /// The committed data set is what its users may rely on. Scripts/make-world-facts.py checks that its facts are right.
 @Suite struct WorldFactsTests {

@@ -4,11 +4,12 @@ import TestSupport
 import Testing
 
 @Suite struct RunningMomentsTests {
-    private let keys = normals(23, 3, lane: 1), gradients: Matrix = {
-        let matrix = normals(23, 4, lane: 2, scale: 1e-3)
-        for index in 0..<matrix.count { matrix.pointer[index] += 5 }  // far from zero, which a sum of squares would not survive
-        return matrix
-    }()
+    private let keys = normals(23, 3, lane: 1),
+        gradients: Matrix = {
+            let matrix = normals(23, 4, lane: 2, scale: 1e-3)
+            for index in 0..<matrix.count { matrix.pointer[index] += 5 }  // far from zero, which a sum of squares would not survive
+            return matrix
+        }()
 
     private func observed(_ cuts: [Int]) -> RunningMoments {
         let moments = RunningMoments(keySize: 3, valueSize: 4)

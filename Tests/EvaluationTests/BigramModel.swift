@@ -44,8 +44,10 @@ struct BigramModel {
         }
         func zeros(_ rows: Int, _ columns: Int) -> ([Int], [Float]) { ([rows, columns], [Float](repeating: 0, count: rows * columns)) }
         let ones = ([states], [Float](repeating: 1, count: states)), layer = "model.layers.0."
-        var tensors = ["model.embed_tokens.weight": ([vocabulary.count, states], embedding), "lm_head.weight": ([vocabulary.count, states], head),
-                       "model.norm.weight": ones, layer + "input_layernorm.weight": ones, layer + "post_attention_layernorm.weight": ones]
+        var tensors = [
+            "model.embed_tokens.weight": ([vocabulary.count, states], embedding), "lm_head.weight": ([vocabulary.count, states], head),
+            "model.norm.weight": ones, layer + "input_layernorm.weight": ones, layer + "post_attention_layernorm.weight": ones,
+        ]
         for part in ["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.o_proj"] { tensors[layer + part + ".weight"] = zeros(states, states) }
         for part in ["mlp.gate_proj", "mlp.up_proj", "mlp.down_proj"] { tensors[layer + part + ".weight"] = zeros(states, states) }
         var header: [String: Any] = [:], body = Data()

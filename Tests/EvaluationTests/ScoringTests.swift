@@ -13,8 +13,9 @@ import Testing
     ]
 
     private func record(_ prompt: String, _ target: String, over truth: String?, rephrasings: [String] = [], neighbors: [(String, String)] = []) -> EditRecord {
-        EditRecord(id: prompt, subject: nil, edit: Question(prompt: prompt, answer: target), groundTruth: truth, rephrasings: rephrasings,
-                   neighbors: neighbors.map { Question(prompt: $0.0, answer: $0.1) })
+        EditRecord(
+            id: prompt, subject: nil, edit: Question(prompt: prompt, answer: target), groundTruth: truth, rephrasings: rephrasings,
+            neighbors: neighbors.map { Question(prompt: $0.0, answer: $0.1) })
     }
 
     private func report(_ records: [EditRecord], _ range: Range<Int>? = nil) throws -> ScoreReport {
@@ -24,8 +25,10 @@ import Testing
     }
 
     private func expect(_ found: Scores, _ efficacy: Double, _ generalization: Double, _ specificity: Double, _ what: String) {
-        for (name, found, expected) in [("efficacy", found.efficacy, efficacy), ("generalization", found.generalization, generalization),
-                                        ("specificity", found.specificity, specificity)] {
+        for (name, found, expected) in [
+            ("efficacy", found.efficacy, efficacy), ("generalization", found.generalization, generalization),
+            ("specificity", found.specificity, specificity),
+        ] {
             #expect(expected.isNaN ? found.isNaN : abs(found - expected) < 1e-9, "\(name) of \(what) is \(found), expected \(expected)")
         }
     }
@@ -90,9 +93,11 @@ import Testing
 
     /// Records without a pair of answers are scored by their tokens.
     @Test func whatComparesNothingIsScoredByItsTokens() throws {
-        let tokens = EditRecord(id: "1", subject: nil, edits: [Question(prompt: "p", answer: "Xa")], probes: [
-            Probe(.efficacy, "p", .tokens("Xa")), Probe(.generalization, "q", .tokens("Xa")), Probe(.specificity, "r", .tokens("X")),
-        ])
+        let tokens = EditRecord(
+            id: "1", subject: nil, edits: [Question(prompt: "p", answer: "Xa")],
+            probes: [
+                Probe(.efficacy, "p", .tokens("Xa")), Probe(.generalization, "q", .tokens("Xa")), Probe(.specificity, "r", .tokens("X")),
+            ])
         let found = try report([tokens])
         #expect(found.scoring == .tokenAccuracy && found.scores == found.tokenAccuracy)
         expect(found.scores, 100, 50, 0, "tokens alone")
@@ -101,10 +106,12 @@ import Testing
     /// Of several spellings the one that is most the model's counts. A kind that is not among the three has a score of its own, after theirs.
     @Test func oneOfSeveralSpellings() throws {
         let hops = Probe.Kind("portability")
-        let several = EditRecord(id: "1", subject: nil, edits: [Question(prompt: "p", answer: "X")], probes: [
-            Probe(.efficacy, "p", .tokens("X")), Probe(hops, "q", .oneOf(["X", "Xa", "Y"])), Probe(hops, "q", .oneOf(["X", "Xa"])),
-            Probe(hops, "q", .tokens("Y"), isScored: false),
-        ])
+        let several = EditRecord(
+            id: "1", subject: nil, edits: [Question(prompt: "p", answer: "X")],
+            probes: [
+                Probe(.efficacy, "p", .tokens("X")), Probe(hops, "q", .oneOf(["X", "Xa", "Y"])), Probe(hops, "q", .oneOf(["X", "Xa"])),
+                Probe(hops, "q", .tokens("Y"), isScored: false),
+            ])
         let found = try report([several]).tokenAccuracy
         #expect(found.kinds == Probe.Kind.standard + [hops])
         #expect(found[hops] == 75, "the first has Y, all its tokens, the second half of Xa's: \(found[hops])")

@@ -50,22 +50,26 @@ final class TokenizerDirectory {
 
     private var addedTokens: [[UInt8]] {
         tokens.indices.filter { [Self.unknown, Self.control, Self.userDefined].contains(types[$0]) }.map { id in
-            Array(#"{"id": \#(id), "single_word": false, "lstrip": false, "rstrip": false, "normalized": false, "special": \#(types[id] != Self.userDefined), "content": "#.utf8)
+            Array(
+                #"{"id": \#(id), "single_word": false, "lstrip": false, "rstrip": false, "normalized": false, "special": \#(types[id] != Self.userDefined), "content": "#
+                    .utf8)
                 + Self.quoted(tokens[id]) + Array("}".utf8)
         }
     }
 
     private static func quoted(_ text: [UInt8]) -> [UInt8] {
-        [0x22] + text.flatMap { byte -> [UInt8] in
-            switch byte {
-            case UInt8(ascii: "\""), UInt8(ascii: "\\"): [UInt8(ascii: "\\"), byte]
-            case ..<0x20: Array("\\u00\(byte < 0x10 ? "0" : "")\(String(byte, radix: 16))".utf8)
-            default: [byte]
-            }
-        } + [0x22]
+        [0x22]
+            + text.flatMap { byte -> [UInt8] in
+                switch byte {
+                case UInt8(ascii: "\""), UInt8(ascii: "\\"): [UInt8(ascii: "\\"), byte]
+                case ..<0x20: Array("\\u00\(byte < 0x10 ? "0" : "")\(String(byte, radix: 16))".utf8)
+                default: [byte]
+                }
+            } + [0x22]
     }
 
-    private static let smollm2Components = Array("""
+    private static let smollm2Components = Array(
+        """
         {"normalizer": null, "pre_tokenizer": {"type": "Sequence", "pretokenizers": [{"type": "Digits", "individual_digits": true}, \
         {"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true}]}, "post_processor": null, \
         "decoder": {"type": "ByteLevel", "add_prefix_space": true, "trim_offsets": true, "use_regex": true}
@@ -73,7 +77,8 @@ final class TokenizerDirectory {
 
     private static let smollm2Model = #""model": {"type": "BPE", "dropout": null, "unk_token": null, "fuse_unk": false, "byte_fallback": false, "#
 
-    private static let gemmaComponents = Array("""
+    private static let gemmaComponents = Array(
+        """
         {"normalizer": {"type": "Replace", "pattern": {"String": " "}, "content": "▁"}, \
         "pre_tokenizer": {"type": "Split", "pattern": {"String": " "}, "behavior": "MergedWithPrevious", "invert": false}, \
         "post_processor": {"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "<bos>", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}], \

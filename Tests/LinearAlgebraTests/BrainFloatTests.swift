@@ -46,10 +46,12 @@ import Testing
                 let a = normals(7, 640, lane: 1), back = normals(7, 45, lane: 2)
                 for (stored, decoded) in [(weight.operand(), weight.decoded), (weight.operand(addend), sum)] {
                     for arithmetic in [Arithmetic.bfloat16, .bfloat16Tiles] {
-                        expectSame(multiply(a.operand, stored.transposed, in: arithmetic), multiply(a.operand, decoded.transposed, in: arithmetic),
-                                   "\(element), \(arithmetic)")
-                        expectSame(multiply(back.operand, stored, in: arithmetic), multiply(back.operand, decoded.operand, in: arithmetic),
-                                   "\(element), \(arithmetic), backward")
+                        expectSame(
+                            multiply(a.operand, stored.transposed, in: arithmetic), multiply(a.operand, decoded.transposed, in: arithmetic),
+                            "\(element), \(arithmetic)")
+                        expectSame(
+                            multiply(back.operand, stored, in: arithmetic), multiply(back.operand, decoded.operand, in: arithmetic),
+                            "\(element), \(arithmetic), backward")
                     }
                 }
             }

@@ -7,10 +7,11 @@ import Testing
 @Suite struct StoredWeightTests {
     /// Terms that cut blocks of 32 elements: 640 are taken 216 at a time, 800 as 200. Columns backward (k) enough for strips of two and four
     /// panels, forward (n) not whole blocks.
-    static let shapes = ProductShape.awkward.filter { $0.m < 100 } + [
-        ProductShape(m: 3, n: 7, k: 32), ProductShape(m: 5, n: 33, k: 288), ProductShape(m: 13, n: 70, k: 576), ProductShape(m: 7, n: 300, k: 640),
-        ProductShape(m: 2, n: 40, k: 800), ProductShape(m: 3, n: 17, k: 1088), ProductShape(m: 1, n: 5, k: 2112),
-    ]
+    static let shapes =
+        ProductShape.awkward.filter { $0.m < 100 } + [
+            ProductShape(m: 3, n: 7, k: 32), ProductShape(m: 5, n: 33, k: 288), ProductShape(m: 13, n: 70, k: 576), ProductShape(m: 7, n: 300, k: 640),
+            ProductShape(m: 2, n: 40, k: 800), ProductShape(m: 3, n: 17, k: 1088), ProductShape(m: 1, n: 5, k: 2112),
+        ]
 
     @Test(arguments: kernelVariants) func blocksDecodeAsGGMLDoes(variant: String) async {
         await #expect(processExitsWith: .success) { [variant] in

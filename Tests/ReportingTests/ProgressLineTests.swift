@@ -28,8 +28,7 @@ private final class Stage: Sendable {
             case "\n": (lines, column) = (lines + [[]], 0)
             case "\r": column = 0
             default:
-                if column < lines[lines.count - 1].count { lines[lines.count - 1][column] = character }
-                else { lines[lines.count - 1].append(character) }
+                if column < lines[lines.count - 1].count { lines[lines.count - 1][column] = character } else { lines[lines.count - 1].append(character) }
                 column += 1
             }
         }
@@ -96,13 +95,14 @@ private final class Stage: Sendable {
         }
         line.log("stopping")
         line.finish()
-        #expect(stage.text == """
-            train  520/1000 batches  52%  loss 1.5  2 batches/s  4 min 0 s left
-            train  540/1000 batches  54%  loss 1.5  2 batches/s  3 min 50 s left
-            stopping
-            train  550/1000 batches  55%  loss 1.5  2 batches/s  in 25.0 s
+        #expect(
+            stage.text == """
+                train  520/1000 batches  52%  loss 1.5  2 batches/s  4 min 0 s left
+                train  540/1000 batches  54%  loss 1.5  2 batches/s  3 min 50 s left
+                stopping
+                train  550/1000 batches  55%  loss 1.5  2 batches/s  in 25.0 s
 
-            """)
+                """)
     }
 
     @Test func aLineThatIsDroppedFinishesItself() {

@@ -37,13 +37,14 @@ import Testing
         var table = TextTable(["score", "before", "after", "note"])
         table.add(["efficacy", "34.0", "87.5", "ROME"])
         table.add(["generalization", "-", "+7%", ""])
-        #expect(table.text == """
-            score           before  after  note
-            --------------  ------  -----  ----
-            efficacy          34.0   87.5  ROME
-            generalization       -    +7%
+        #expect(
+            table.text == """
+                score           before  after  note
+                --------------  ------  -----  ----
+                efficacy          34.0   87.5  ROME
+                generalization       -    +7%
 
-            """)
+                """)
         #expect(TextTable(["a"]).text == "a\n-\n")
     }
 }

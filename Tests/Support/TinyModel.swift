@@ -66,8 +66,13 @@ public struct TinyModel {
 
     private static var tokenizer: [String: Any] {
         [
-            "version": "1.0", "added_tokens": [["id": 0, "content": "<|endoftext|>", "special": true, "single_word": false,
-                                                "lstrip": false, "rstrip": false, "normalized": false] as [String: Any]],
+            "version": "1.0",
+            "added_tokens": [
+                [
+                    "id": 0, "content": "<|endoftext|>", "special": true, "single_word": false,
+                    "lstrip": false, "rstrip": false, "normalized": false,
+                ] as [String: Any]
+            ],
             "pre_tokenizer": ["type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true] as [String: Any],
             "decoder": ["type": "ByteLevel", "add_prefix_space": true, "trim_offsets": true, "use_regex": true] as [String: Any],
             "model": [
@@ -82,8 +87,9 @@ public struct TinyModel {
         let printable = Array(33...126) + Array(161...172) + Array(174...255)
         let others = (0...255).filter { !printable.contains($0) }
         let scalars = printable + (0..<others.count).map { 256 + $0 }
-        return Dictionary(uniqueKeysWithValues: scalars.enumerated().compactMap { id, scalar in
-            Unicode.Scalar(UInt32(scalar)).map { (Character($0), id + 1) }
-        })
+        return Dictionary(
+            uniqueKeysWithValues: scalars.enumerated().compactMap { id, scalar in
+                Unicode.Scalar(UInt32(scalar)).map { (Character($0), id + 1) }
+            })
     }
 }

@@ -12,8 +12,10 @@ import Testing
             for headSize in [1, 6, 16, 20] {
                 for (window, cap) in [(0, 0), (1, 0), (4, 0), (50, 0), (0, 2), (4, 2)] as [(Int, Float)] {
                     func check(first: Int, count: Int, parent: Int = 0, parentCount: Int = 0, queries: Int) {
-                        checkForward(segment(first: first, count: count, parent: parent, parentCount: parentCount, queries: queries,
-                                             window: window, cap: cap, headSize), headSize)
+                        checkForward(
+                            segment(
+                                first: first, count: count, parent: parent, parentCount: parentCount, queries: queries,
+                                window: window, cap: cap, headSize), headSize)
                     }
                     check(first: 0, count: 1, queries: 1)
                     for queries in [9, 4, 1, 0] { check(first: 3, count: 9, queries: queries) }
@@ -55,10 +57,13 @@ private func output(cap: Float) -> [Float] {
     return out
 }
 
-private func segment(first: Int, count: Int, parent: Int = 0, parentCount: Int = 0, queries: Int, window: Int, cap: Float,
-                     _ headSize: Int) -> amend_segment {
-    amend_segment(first: first, count: count, parent: parent, parent_count: parentCount, window: window, queries: queries,
-                  scale: 1.5 / Float(headSize).squareRoot(), soft_cap: cap)
+private func segment(
+    first: Int, count: Int, parent: Int = 0, parentCount: Int = 0, queries: Int, window: Int, cap: Float,
+    _ headSize: Int
+) -> amend_segment {
+    amend_segment(
+        first: first, count: count, parent: parent, parent_count: parentCount, window: window, queries: queries,
+        scale: 1.5 / Float(headSize).squareRoot(), soft_cap: cap)
 }
 
 /// One head's columns of a matrix [rows, stride]: those from `column` on.
@@ -128,8 +133,9 @@ private func checkBackward(_ s: amend_segment, kept: Int, _ size: Int) {
     let keyBefore = dKey.rows(0..<kept).flatMap(\.doubles), valueBefore = dValue.rows(0..<kept).flatMap(\.doubles)
     let others = dQuery.others(from: queries) + dKey.others(from: kept) + dValue.others(from: kept)
     var scratch = [Float](repeating: 0, count: 3 * s.count)
-    amend_attention_backward(dQuery.start, dKey.start, dValue.start, gradient.start, query.start, query.stride, key.start, value.start,
-                             key.stride, dKey.stride, s, kept, size, &scratch)
+    amend_attention_backward(
+        dQuery.start, dKey.start, dValue.start, gradient.start, query.start, query.stride, key.start, value.start,
+        key.stride, dKey.stride, s, kept, size, &scratch)
 
     let dropped = s.count - kept, own = s.first..<rows
     let q = query.rows(0..<queries).map(\.doubles), k = key.rows(own).map(\.doubles), v = value.rows(own).map(\.doubles)
@@ -145,7 +151,9 @@ private func checkBackward(_ s: amend_segment, kept: Int, _ size: Int) {
     func check(_ found: Head, _ expected: [Double], _ what: String) {
         let found = found.rows(0..<found.matrix.rows - 1).flatMap { $0 }
         let size = (dot(expected, expected)).squareRoot()
-        if size > 1e-6 { expectClose(found, expected, within: 5e-6, "\(name), \(what)") } else {
+        if size > 1e-6 {
+            expectClose(found, expected, within: 5e-6, "\(name), \(what)")
+        } else {
             #expect(found.allSatisfy { abs($0) < 1e-5 }, "\(name), \(what)")
         }
     }

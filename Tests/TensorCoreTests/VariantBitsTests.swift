@@ -81,8 +81,9 @@ private func everyKernel(_ n: Int) -> [[Float]] {
     for (queries, cap) in [(4, 0), (2, 0), (4, 1.5), (2, 1.5)] as [(Int, Float)] {
         run { a, b, c in
             let rows = min(n, 4), size = n / rows
-            let segment = amend_segment(first: 0, count: rows, parent: 0, parent_count: 0, window: 0, queries: min(rows, queries),
-                                        scale: 0.7, soft_cap: cap)
+            let segment = amend_segment(
+                first: 0, count: rows, parent: 0, parent_count: 0, window: 0, queries: min(rows, queries),
+                scale: 0.7, soft_cap: cap)
             var scratch = [Float](repeating: 0, count: 3 * rows), mixed = x
             amend_attention_forward(&mixed, x, size, y, z, size, segment, size, &scratch)
             amend_attention_backward(&a, &b, &c, z, x, size, y, z, size, size, segment, rows, size, &scratch)

@@ -69,10 +69,12 @@ import Tokenization
     }
 
     /// ICU would take hours, or for ever.
-    @Test(.timeLimit(.minutes(1)), arguments: [
-        "(a+)+b", "(a|a)*b", "(?:a?){40}a{40}", "(a|aa)+$x", #"(\\s*\\S*)*!"#, "a*a*a*a*a*b", #"(.*)(.*)(.*)\\3\\2\\1$"#,
-        "([a-z]+)*[0-9]", "(x+x+)+y",
-    ])
+    @Test(
+        .timeLimit(.minutes(1)),
+        arguments: [
+            "(a+)+b", "(a|a)*b", "(?:a?){40}a{40}", "(a|aa)+$x", #"(\\s*\\S*)*!"#, "a*a*a*a*a*b", #"(.*)(.*)(.*)\\3\\2\\1$"#,
+            "([a-z]+)*[0-9]", "(x+x+)+y",
+        ])
     func expressionsWithoutEndAreRefused(expression: String) {
         expect(
             tokenizer(preTokenizer: #"{"type": "Split", "pattern": {"Regex": "\#(expression)"}, "behavior": "Isolated"}"#),
@@ -81,9 +83,10 @@ import Tokenization
 
     /// No probe has Thai letters. Where the expression is given up, nothing matches.
     @Test(.timeLimit(.minutes(1))) func expressionsKeepToTheirBudget() throws {
-        let tokenizer = try loadTokenizer(tokenizer(
-            preTokenizer: #"{"type": "Split", "pattern": {"Regex": "(\\p{Thai}|\\p{Thai})*!"}, "behavior": "Removed"}"#,
-            options: #", "unk_token": "ab""#))
+        let tokenizer = try loadTokenizer(
+            tokenizer(
+                preTokenizer: #"{"type": "Split", "pattern": {"Regex": "(\\p{Thai}|\\p{Thai})*!"}, "behavior": "Removed"}"#,
+                options: #", "unk_token": "ab""#))
         #expect(tokenizer.encode("aก!a", addSpecialTokens: false) == [0, 0])
         #expect(tokenizer.encode("a" + String(repeating: "ก", count: 200), addSpecialTokens: false).first == 0)
     }
@@ -249,7 +252,8 @@ import Tokenization
     @Test func higherScoresMergeFirst() throws {
         let tokens = ["<unk>", "a", "b", "c", "ab", "bc", "aa"]
         func ids(_ text: String, _ scores: [Float]) throws -> [Int32] {
-            let vocabulary = GGUFVocabulary(source: "model.gguf", model: "llama", tokens: tokens, tokenTypes: [2, 1, 1, 1, 1, 1, 1], scores: scores, addSpacePrefix: false)
+            let vocabulary = GGUFVocabulary(
+                source: "model.gguf", model: "llama", tokens: tokens, tokenTypes: [2, 1, 1, 1, 1, 1, 1], scores: scores, addSpacePrefix: false)
             return try Tokenizer(gguf: vocabulary).encode(text, addSpecialTokens: true)
         }
         #expect(try ids("abc", [0, -5, -5, -5, -1, -2, -3]) == [4, 3])

@@ -45,7 +45,8 @@ import Tokenization
         ([], metaspace("always")), ([], metaspace("first")), ([], metaspace("never")),
     ])
     func hasOneMarker(normalizers: [String], preTokenizer: String) throws {
-        let tokenizer = try loadTokenizer("""
+        let tokenizer = try loadTokenizer(
+            """
             {"normalizer": {"type": "Sequence", "normalizers": [\(normalizers.joined(separator: ","))]}, "pre_tokenizer": \(preTokenizer),
              "added_tokens": [{"id": 9, "content": "<x>", "special": true}],
              "model": {"type": "BPE", "vocab": {"▁": 0, "a": 1, "b": 2, " ": 3}, "merges": []}}
@@ -64,9 +65,10 @@ import Tokenization
     @Test(arguments: [true, false])
     func spacePrefixIsNotDoubled(addSpacePrefix: Bool) throws {
         let tokens = ["<unk>", "▁", "a", "▁a", "<u>"]
-        let tokenizer = try Tokenizer(gguf: GGUFVocabulary(
-            source: "model.gguf", model: "llama", tokens: tokens, tokenTypes: [2, 1, 1, 1, 4], scores: [0, -2, -3, -1, 0],
-            addSpacePrefix: addSpacePrefix))
+        let tokenizer = try Tokenizer(
+            gguf: GGUFVocabulary(
+                source: "model.gguf", model: "llama", tokens: tokens, tokenTypes: [2, 1, 1, 1, 4], scores: [0, -2, -3, -1, 0],
+                addSpacePrefix: addSpacePrefix))
         #expect(tokenizer.encodeContinuation("a") == [3])
         #expect(tokenizer.encodeContinuation("a a") == [3, 3])
         #expect(tokenizer.encodeContinuation("<u>a") == [1, 4, 2])

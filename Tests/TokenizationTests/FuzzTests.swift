@@ -13,7 +13,10 @@ import Tokenization
 
     @Test func damagedFilesAreReadOrRefused() throws {
         let originals = try Fixture.components.map { try Data(contentsOf: URL(fileURLWithPath: Fixture($0).tokenizerPath)) }
-        expect(try { var fuzzer = fuzzer; return try fuzzer.fuzzFiles(originals, seconds: TokenizerFuzzer.seconds) }())
+        expect(
+            try {
+                var fuzzer = fuzzer; return try fuzzer.fuzzFiles(originals, seconds: TokenizerFuzzer.seconds)
+            }())
     }
 
     @Test func damagedMetadataAreReadOrRefused() throws {
@@ -24,7 +27,10 @@ import Tokenization
             let vocabulary = try Fixture(name).decode("vocabulary.json", as: ScoredVocabulary.self)
             originals += [vocabulary.gguf(), vocabulary.gguf(addSpacePrefix: false)]
         }
-        expect(try { var fuzzer = fuzzer; return try fuzzer.fuzzMetadata(originals, seconds: TokenizerFuzzer.seconds) }())
+        expect(
+            try {
+                var fuzzer = fuzzer; return try fuzzer.fuzzMetadata(originals, seconds: TokenizerFuzzer.seconds)
+            }())
     }
 
     private func expect(_ report: TokenizerFuzzer.Report, location: SourceLocation = #_sourceLocation) {

@@ -21,8 +21,11 @@ import Tokenization
         #expect(Fixture.components.count == 23)
     }
 
-    @Test(arguments: [("gpt2", nil), ("gpt2", "gpt-2"), ("gpt2", "default"), ("smollm2", "smollm"), ("llama3", "llama-bpe"), ("qwen2", "qwen2"),
-        ("components/tekken", "tekken")] as [(String, String?)])
+    @Test(
+        arguments: [
+            ("gpt2", nil), ("gpt2", "gpt-2"), ("gpt2", "default"), ("smollm2", "smollm"), ("llama3", "llama-bpe"), ("qwen2", "qwen2"),
+            ("components/tekken", "tekken"),
+        ] as [(String, String?)])
     func metadataGiveTheSameIds(name: String, pre: String?) throws {
         let vocabulary = try Fixture(name).decode("tokenizer.json", as: PlainVocabulary.self).gguf(pre: pre)
         let tokenizer = try Tokenizer(gguf: vocabulary)

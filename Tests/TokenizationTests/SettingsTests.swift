@@ -45,26 +45,39 @@ import Tokenization
     }
 
     /// A flag that says otherwise than the post-processor has no effect, as in transformers, but is not passed over.
-    @Test(arguments: [
-        ("llama3", ["bos_token": "<|begin_of_text|>", "add_bos_token": true], nil),
-        ("llama3", ["bos_token": "<|begin_of_text|>", "add_bos_token": false], "add_bos_token is false, but the post-processor of tokenizer.json puts that token before"),
-        ("llama3", ["add_bos_token": false], "add_bos_token is false, but"),
-        ("llama3", ["eos_token": "<|endoftext|>", "add_eos_token": true], "add_eos_token is true, but the post-processor of tokenizer.json puts no such token after"),
-        ("qwen2", ["add_bos_token": false], nil),
-        ("qwen2", ["bos_token": "<|begin_of_text|>", "add_bos_token": true], "add_bos_token is true, but"),
-        ("gpt2", ["add_prefix_space": true], nil),
-        ("llama3", ["add_prefix_space": true], "add_prefix_space is true, in tokenizer.json it is false; tokenizer.json counts"),
-        ("llama3", ["tokenizer_class": "LlamaTokenizerFast"], nil),
-        ("smollm2", ["tokenizer_class": "GPT2Tokenizer"], "the class GPT2Tokenizer cut text otherwise than tokenizer.json says (Digits(individual) ByteLevel(words))"),
-        ("smollm2", ["tokenizer_class": "PreTrainedTokenizerFast"], nil),
-        ("gpt2", ["tokenizer_class": "GPT2TokenizerFast"], nil),
-        ("qwen2", ["tokenizer_class": "Qwen2Tokenizer"], nil),
-        ("gemma", ["tokenizer_class": "GemmaTokenizer"], nil),
-        ("mistral", ["tokenizer_class": "LlamaTokenizer"], nil),
-        ("llama3", ["added_tokens_decoder": [String: String]()], nil),
-        ("gpt2", ["added_tokens_decoder": [String: String]()], "added_tokens_decoder lacks 1 of the added tokens of tokenizer.json, '<|begin_of_text|>' for one; "
-            + "transformers 5 lets the class GPT2Tokenizer know none of them"),
-    ] as [(String, [String: any Sendable], String?)])
+    @Test(
+        arguments: [
+            ("llama3", ["bos_token": "<|begin_of_text|>", "add_bos_token": true], nil),
+            (
+                "llama3", ["bos_token": "<|begin_of_text|>", "add_bos_token": false],
+                "add_bos_token is false, but the post-processor of tokenizer.json puts that token before"
+            ),
+            ("llama3", ["add_bos_token": false], "add_bos_token is false, but"),
+            (
+                "llama3", ["eos_token": "<|endoftext|>", "add_eos_token": true],
+                "add_eos_token is true, but the post-processor of tokenizer.json puts no such token after"
+            ),
+            ("qwen2", ["add_bos_token": false], nil),
+            ("qwen2", ["bos_token": "<|begin_of_text|>", "add_bos_token": true], "add_bos_token is true, but"),
+            ("gpt2", ["add_prefix_space": true], nil),
+            ("llama3", ["add_prefix_space": true], "add_prefix_space is true, in tokenizer.json it is false; tokenizer.json counts"),
+            ("llama3", ["tokenizer_class": "LlamaTokenizerFast"], nil),
+            (
+                "smollm2", ["tokenizer_class": "GPT2Tokenizer"],
+                "the class GPT2Tokenizer cut text otherwise than tokenizer.json says (Digits(individual) ByteLevel(words))"
+            ),
+            ("smollm2", ["tokenizer_class": "PreTrainedTokenizerFast"], nil),
+            ("gpt2", ["tokenizer_class": "GPT2TokenizerFast"], nil),
+            ("qwen2", ["tokenizer_class": "Qwen2Tokenizer"], nil),
+            ("gemma", ["tokenizer_class": "GemmaTokenizer"], nil),
+            ("mistral", ["tokenizer_class": "LlamaTokenizer"], nil),
+            ("llama3", ["added_tokens_decoder": [String: String]()], nil),
+            (
+                "gpt2", ["added_tokens_decoder": [String: String]()],
+                "added_tokens_decoder lacks 1 of the added tokens of tokenizer.json, '<|begin_of_text|>' for one; "
+                    + "transformers 5 lets the class GPT2Tokenizer know none of them"
+            ),
+        ] as [(String, [String: any Sendable], String?)])
     func saysWhatContradicts(fixture: String, settings: [String: any Sendable], note: String?) throws {
         let modelType = ["llama3": "llama", "gemma": "gemma2", "smollm2": "llama"][fixture] ?? fixture
         try withDirectory(fixture, ["tokenizer_config.json": settings, "config.json": ["model_type": modelType]]) { directory in
@@ -76,18 +89,19 @@ import Tokenization
         }
     }
 
-    @Test(arguments: [
-        (["split_special_tokens": true], "tokenizer_config.json, split_special_tokens: true is not supported"),
-        (["fix_mistral_regex": true], "tokenizer_config.json, fix_mistral_regex: true is not supported"),
-        (["fast_tokenizer_files": ["tokenizer.json", "tokenizer.4.json"]], "tokenizer_config.json, fast_tokenizer_files: names other files"),
-        (["add_bos_token": "yes"], "tokenizer_config.json, add_bos_token: expected true or false, found a string"),
-        (["bos_token": 3], "tokenizer_config.json, bos_token: expected an object, found an integer"),
-        (["bos_token": ["text": "x"]], "tokenizer_config.json, bos_token: has no 'content'"),
-        (["added_tokens_decoder": ["x": ["content": "y"]]], "added_tokens_decoder.x: expected an id for the name"),
-        (["added_tokens_decoder": ["1": ["content": 4]]], "added_tokens_decoder.1.content: expected a string"),
-        (["bos_token": String(repeating: "x", count: 5000)], "bos_token: a token of 5000 bytes"),
-        (["tokenizer_class": "LlamaTokenizer", "add_prefix_space": false], "add_prefix_space: is false, but tokenizer.json puts a space before a text"),
-    ] as [([String: any Sendable], String)])
+    @Test(
+        arguments: [
+            (["split_special_tokens": true], "tokenizer_config.json, split_special_tokens: true is not supported"),
+            (["fix_mistral_regex": true], "tokenizer_config.json, fix_mistral_regex: true is not supported"),
+            (["fast_tokenizer_files": ["tokenizer.json", "tokenizer.4.json"]], "tokenizer_config.json, fast_tokenizer_files: names other files"),
+            (["add_bos_token": "yes"], "tokenizer_config.json, add_bos_token: expected true or false, found a string"),
+            (["bos_token": 3], "tokenizer_config.json, bos_token: expected an object, found an integer"),
+            (["bos_token": ["text": "x"]], "tokenizer_config.json, bos_token: has no 'content'"),
+            (["added_tokens_decoder": ["x": ["content": "y"]]], "added_tokens_decoder.x: expected an id for the name"),
+            (["added_tokens_decoder": ["1": ["content": 4]]], "added_tokens_decoder.1.content: expected a string"),
+            (["bos_token": String(repeating: "x", count: 5000)], "bos_token: a token of 5000 bytes"),
+            (["tokenizer_class": "LlamaTokenizer", "add_prefix_space": false], "add_prefix_space: is false, but tokenizer.json puts a space before a text"),
+        ] as [([String: any Sendable], String)])
     func refusesByName(settings: [String: any Sendable], expected: String) throws {
         try withDirectory("mistral", ["tokenizer_config.json": settings, "config.json": ["model_type": "llama"]]) { directory in
             let error = try #require(throws: BadInput.self) { try Tokenizer(directory: directory) }

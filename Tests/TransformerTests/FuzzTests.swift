@@ -93,7 +93,8 @@ extension ModelFuzzer {
     /// Damage to model.safetensors: mostly to the JSON of its header, sometimes to the header's length and to the data.
     fileprivate mutating func fuzzSafetensors() throws -> Report {
         let originals = try Golden.families.map(GoldenFiles.init)
-        let values = RandomBits.values + ["F64", "F32", "F16", "BF16", "I8", "BOOL", "F8_E4M3", "Q4_0"].map { "\"\($0)\"" }
+        let values =
+            RandomBits.values + ["F64", "F32", "F16", "BF16", "I8", "BOOL", "F8_E4M3", "Q4_0"].map { "\"\($0)\"" }
             + ["[32]", "[32,32]", "[0,32]", "[4294967296,4294967296]", "[9223372036854775807,0]", "[0,0]", "[0,4]", "[4,0]", "[128,4224]"]
         return try run { fuzzer in
             let original = fuzzer.random.pick(originals)
@@ -125,11 +126,13 @@ extension ModelFuzzer {
         }
         try write(GoldenFiles("llama").configuration, to: "config.json")
         let original = try compact(Array(JSONEncoder().encode(["weight_map": index, "metadata": ["total_size": "0"]])))
-        let values = RandomBits.values + [
-            "../x", "../model-00001-of-00003.safetensors", "/etc/passwd", ".", "..", "", "config.json", "model.safetensors.index.json", "input",
-            "model-00001-of-00003.safetensors", "model-00002-of-00003.safetensors", "a\\u0085b", "a\\u2029b", "a\\\\b",
-            String(repeating: "n", count: 256),
-        ].map { "\"\($0)\"" }
+        let values =
+            RandomBits.values
+            + [
+                "../x", "../model-00001-of-00003.safetensors", "/etc/passwd", ".", "..", "", "config.json", "model.safetensors.index.json", "input",
+                "model-00001-of-00003.safetensors", "model-00002-of-00003.safetensors", "a\\u0085b", "a\\u2029b", "a\\\\b",
+                String(repeating: "n", count: 256),
+            ].map { "\"\($0)\"" }
         return try run { fuzzer in
             var bytes = original
             for _ in 0...fuzzer.random.below(3) { fuzzer.random.damageJSON(&bytes, values) }
@@ -168,13 +171,15 @@ extension ModelFuzzer {
     fileprivate mutating func fuzzConfigurations() throws -> Report {
         let originals = try Golden.families.map { (files: try GoldenFiles($0), tensors: try ModelCopy($0).tensors) }
         let numbers = ["4", "8", "12", "16", "24", "32", "48", "64", "97", "128", "4096", "4097", "8192", "1e-6", "0.99", "10000.0", "1e30"]
-        let values = RandomBits.values + numbers + [
-            "silu", "gelu", "gelu_new", "gelu_pytorch_tanh", "linear", "llama3", "yarn", "default", "full_attention", "sliding_attention",
-            "gpt2", "gptj", "llama", "mistral", "qwen2", "gemma2", "gemma3_text",
-        ].map { "\"\($0)\"" } + [
-            #"{"rope_theta":500000.0,"rope_type":"linear","factor":1e-30}"#, #"{"rope_theta":1e30,"rope_type":"default"}"#,
-            #"["full_attention","sliding_attention","full_attention","sliding_attention"]"#, #"["full_attention"]"#,
-        ]
+        let values =
+            RandomBits.values + numbers
+            + [
+                "silu", "gelu", "gelu_new", "gelu_pytorch_tanh", "linear", "llama3", "yarn", "default", "full_attention", "sliding_attention",
+                "gpt2", "gptj", "llama", "mistral", "qwen2", "gemma2", "gemma3_text",
+            ].map { "\"\($0)\"" } + [
+                #"{"rope_theta":500000.0,"rope_type":"linear","factor":1e-30}"#, #"{"rope_theta":1e30,"rope_type":"default"}"#,
+                #"["full_attention","sliding_attention","full_attention","sliding_attention"]"#, #"["full_attention"]"#,
+            ]
         return try run { fuzzer in
             let original = fuzzer.random.pick(originals)
             var configuration = original.files.configuration, weights = safetensors(original.files.header, original.files.data)

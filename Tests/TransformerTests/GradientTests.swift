@@ -41,9 +41,10 @@ import Transformer
     }
 
     /// Shifting one module's weight by a thin UᵀP changes the loss by ⟨keysᵀ gradients, UᵀP⟩, on an edited model too.
-    @Test(arguments: Golden.families.flatMap { family in
-        (Golden.feedForward(family, "0") + Golden.modules(family)).map { (family, $0) }
-    })
+    @Test(
+        arguments: Golden.families.flatMap { family in
+            (Golden.feedForward(family, "0") + Golden.modules(family)).map { (family, $0) }
+        })
     func gradientsAreDerivativesOfTheLoss(family: String, name: String) throws {
         let model = try Golden(family).loadModel(editing: [name]), module = model.edited[0], pack = pack()
         edit(model, rows: 4, lane: 5)

@@ -19,8 +19,10 @@ import Transformer
     }
 
     /// A head that is the embedding again is the embedding, and one of the two is enough.
-    @Test(arguments: [("llama3", "model.embed_tokens.weight"), ("gemma2", "model.embed_tokens.weight"), ("gemma3", "model.embed_tokens.weight"),
-                      ("gpt2", "transformer.wte.weight")])
+    @Test(arguments: [
+        ("llama3", "model.embed_tokens.weight"), ("gemma2", "model.embed_tokens.weight"), ("gemma3", "model.embed_tokens.weight"),
+        ("gpt2", "transformer.wte.weight"),
+    ])
     func aTiedHeadMayBeStored(family: String, embedding: String) throws {
         let copy = try ModelCopy(family), expected = try Golden(family).loadModel()
         copy.tensors["lm_head.weight"] = copy.tensors[embedding]
@@ -61,9 +63,11 @@ import Transformer
         var file = GGUFParts(Array(try Data(contentsOf: url)))
         copy.configuration["attention_bias"] = true
         copy.configuration["mlp_bias"] = true
-        let parts = [("self_attn.q_proj", "attn_q", 32, 4), ("self_attn.k_proj", "attn_k", 16, 2), ("self_attn.v_proj", "attn_v", 16, 0),
-                     ("self_attn.o_proj", "attn_output", 32, 0), ("mlp.gate_proj", "ffn_gate", 48, 0), ("mlp.up_proj", "ffn_up", 48, 0),
-                     ("mlp.down_proj", "ffn_down", 32, 0)]
+        let parts = [
+            ("self_attn.q_proj", "attn_q", 32, 4), ("self_attn.k_proj", "attn_k", 16, 2), ("self_attn.v_proj", "attn_v", 16, 0),
+            ("self_attn.o_proj", "attn_output", 32, 0), ("mlp.gate_proj", "ffn_gate", 48, 0), ("mlp.up_proj", "ffn_up", 48, 0),
+            ("mlp.down_proj", "ffn_down", 32, 0),
+        ]
         for layer in 0..<4 {
             for (place, (module, name, size, heads)) in parts.enumerated() {
                 let isThere = !isPartial || (layer + place) % 3 == 0

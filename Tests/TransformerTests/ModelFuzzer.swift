@@ -70,7 +70,7 @@ struct ModelFuzzer {
             do {
                 try read()
                 report.accepted += 1
-            } catch where error is BadInput || error is UnsupportedFamily {
+            } catch  where error is BadInput || error is UnsupportedFamily {
                 report.refused += 1
                 let text = "\(error)"
                 if text.contains(where: \.isNewline) || text.count > 2000 {

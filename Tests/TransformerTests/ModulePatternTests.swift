@@ -9,9 +9,10 @@ import Transformer
     }
 
     @Test func rangesExpandInOrder() throws {
-        #expect(try names(["model.layers.2-3.mlp.up_proj", "model.layers.0.mlp.down_proj"]) == [
-            "model.layers.2.mlp.up_proj", "model.layers.3.mlp.up_proj", "model.layers.0.mlp.down_proj",
-        ])
+        #expect(
+            try names(["model.layers.2-3.mlp.up_proj", "model.layers.0.mlp.down_proj"]) == [
+                "model.layers.2.mlp.up_proj", "model.layers.3.mlp.up_proj", "model.layers.0.mlp.down_proj",
+            ])
         #expect(try names(["model.layers.0-3:2.mlp.gate_proj"]) == ["model.layers.0.mlp.gate_proj", "model.layers.2.mlp.gate_proj"])
         #expect(try names(["model.layers.1-3:9223372036854775807.mlp.gate_proj"]) == ["model.layers.1.mlp.gate_proj"])
         #expect(try names([]).isEmpty)

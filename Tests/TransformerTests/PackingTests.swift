@@ -59,8 +59,10 @@ import Transformer
         let model = try Golden(family).loadModel()
         edit(model)
         let prompts = (0..<3).map { prompt in
-            (prompt: randomTokens(4 + 3 * prompt, seed: UInt32(prompt)),
-             answers: [1, 4, 2].map { randomTokens($0, seed: UInt32(10 * prompt + $0 + 50)) })
+            (
+                prompt: randomTokens(4 + 3 * prompt, seed: UInt32(prompt)),
+                answers: [1, 4, 2].map { randomTokens($0, seed: UInt32(10 * prompt + $0 + 50)) }
+            )
         }
         let branching = PackedSequences(prompts: prompts)
         let scores = model.logProbabilities(of: branching)

@@ -92,8 +92,9 @@ struct Golden {
 /// A few sequences of random tokens; the answer of one is a single token.
 func randomSequences(_ count: Int = 4, seed: UInt32 = 1) -> [TokenSequence] {
     (0..<count).map { index in
-        TokenSequence(prompt: randomTokens(3 + 5 * index % 7, seed: seed + UInt32(index)),
-                      answer: randomTokens(1 + index % 4, seed: seed + 1000 + UInt32(index)))
+        TokenSequence(
+            prompt: randomTokens(3 + 5 * index % 7, seed: seed + UInt32(index)),
+            answer: randomTokens(1 + index % 4, seed: seed + 1000 + UInt32(index)))
     }
 }
 
@@ -126,7 +127,8 @@ extension LanguageModel {
 /// A small random edit of `rows` rows for every edited module; as large as a few hundredths of the weights.
 func edit(_ model: LanguageModel, rows: Int = 3, lane: UInt32 = 1) {
     for (index, module) in model.edited.enumerated() {
-        module.add(keys: normals(rows, module.keySize, lane: lane + 2 * UInt32(index), scale: 0.1),
-                   products: normals(rows, module.valueSize, lane: lane + 2 * UInt32(index) + 1, scale: 0.1))
+        module.add(
+            keys: normals(rows, module.keySize, lane: lane + 2 * UInt32(index), scale: 0.1),
+            products: normals(rows, module.valueSize, lane: lane + 2 * UInt32(index) + 1, scale: 0.1))
     }
 }

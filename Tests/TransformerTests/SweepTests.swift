@@ -59,7 +59,7 @@ import Transformer
         do {
             _ = try load()
             Issue.record("\(name): not refused")
-        } catch where error is BadInput || error is UnsupportedFamily {
+        } catch  where error is BadInput || error is UnsupportedFamily {
             #expect(keys.contains { "\(error)".contains($0) } && !"\(error)".contains { $0.isNewline }, "\(name): \(error)")
         }
     }

@@ -8,28 +8,29 @@ import Transformer
 @Suite struct WrongGGUFTests {
     enum Value: Sendable { case integer(UInt32), float(Float), string(String) }
 
-    @Test(arguments: [
-        ("llama", ["expert_count": .integer(8)], "llama.expert_count is 8"),
-        ("llama", ["rope.dimension_count": .integer(4)], "llama.rope.dimension_count is 4 and heads are 8 wide"),
-        ("llama", ["rope.scaling.type": .string("yarn")], "llama.rope.scaling.type is 'yarn'"),
-        ("llama", ["rope.scaling.type": .string("ya\nrn")], #"llama.rope.scaling.type is 'ya\nrn'"#),
-        ("llama", ["rope.scaling.type": .string("linear")], "the metadata lack 'llama.rope.scaling.factor'"),
-        ("llama", ["rope.freq_base": .float(0)], "the rotary base is 0.0"),
-        ("llama", ["attention.head_count": .integer(0)], "llama.attention.head_count is 0"),
-        ("llama", ["attention.head_count": .string("4")], "'llama.attention.head_count' is a string"),
-        ("llama", ["attention.head_count": nil], "the metadata lack 'llama.attention.head_count'"),
-        ("llama", ["attention.head_count_kv": .integer(3)], "key-value heads (3)"),
-        ("llama", ["block_count": .integer(0)], "llama.block_count is 0"),
-        ("llama", ["block_count": .integer(4_000_000_000)], "llama.block_count is 4000000000; expected 1 to 4096"),
-        ("llama", ["block_count": .integer(2)], "'blk.0.attn_norm.weight' is missing"),
-        ("llama", ["embedding_length": .integer(64), "rope.dimension_count": nil], "'token_embd.weight' is [97, 32]; expected [97, 64]"),
-        ("llama", ["attention.layer_norm_rms_epsilon": nil], "the metadata lack 'llama.attention.layer_norm_epsilon'"),
-        ("qwen2", ["attention.key_length": .integer(8), "attention.value_length": .integer(16)], "qwen2.attention.value_length is 16 and keys are 8 wide"),
-        ("gpt2", ["embedding_length": .integer(0)], "the hidden size is 0"),
-        ("gemma2", ["final_logit_softcapping": .float(-1)], "the final logit soft cap is -1.0"),
-        ("gemma2", ["attn_logit_softcapping": .float(.nan)], "the attention soft cap is nan"),
-        ("gemma3", ["attention.key_length": .integer(7)], "turn 7 of a head's 7 elements"),
-    ] as [(String, [String: Value?], String)])
+    @Test(
+        arguments: [
+            ("llama", ["expert_count": .integer(8)], "llama.expert_count is 8"),
+            ("llama", ["rope.dimension_count": .integer(4)], "llama.rope.dimension_count is 4 and heads are 8 wide"),
+            ("llama", ["rope.scaling.type": .string("yarn")], "llama.rope.scaling.type is 'yarn'"),
+            ("llama", ["rope.scaling.type": .string("ya\nrn")], #"llama.rope.scaling.type is 'ya\nrn'"#),
+            ("llama", ["rope.scaling.type": .string("linear")], "the metadata lack 'llama.rope.scaling.factor'"),
+            ("llama", ["rope.freq_base": .float(0)], "the rotary base is 0.0"),
+            ("llama", ["attention.head_count": .integer(0)], "llama.attention.head_count is 0"),
+            ("llama", ["attention.head_count": .string("4")], "'llama.attention.head_count' is a string"),
+            ("llama", ["attention.head_count": nil], "the metadata lack 'llama.attention.head_count'"),
+            ("llama", ["attention.head_count_kv": .integer(3)], "key-value heads (3)"),
+            ("llama", ["block_count": .integer(0)], "llama.block_count is 0"),
+            ("llama", ["block_count": .integer(4_000_000_000)], "llama.block_count is 4000000000; expected 1 to 4096"),
+            ("llama", ["block_count": .integer(2)], "'blk.0.attn_norm.weight' is missing"),
+            ("llama", ["embedding_length": .integer(64), "rope.dimension_count": nil], "'token_embd.weight' is [97, 32]; expected [97, 64]"),
+            ("llama", ["attention.layer_norm_rms_epsilon": nil], "the metadata lack 'llama.attention.layer_norm_epsilon'"),
+            ("qwen2", ["attention.key_length": .integer(8), "attention.value_length": .integer(16)], "qwen2.attention.value_length is 16 and keys are 8 wide"),
+            ("gpt2", ["embedding_length": .integer(0)], "the hidden size is 0"),
+            ("gemma2", ["final_logit_softcapping": .float(-1)], "the final logit soft cap is -1.0"),
+            ("gemma2", ["attn_logit_softcapping": .float(.nan)], "the attention soft cap is nan"),
+            ("gemma3", ["attention.key_length": .integer(7)], "turn 7 of a head's 7 elements"),
+        ] as [(String, [String: Value?], String)])
     func headers(family: String, changes: [String: Value?], fragment: String) throws {
         try expectRefusal(family, changes, tensors: [("token_embd.weight", [97, 32])], fragment)
     }
@@ -39,8 +40,9 @@ import Transformer
         try expectRefusal("llama", [:], tensors: [("token_embd.weight", [97, 32]), ("rope_freqs.weight", [3])], "'rope_freqs.weight' has 3 elements")
         try expectRefusal("llama", [:], tensors: [("token_embd.weight", [97, 32]), ("rope_freqs.weight", [4])], "must be 4 positive numbers")
         // Heads of one element have no frequencies, and any number of empty rows have none either.
-        try expectRefusal("gemma3", ["attention.key_length": .integer(1)],
-                          tensors: [("token_embd.weight", [97, 32]), ("rope_freqs.weight", [.max, 0])], "turn 1 of a head's 1 elements")
+        try expectRefusal(
+            "gemma3", ["attention.key_length": .integer(1)],
+            tensors: [("token_embd.weight", [97, 32]), ("rope_freqs.weight", [.max, 0])], "turn 1 of a head's 1 elements")
         let error = try #require(throws: UnsupportedFamily.self) { try load("mamba", [:], tensors: []) }
         #expect("\(error)".contains("general.architecture is 'mamba'; supported: gemma2, gemma3, gpt2, llama, qwen2"))
     }
@@ -74,7 +76,8 @@ import Transformer
             header.append(string(name) + littleEndian(UInt32(shape.count)) + extents + littleEndian(UInt32(0)) + littleEndian(UInt64(offset)))
             offset += shape.contains(0) ? 0 : (4 * shape.reduce(1, *) + 31) / 32 * 32
         }
-        var file = Array("GGUF".utf8) + littleEndian(UInt32(3)) + littleEndian(UInt64(tensors.count)) + littleEndian(UInt64(header.count - tensors.count)) + header.joined()
+        var file =
+            Array("GGUF".utf8) + littleEndian(UInt32(3)) + littleEndian(UInt64(tensors.count)) + littleEndian(UInt64(header.count - tensors.count)) + header.joined()
         file += [UInt8](repeating: 0, count: (32 - file.count % 32) % 32 + offset)
         let directory = try TemporaryDirectory()
         _ = try ModelSource(directory.write(file, to: "model.gguf")).loadModel()

@@ -96,7 +96,9 @@ import Transformer
         Mistake("llama", #"{"rope_parameters": {"rope_type": "longrope", "factor": 2}}"#, "rope_type is 'longrope'", "default, linear, llama3, yarn, dynamic"),
         Mistake("mistral", #"{"rope_parameters": {"rope_type": "linear"}}"#, "'rope_parameters.factor' is missing"),
         Mistake("qwen2", #"{"rope_parameters": {"rope_type": "linear", "factor": 0}}"#, "the rope scaling factor is 0.0"),
-        Mistake("llama", #"""
+        Mistake(
+            "llama",
+            #"""
             {"rope_parameters": {"rope_type": "llama3", "factor": 8, "low_freq_factor": 4, "high_freq_factor": 1, "original_max_position_embeddings": 16}}
             """#, "llama3 rope scaling needs", "8.0, 4.0, 1.0, 16.0"),
         Mistake("gemma3", #"{"rope_parameters": {"full_attention": {"rope_theta": null}}}"#, "'rope_parameters.full_attention.rope_theta' is missing: it is null"),
@@ -107,12 +109,14 @@ import Transformer
         Mistake("mistral", #"{"sliding_window": -1}"#, "the sliding window is -1"),
         Mistake("gemma2", #"{"sliding_window": -5}"#, "the sliding window is -5"),
         Mistake("gemma2", #"{"layer_types": ["full_attention"]}"#, "'layer_types' names 1 layers; expected one for each of 4"),
-        Mistake("gemma2", #"{"layer_types": ["full_attention", "full_attention", "full_attention", "full_attention", "full_attention"]}"#,
-                "'layer_types' names 5 layers; expected one for each of 4"),
+        Mistake(
+            "gemma2", #"{"layer_types": ["full_attention", "full_attention", "full_attention", "full_attention", "full_attention"]}"#,
+            "'layer_types' names 5 layers; expected one for each of 4"),
         Mistake("gemma2", #"{"layer_types": "full_attention"}"#, "'layer_types' is 'full_attention'", "list of strings"),
         Mistake("gemma2", #"{"layer_types": ["a\nb", "full_attention", "full_attention", "full_attention"]}"#, #"'layer_types' names 'a\nb'"#),
-        Mistake("gemma3", #"{"layer_types": ["full_attention", "full_attention", "linear_attention", "full_attention"]}"#,
-                "'layer_types' names 'linear_attention'", "full_attention, sliding_attention"),
+        Mistake(
+            "gemma3", #"{"layer_types": ["full_attention", "full_attention", "linear_attention", "full_attention"]}"#,
+            "'layer_types' names 'linear_attention'", "full_attention, sliding_attention"),
         Mistake("gemma3", #"{"sliding_window_pattern": 0}"#, "sliding_window_pattern is 0"),
         Mistake("qwen2", #"{"use_sliding_window": true, "sliding_window": 4, "layer_types": ["sliding_attention"]}"#, "'layer_types' names 1 layers"),
         Mistake("qwen2", #"{"use_sliding_window": false, "layer_types": ["full_attention"]}"#, "'layer_types' names 1 layers"),

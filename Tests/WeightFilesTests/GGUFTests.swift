@@ -81,7 +81,9 @@ import WeightFiles
         Refusal("general.alignment is 0") { $0.add("general.alignment", type: 4, littleEndian(UInt32(0))) },
         Refusal("general.alignment is a string") { $0.add("general.alignment", type: 8, GGUFBytes.string("32")) },
         Refusal("one of the 3 parts of a split model") { $0.add("split.count", type: 2, littleEndian(UInt16(3))) },
-        Refusal("tensor 'a' appears twice") { $0.addTensor("a", [3], offset: 32); $0.data += [UInt8](repeating: 0, count: 32) },
+        Refusal("tensor 'a' appears twice") {
+            $0.addTensor("a", [3], offset: 32); $0.data += [UInt8](repeating: 0, count: 32)
+        },
         Refusal("tensors 'a' and 'b' overlap") { $0.addTensor("b", [6]) },
         Refusal(#"tensor 'two\nlines' has 5 dimensions"#) { $0.addTensor("two\nlines", [1, 1, 1, 1, 1]) },
         Refusal("a dimension of 9223372036854775808") { $0.addTensor("b", [1 << 63]) },

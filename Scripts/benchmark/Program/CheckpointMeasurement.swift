@@ -29,16 +29,18 @@ struct CheckpointMeasurement {
             try body()
             return (ContinuousClock.now - start) / .seconds(1)
         }
-        write = Timing(seconds: try (1...Self.rounds).map { step in
-            try seconds { info = try store.begin(step: step, state: state, document: CheckpointDocument(state: [:]), exchange: exchange).finish() }
-        })
+        write = Timing(
+            seconds: try (1...Self.rounds).map { step in
+                try seconds { info = try store.begin(step: step, state: state, document: CheckpointDocument(state: [:]), exchange: exchange).finish() }
+            })
         let target = Bytes(count: state.map { 4 * $0.shape.reduce(1, *) }.max() ?? 0)
-        read = Timing(seconds: try (1...Self.rounds).map { _ in
-            try seconds {
-                guard let checkpoint = try store.newest(exchange: exchange) else { throw BadInput(directory, "holds no checkpoint") }
-                for tensor in state { try checkpoint.read(tensor: tensor, elements: 0..<tensor.shape.reduce(1, *), into: target.pointer) }
-            }
-        })
+        read = Timing(
+            seconds: try (1...Self.rounds).map { _ in
+                try seconds {
+                    guard let checkpoint = try store.newest(exchange: exchange) else { throw BadInput(directory, "holds no checkpoint") }
+                    for tensor in state { try checkpoint.read(tensor: tensor, elements: 0..<tensor.shape.reduce(1, *), into: target.pointer) }
+                }
+            })
         (bytes, storedBytes) = (info?.rawBytes ?? 0, info?.bytes ?? 0)
     }
 

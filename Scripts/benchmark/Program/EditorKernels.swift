@@ -36,8 +36,9 @@ extension Catalogue {
                 return {
                     parallelFor(slices) { slice in
                         for row in rows * slice / slices..<rows * (slice + 1) / slices {
-                            amend_block_backward(g.row(row), vectors.row(3 * slice), vectors.row(3 * slice + 1), vectors.row(3 * slice + 2),
-                                                 dy.row(row), pre.row(row), scale.pointer, n)
+                            amend_block_backward(
+                                g.row(row), vectors.row(3 * slice), vectors.row(3 * slice + 1), vectors.row(3 * slice + 2),
+                                dy.row(row), pre.row(row), scale.pointer, n)
                         }
                     }
                 }
@@ -56,8 +57,9 @@ extension Catalogue {
                 let value = Samples.matrix(size.0, size.1), gradient = Samples.matrix(size.0, size.1)
                 let first = Matrix(rows: size.0, columns: size.1), second = Matrix(rows: size.0, columns: size.1)
                 return blocks { start, count in
-                    amend_adam(value.pointer + start, first.pointer + start, second.pointer + start, gradient.pointer + start, count, 1e-5, 0.9, 0.999,
-                               1e-8, 0.1, 0.001)
+                    amend_adam(
+                        value.pointer + start, first.pointer + start, second.pointer + start, gradient.pointer + start, count, 1e-5, 0.9, 0.999,
+                        1e-8, 0.1, 0.001)
                 }
             },
             Kernel(name: "update.sum-of-squares.\(size.0)x\(size.1)", operations: 2 * Double(count), bytes: 4 * Double(count), yardstick: .copy) {

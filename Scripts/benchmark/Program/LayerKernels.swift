@@ -88,12 +88,15 @@ extension Catalogue {
             let pairs = Double(segments * heads * tokens * (tokens + 1) / 2)  // of a query and a key before or at it
             let name = "\(segments)x\(tokens).\(heads)x\(size)"
             func segment(_ index: Int) -> amend_segment {
-                amend_segment(first: index * tokens, count: tokens, parent: 0, parent_count: 0, window: 0, queries: tokens,
-                              scale: 1 / Float(size).squareRoot(), soft_cap: 0)
+                amend_segment(
+                    first: index * tokens, count: tokens, parent: 0, parent_count: 0, window: 0, queries: tokens,
+                    scale: 1 / Float(size).squareRoot(), soft_cap: 0)
             }
             return [
-                Kernel(name: "attention.forward.\(name)", operations: 4 * pairs * Double(size), bytes: 4 * Double(rows * 2 * (width + keyWidth)),
-                       yardstick: .sgemm) {
+                Kernel(
+                    name: "attention.forward.\(name)", operations: 4 * pairs * Double(size), bytes: 4 * Double(rows * 2 * (width + keyWidth)),
+                    yardstick: .sgemm
+                ) {
                     let q = Samples.matrix(rows, width), k = Samples.matrix(rows, keyWidth), v = Samples.matrix(rows, keyWidth)
                     let out = Samples.matrix(rows, width)
                     return {
@@ -101,14 +104,17 @@ extension Catalogue {
                             let (index, head) = job.quotientAndRemainder(dividingBy: heads)
                             let first = index * tokens, column = head * size, keyColumn = head / group * size
                             withUnsafeTemporaryAllocation(of: Float.self, capacity: tokens) { scores in
-                                amend_attention_forward(out.row(first) + column, q.row(first) + column, width, k.pointer + keyColumn,
-                                                        v.pointer + keyColumn, keyWidth, segment(index), size, scores.baseAddress)
+                                amend_attention_forward(
+                                    out.row(first) + column, q.row(first) + column, width, k.pointer + keyColumn,
+                                    v.pointer + keyColumn, keyWidth, segment(index), size, scores.baseAddress)
                             }
                         }
                     }
                 },
-                Kernel(name: "attention.backward.\(name)", operations: 10 * pairs * Double(size), bytes: 4 * Double(rows * (3 * width + 6 * keyWidth)),
-                       yardstick: .sgemm) {
+                Kernel(
+                    name: "attention.backward.\(name)", operations: 10 * pairs * Double(size), bytes: 4 * Double(rows * (3 * width + 6 * keyWidth)),
+                    yardstick: .sgemm
+                ) {
                     let q = Samples.matrix(rows, width), k = Samples.matrix(rows, keyWidth), v = Samples.matrix(rows, keyWidth)
                     let dout = Samples.matrix(rows, width), dq = Samples.matrix(rows, width)
                     let dk = Samples.matrix(rows, keyWidth), dv = Samples.matrix(rows, keyWidth)

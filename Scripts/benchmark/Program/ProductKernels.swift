@@ -7,10 +7,12 @@ import TensorCore
 extension Catalogue {
     var products: [Kernel] {
         let model = sizes.model, all: [Operand.Element] = [.float32, .bfloat16, .q4_1]
-        var kernels = weights(sizes.rows, model.hidden, model.intermediate, all) + weights(sizes.rows, model.intermediate, model.hidden, all)
+        var kernels =
+            weights(sizes.rows, model.hidden, model.intermediate, all) + weights(sizes.rows, model.intermediate, model.hidden, all)
             + weights([sizes.tokens], model.hidden, model.hidden, all) + [queryKeyValue] + weights([sizes.answers], model.hidden, model.vocabulary, all)
         if let large = sizes.largeModel {
-            kernels += weights([sizes.answers, sizes.tokens], large.hidden, large.intermediate, all)
+            kernels +=
+                weights([sizes.answers, sizes.tokens], large.hidden, large.intermediate, all)
                 + weights([sizes.tokens], large.intermediate, large.hidden, [.bfloat16])
         }
         return kernels + hypernetworkProducts
@@ -34,8 +36,9 @@ extension Catalogue {
 
     private func product(_ name: String, _ m: Int, _ stored: Int, _ input: Int, _ outputs: [Int], _ prepare: @escaping () -> () -> Void) -> Kernel {
         let output = outputs.reduce(0, +)
-        return Kernel(name: name, operations: 2 * Double(m * input * output), bytes: Double(4 * m * (input + output) + stored), yardstick: .sgemm,
-                      prepare: prepare)
+        return Kernel(
+            name: name, operations: 2 * Double(m * input * output), bytes: Double(4 * m * (input + output) + stored), yardstick: .sgemm,
+            prepare: prepare)
     }
 
     /// Three weights that read the same rows, as attention's do.
@@ -93,8 +96,10 @@ extension Catalogue {
                     let given = data()
                     return { _ = solved(given) }
                 },
-                Kernel(name: "ridge.backward.\(name)", operations: 2 * size * size * v + (isDual ? 0 : 2 * n * k * v),
-                       bytes: 4 * (2 * size * v + n * (isDual ? 0 : k + v)), yardstick: .sgemm) {
+                Kernel(
+                    name: "ridge.backward.\(name)", operations: 2 * size * size * v + (isDual ? 0 : 2 * n * k * v),
+                    bytes: 4 * (2 * size * v + n * (isDual ? 0 : k + v)), yardstick: .sgemm
+                ) {
                     let solution = solved(data()), h = Samples.matrix(Int(size), shape.intermediate), start = h.copy()
                     return {
                         h.assign(start)  // it is overwritten, and solving again and again would make it vanish

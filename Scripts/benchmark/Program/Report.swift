@@ -37,15 +37,16 @@ struct Report {
         [
             "core": .string(OpenBLAS.core), "kernelVariant": .string(kernelVariant), "threads": .integer(Threads.count),
             "sgemmGflops": .number(yardsticks.sgemmGflops), "copyBytesPerSecond": .number(yardsticks.copyGigabytesPerSecond * 1e9),
-            "kernels": .array(lines.map { line in
-                [
-                    "name": .string(line.kernel.name), "operations": .number(line.kernel.operations), "bytes": .number(line.kernel.bytes),
-                    "seconds": .number(line.timing.median), "fastestSeconds": .number(line.timing.fastest),
-                    "slowestSeconds": .number(line.timing.slowest), "samples": .integer(line.timing.seconds.count),
-                    "gflops": .number(line.gflops), "bytesPerSecond": .number(line.gigabytesPerSecond * 1e9),
-                    "yardstick": .string(line.kernel.yardstick.rawValue), "yardstickRate": .number(line.yardstick), "share": .number(line.share),
-                ]
-            }),
+            "kernels": .array(
+                lines.map { line in
+                    [
+                        "name": .string(line.kernel.name), "operations": .number(line.kernel.operations), "bytes": .number(line.kernel.bytes),
+                        "seconds": .number(line.timing.median), "fastestSeconds": .number(line.timing.fastest),
+                        "slowestSeconds": .number(line.timing.slowest), "samples": .integer(line.timing.seconds.count),
+                        "gflops": .number(line.gflops), "bytesPerSecond": .number(line.gigabytesPerSecond * 1e9),
+                        "yardstick": .string(line.kernel.yardstick.rawValue), "yardstickRate": .number(line.yardstick), "share": .number(line.share),
+                    ]
+                }),
             "checkpoint": checkpoint.map { checkpoint in
                 [
                     "bytes": .integer(checkpoint.bytes), "storedBytes": .integer(checkpoint.storedBytes),
@@ -67,7 +68,8 @@ struct Report {
                 String(format: "%.1f", line.gigabytesPerSecond), String(format: "%.0f", line.share * 100), line.kernel.yardstick.rawValue,
             ])
         }
-        let head = "sgemm \(String(format: "%.1f", yardsticks.sgemmGflops)) GFLOP/s (OpenBLAS, \(OpenBLAS.core)), copy "
+        let head =
+            "sgemm \(String(format: "%.1f", yardsticks.sgemmGflops)) GFLOP/s (OpenBLAS, \(OpenBLAS.core)), copy "
             + "\(String(format: "%.1f", yardsticks.copyGigabytesPerSecond)) GB/s read and written, on \(Threads.count) threads; \(kernelVariant) kernels"
         return ([head] + (lines.isEmpty ? [] : ["\n" + table.text.dropLast()]) + (checkpoint.map { ["\n" + text(of: $0)] } ?? []))
             .joined(separator: "\n")

@@ -41,8 +41,9 @@ extension Catalogue {
                 let source = Samples.bytes(bytes * planeChunks), target = Samples.bytes(bytes * planeChunks)
                 return {
                     parallelFor(planeChunks) { chunk in
-                        body(UnsafePointer((source.pointer + chunk * bytes).assumingMemoryBound(to: UInt8.self)),
-                             (target.pointer + chunk * bytes).assumingMemoryBound(to: UInt8.self))
+                        body(
+                            UnsafePointer((source.pointer + chunk * bytes).assumingMemoryBound(to: UInt8.self)),
+                            (target.pointer + chunk * bytes).assumingMemoryBound(to: UInt8.self))
                     }
                 }
             }

@@ -5,7 +5,8 @@ import TensorCore
 extension EditingMethod {
     /// UltraEdit (arXiv 2505.14679): no hypernetwork and no training. Rows are standardised by moments that go on learning, and solved for with λ = 1.
     static let ultraedit = EditingMethod(
-        name: "ultraedit", hasHypernetwork: false, innerLearningRate: 1e-6, readout: UltraEditReadout(), rule: RidgeRule(), plans: [.sequential: Plan(.none), .batch: Plan(.none)])
+        name: "ultraedit", hasHypernetwork: false, innerLearningRate: 1e-6, readout: UltraEditReadout(), rule: RidgeRule(),
+        plans: [.sequential: Plan(.none), .batch: Plan(.none)])
 }
 
 /// d = −η ‖û‖² δ̂ of a standardised row [û; δ̂].

@@ -16,8 +16,10 @@ enum GPT2Family: ModelFamily {
             linear: { "\(prefix)h.\($0).\(part($1))" },
             norm: { "\(prefix)h.\($0).\($1 == .input ? "ln_1" : "ln_2")" },
             fusedProjection: { "\(prefix)h.\($0).attn.c_attn" })
-        return try DecoderBuilder(configuration: configuration, source: weights, precision: precision, names: names, moduleName: moduleName,
-                                  isTransposed: true, harmless: [.masks], sizes: file.sizes).build()
+        return try DecoderBuilder(
+            configuration: configuration, source: weights, precision: precision, names: names, moduleName: moduleName,
+            isTransposed: true, harmless: [.masks], sizes: file.sizes
+        ).build()
     }
 
     private static func configuration(_ file: ConfigurationFile) throws -> DecoderConfiguration {
@@ -74,14 +76,18 @@ enum GPT2Family: ModelFamily {
         let header = GGUFHeader(file, "gpt2"), configuration = arranged(try header.sizes(family: "gpt2", epsilon: "attention.layer_norm_epsilon"))
         try configuration.validate(file.path)
         guard configuration.keyValueHeadCount == configuration.headCount, configuration.headSize * configuration.headCount == configuration.hiddenSize else {
-            throw BadInput(file.path, "\(configuration.keyValueHeadCount) key-value heads and \(configuration.headCount) heads of \(configuration.headSize) "
-                + "(\(header.sizes)); in a gpt2 model each head has its own keys, and together they are as wide as the model")
+            throw BadInput(
+                file.path,
+                "\(configuration.keyValueHeadCount) key-value heads and \(configuration.headCount) heads of \(configuration.headSize) "
+                    + "(\(header.sizes)); in a gpt2 model each head has its own keys, and together they are as wide as the model")
         }
         try header.refuseUnread()
         var names = TensorNames.gguf
         names.fusedProjection = { "blk.\($0).attn_qkv" }
-        return try DecoderBuilder(configuration: configuration, source: file, precision: precision, names: names, moduleName: moduleName,
-                                  sizes: header.sizes).build()
+        return try DecoderBuilder(
+            configuration: configuration, source: file, precision: precision, names: names, moduleName: moduleName,
+            sizes: header.sizes
+        ).build()
     }
 
     private static func arranged(_ configuration: DecoderConfiguration) -> DecoderConfiguration {

@@ -7,17 +7,21 @@ import WeightFiles
 enum Gemma2Family: ModelFamily {
     static func load(_ file: ConfigurationFile, _ weights: SafetensorsDirectory, _ precision: WeightPrecision) throws -> LanguageModel {
         try file.checkArchitecture("Gemma2ForCausalLM")
-        var configuration = try configuration(file, family: "gemma2", LlamaFamily.Defaults(
-            vocabularySize: 256_000, hiddenSize: 2304, intermediateSize: 9216, layerCount: 26, headCount: 8, keyValueHeadCount: 4, headSize: 256,
-            contextLength: 8192, hasTiedHead: true), period: 2)
+        var configuration = try configuration(
+            file, family: "gemma2",
+            LlamaFamily.Defaults(
+                vocabularySize: 256_000, hiddenSize: 2304, intermediateSize: 9216, layerCount: 26, headCount: 8, keyValueHeadCount: 4, headSize: 256,
+                contextLength: 8192, hasTiedHead: true), period: 2)
         configuration.attentionSoftCap = try softCap(file, "attn_logit_softcapping", absent: 50)
         configuration.logitSoftCap = try softCap(file, "final_logit_softcapping", absent: 30)
         let (rotary, notes) = try file.rotary(dimensions: configuration.headSize, contextLength: configuration.contextLength)
         configuration.rotaries = [rotary]
         try configuration.validate(file.path)
         try file.refuseUnread(HarmlessKeys.ofGemma + HarmlessKeys.ofRope("rope_parameters") + HarmlessKeys.ofRope("rope_scaling"))
-        return try DecoderBuilder(configuration: configuration, source: weights, precision: precision, names: names("model.", head: "lm_head"),
-                                  moduleName: LlamaFamily.moduleName, normOffset: 1, sizes: file.sizes, notes: notes).build()
+        return try DecoderBuilder(
+            configuration: configuration, source: weights, precision: precision, names: names("model.", head: "lm_head"),
+            moduleName: LlamaFamily.moduleName, normOffset: 1, sizes: file.sizes, notes: notes
+        ).build()
     }
 
     static func load(_ file: GGUFFile, _ precision: WeightPrecision) throws -> LanguageModel {
@@ -82,8 +86,9 @@ enum Gemma2Family: ModelFamily {
     static func builder(_ configuration: DecoderConfiguration, _ file: GGUFFile, _ precision: WeightPrecision, _ header: GGUFHeader) -> DecoderBuilder {
         var configuration = configuration
         configuration.biases = header.biases(of: configuration)
-        return DecoderBuilder(configuration: configuration, source: file, precision: precision, names: .gguf, moduleName: LlamaFamily.moduleName,
-                              biasesMayLack: true, sizes: header.sizes)
+        return DecoderBuilder(
+            configuration: configuration, source: file, precision: precision, names: .gguf, moduleName: LlamaFamily.moduleName,
+            biasesMayLack: true, sizes: header.sizes)
     }
 
     private static func arranged(_ configuration: DecoderConfiguration) -> DecoderConfiguration {
@@ -97,14 +102,15 @@ enum Gemma2Family: ModelFamily {
     static func names(_ prefix: String, head: String) -> TensorNames {
         var names = LlamaFamily.names(prefix, head: head)
         names.norm = { layer, role in
-            let name = switch role {
-            case .input: "input_layernorm"
-            case .query: "self_attn.q_norm"
-            case .key: "self_attn.k_norm"
-            case .attentionOutput: "post_attention_layernorm"
-            case .feedForward: "pre_feedforward_layernorm"
-            case .feedForwardOutput: "post_feedforward_layernorm"
-            }
+            let name =
+                switch role {
+                case .input: "input_layernorm"
+                case .query: "self_attn.q_norm"
+                case .key: "self_attn.k_norm"
+                case .attentionOutput: "post_attention_layernorm"
+                case .feedForward: "pre_feedforward_layernorm"
+                case .feedForwardOutput: "post_feedforward_layernorm"
+                }
             return "\(prefix)layers.\(layer).\(name)"
         }
         return names

@@ -9,8 +9,10 @@ enum Gemma3Family: ModelFamily {
         try file.checkArchitecture("Gemma3ForCausalLM")
         let configuration = try configuration(file)
         try file.refuseUnread(harmless(""))
-        return try DecoderBuilder(configuration: configuration, source: weights, precision: precision, names: Gemma2Family.names("model.", head: "lm_head"),
-                                  moduleName: LlamaFamily.moduleName, normOffset: 1, sizes: file.sizes).build()
+        return try DecoderBuilder(
+            configuration: configuration, source: weights, precision: precision, names: Gemma2Family.names("model.", head: "lm_head"),
+            moduleName: LlamaFamily.moduleName, normOffset: 1, sizes: file.sizes
+        ).build()
     }
 
     static func configuration(_ file: ConfigurationFile) throws -> DecoderConfiguration {
@@ -19,16 +21,20 @@ enum Gemma3Family: ModelFamily {
         if pattern == nil, old != 6, try file.slidingLayers(of: file.layerCount("num_hidden_layers", absent: 26)) == nil {
             throw BadInput(file.path, "'_sliding_window_pattern' is \(old), which transformers does not read; write it as 'sliding_window_pattern' or as 'layer_types'")
         }
-        var configuration = try Gemma2Family.configuration(file, family: "gemma3_text", LlamaFamily.Defaults(
-            vocabularySize: 262_208, hiddenSize: 2304, intermediateSize: 9216, layerCount: 26, headCount: 8, keyValueHeadCount: 4, headSize: 256,
-            contextLength: 131_072, hasTiedHead: true), period: period)
+        var configuration = try Gemma2Family.configuration(
+            file, family: "gemma3_text",
+            LlamaFamily.Defaults(
+                vocabularySize: 262_208, hiddenSize: 2304, intermediateSize: 9216, layerCount: 26, headCount: 8, keyValueHeadCount: 4, headSize: 256,
+                contextLength: 131_072, hasTiedHead: true), period: period)
         configuration.attentionSoftCap = try Gemma2Family.softCap(file, "attn_logit_softcapping", absent: nil)
         configuration.logitSoftCap = try Gemma2Family.softCap(file, "final_logit_softcapping", absent: nil)
         let rotary = try rotary(file, configuration)
         arrange(&configuration, global: rotary.global, local: rotary.local)
         try configuration.validate(file.path)
         guard configuration.attentionSoftCap == 0 else {
-            throw BadInput(file.path, "'attn_logit_softcapping' is \(configuration.attentionSoftCap); Gemma 3 has no such cap (transformers reads it and applies none): expected null")
+            throw BadInput(
+                file.path,
+                "'attn_logit_softcapping' is \(configuration.attentionSoftCap); Gemma 3 has no such cap (transformers reads it and applies none): expected null")
         }
         return configuration
     }
@@ -41,7 +47,8 @@ enum Gemma3Family: ModelFamily {
     /// Transformers 5 writes rope_parameters for each kind of layer; earlier releases two bases, and the scaling of the global one, which still
     /// goes over the former where both are there.
     private static func rotary(_ file: ConfigurationFile, _ configuration: DecoderConfiguration) throws
-        -> (global: RotaryConfiguration, local: RotaryConfiguration) {
+        -> (global: RotaryConfiguration, local: RotaryConfiguration)
+    {
         let sections = try file.section("rope_parameters") ?? file.emptySection("rope_parameters")
         let full = try sections.section("full_attention") ?? sections.emptySection("full_attention")
         let sliding = try sections.section("sliding_attention") ?? sections.emptySection("sliding_attention")
@@ -53,11 +60,14 @@ enum Gemma3Family: ModelFamily {
             throw BadInput(file.path, "'\(scaling.name("rope_type"))' is missing; transformers does not read 'type' in Gemma 3's")
         }
         func rotary(_ section: ConfigurationFile, _ outer: String, absent: Float) throws -> RotaryConfiguration {
-            try file.rotary(section, base: section.value("rope_theta", absent: file.value(outer, absent: absent)), dimensions: configuration.headSize,
-                            contextLength: configuration.contextLength, readsTruncate: false)
+            try file.rotary(
+                section, base: section.value("rope_theta", absent: file.value(outer, absent: absent)), dimensions: configuration.headSize,
+                contextLength: configuration.contextLength, readsTruncate: false)
         }
-        return (try rotary(scaling.flatMap { $0.isEmpty ? nil : $0 } ?? full, "rope_theta", absent: 1_000_000),
-                try rotary(sliding, "rope_local_base_freq", absent: 10_000))
+        return (
+            try rotary(scaling.flatMap { $0.isEmpty ? nil : $0 } ?? full, "rope_theta", absent: 1_000_000),
+            try rotary(sliding, "rope_local_base_freq", absent: 10_000)
+        )
     }
 
     static func load(_ file: GGUFFile, _ precision: WeightPrecision) throws -> LanguageModel {
@@ -70,8 +80,9 @@ enum Gemma3Family: ModelFamily {
             local.base = try header.float("rope.freq_base_swa") ?? 10_000
             Gemma2Family.addWindows(to: &configuration, window: window, where: try slidingLayers(header, configuration.layerCount))
         }
-        arrange(&configuration, global: try header.rotary(headSize: configuration.headSize, contextLength: configuration.contextLength, readsDivisors: false),
-                local: local)
+        arrange(
+            &configuration, global: try header.rotary(headSize: configuration.headSize, contextLength: configuration.contextLength, readsDivisors: false),
+            local: local)
         try configuration.validate(file.path)
         try header.checkRotaryDimensions(headSize: configuration.headSize, family: "gemma3")
         // llama.cpp would take 10,000; every converter writes the base, which is 1,000,000 in all published models.
@@ -115,15 +126,20 @@ enum Gemma3MultimodalFamily: ModelFamily {
         var configuration = try Gemma3Family.configuration(text)
         configuration.hasTiedHead = try file.value("tie_word_embeddings", absent: true)
         guard configuration.logitSoftCap == 0 else {
-            throw BadInput(file.path, "'\(text.name("final_logit_softcapping"))' is \(configuration.logitSoftCap); transformers does not apply it in a multimodal model: expected null")
+            throw BadInput(
+                file.path,
+                "'\(text.name("final_logit_softcapping"))' is \(configuration.logitSoftCap); transformers does not apply it in a multimodal model: expected null")
         }
-        let inner = HarmlessKeys.ofEveryConfiguration.map { HarmlessKeys($0.keys.map { "text_config." + $0 }, only: $0.only, because: $0.reason) }
+        let inner =
+            HarmlessKeys.ofEveryConfiguration.map { HarmlessKeys($0.keys.map { "text_config." + $0 }, only: $0.only, because: $0.reason) }
             + HarmlessKeys.ofGemma.map { HarmlessKeys($0.keys.map { "text_config." + $0 }, only: $0.only, because: $0.reason) }
         try file.refuseUnread(inner + Gemma3Family.harmless("text_config.") + HarmlessKeys.ofImages)
         let prefix = ["model.language_model.", "language_model.model.", "model."].first { weights.tensor($0 + "embed_tokens.weight") != nil }
         let head = weights.tensor("language_model.lm_head.weight") != nil ? "language_model.lm_head" : "lm_head"
-        return try DecoderBuilder(configuration: configuration, source: weights, precision: precision,
-                                  names: Gemma2Family.names(prefix ?? "model.language_model.", head: head), moduleName: LlamaFamily.moduleName,
-                                  normOffset: 1, harmless: [.images], sizes: file.sizes).build()
+        return try DecoderBuilder(
+            configuration: configuration, source: weights, precision: precision,
+            names: Gemma2Family.names(prefix ?? "model.language_model.", head: head), moduleName: LlamaFamily.moduleName,
+            normOffset: 1, harmless: [.images], sizes: file.sizes
+        ).build()
     }
 }

@@ -21,8 +21,10 @@ enum LlamaFamily: ModelFamily {
         if try file.value("mlp_bias", absent: false) { configuration.biases.insert(.feedForward) }
         try configuration.validate(file.path)
         try file.refuseUnread(HarmlessKeys.ofRope("rope_parameters") + HarmlessKeys.ofRope("rope_scaling"))
-        return try DecoderBuilder(configuration: configuration, source: weights, precision: precision, names: names, moduleName: moduleName,
-                                  sizes: file.sizes, notes: notes).build()
+        return try DecoderBuilder(
+            configuration: configuration, source: weights, precision: precision, names: names, moduleName: moduleName,
+            sizes: file.sizes, notes: notes
+        ).build()
     }
 
     static func load(_ file: GGUFFile, _ precision: WeightPrecision) throws -> LanguageModel {
@@ -31,8 +33,10 @@ enum LlamaFamily: ModelFamily {
         try configuration.validate(file.path)
         try header.refuseUnread()
         configuration.biases = header.biases(of: configuration)
-        return try DecoderBuilder(configuration: configuration, source: file, precision: precision, names: .gguf, moduleName: moduleName,
-                                  permutesPairs: true, biasesMayLack: true, readElsewhere: [GGUFHeader.divisors], sizes: header.sizes).build()
+        return try DecoderBuilder(
+            configuration: configuration, source: file, precision: precision, names: .gguf, moduleName: moduleName,
+            permutesPairs: true, biasesMayLack: true, readElsewhere: [GGUFHeader.divisors], sizes: header.sizes
+        ).build()
     }
 
     // MARK: shared with the families that descend from Llama
@@ -53,11 +57,12 @@ enum LlamaFamily: ModelFamily {
         let hiddenSize: Int = try file.value("hidden_size", absent: defaults.hiddenSize)
         let headCount: Int = try file.value("num_attention_heads", absent: defaults.headCount)
         guard headCount > 0 else { throw BadInput(file.path, "num_attention_heads is \(headCount); expected at least 1") }
-        let headSize: Int = if let absent = defaults.headSize {
-            try file.value("head_dim", absent: absent)
-        } else {
-            try file.optional("head_dim") ?? hiddenSize / headCount
-        }
+        let headSize: Int =
+            if let absent = defaults.headSize {
+                try file.value("head_dim", absent: absent)
+            } else {
+                try file.optional("head_dim") ?? hiddenSize / headCount
+            }
         return DecoderConfiguration(
             family: family,
             hiddenSize: hiddenSize,
@@ -71,8 +76,9 @@ enum LlamaFamily: ModelFamily {
             hasTiedHead: try file.value("tie_word_embeddings", absent: defaults.hasTiedHead),
             normEpsilon: try file.value("rms_norm_eps", absent: 1e-6),
             rotaries: [],
-            attention: Array(repeating: .init(scale: 1 / Float(headSize).squareRoot()),
-                             count: try file.layerCount("num_hidden_layers", absent: defaults.layerCount)))
+            attention: Array(
+                repeating: .init(scale: 1 / Float(headSize).squareRoot()),
+                count: try file.layerCount("num_hidden_layers", absent: defaults.layerCount)))
     }
 
     static func configuration(_ header: GGUFHeader, family: String) throws -> DecoderConfiguration {

@@ -13,8 +13,10 @@ enum MistralFamily: ModelFamily {
         }
         try configuration.validate(file.path)
         try file.refuseUnread(HarmlessKeys.ofRope("rope_parameters") + HarmlessKeys.ofRope("rope_scaling"))
-        return try DecoderBuilder(configuration: configuration, source: weights, precision: precision, names: LlamaFamily.names,
-                                  moduleName: LlamaFamily.moduleName, sizes: file.sizes, notes: notes).build()
+        return try DecoderBuilder(
+            configuration: configuration, source: weights, precision: precision, names: LlamaFamily.names,
+            moduleName: LlamaFamily.moduleName, sizes: file.sizes, notes: notes
+        ).build()
     }
 
     static func load(_ file: GGUFFile, _ precision: WeightPrecision) throws -> LanguageModel { try LlamaFamily.load(file, precision) }

@@ -11,8 +11,10 @@ enum Qwen2Family: ModelFamily {
         try addWindows(to: &configuration, file)
         try configuration.validate(file.path)
         try file.refuseUnread(HarmlessKeys.ofRope("rope_parameters") + HarmlessKeys.ofRope("rope_scaling"))
-        return try DecoderBuilder(configuration: configuration, source: weights, precision: precision, names: LlamaFamily.names,
-                                  moduleName: LlamaFamily.moduleName, sizes: file.sizes, notes: notes).build()
+        return try DecoderBuilder(
+            configuration: configuration, source: weights, precision: precision, names: LlamaFamily.names,
+            moduleName: LlamaFamily.moduleName, sizes: file.sizes, notes: notes
+        ).build()
     }
 
     /// Windows are on where use_sliding_window says so: in the layers that layer_types names, or from max_window_layers on.
@@ -21,8 +23,10 @@ enum Qwen2Family: ModelFamily {
         let isUsed: Bool = try file.value("use_sliding_window", absent: false), window: Int? = try file.optional("sliding_window", absent: 4096)
         guard isUsed, let window else {
             guard sliding?.contains(true) != true else {
-                throw BadInput(file.path, "'layer_types' names 'sliding_attention', but "
-                    + (isUsed ? "'sliding_window' is null" : "'use_sliding_window' is false"))
+                throw BadInput(
+                    file.path,
+                    "'layer_types' names 'sliding_attention', but "
+                        + (isUsed ? "'sliding_window' is null" : "'use_sliding_window' is false"))
             }
             return
         }
@@ -38,8 +42,10 @@ enum Qwen2Family: ModelFamily {
         try configuration.validate(file.path)
         try header.refuseUnread()
         configuration.biases = header.biases(of: configuration).union([.queryKeyValue])
-        return try DecoderBuilder(configuration: configuration, source: file, precision: precision, names: .gguf,
-                                  moduleName: LlamaFamily.moduleName, biasesMayLack: true, requiredBiases: [.queryKeyValue],
-                                  readElsewhere: [GGUFHeader.divisors], sizes: header.sizes).build()
+        return try DecoderBuilder(
+            configuration: configuration, source: file, precision: precision, names: .gguf,
+            moduleName: LlamaFamily.moduleName, biasesMayLack: true, requiredBiases: [.queryKeyValue],
+            readElsewhere: [GGUFHeader.divisors], sizes: header.sizes
+        ).build()
     }
 }
