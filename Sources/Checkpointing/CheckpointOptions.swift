@@ -29,26 +29,20 @@ public struct CheckpointOptions: Sendable {
     /// Those whose step is a multiple of this are kept too, for good; nil: none. 1 or more.
     public var keepEvery: Int?
     /// The size of a chunk in bytes: a multiple of 8, at most 64 MiB. Part of the digest: leave it alone to compare runs.
-    public var chunkBytes: Int
+    public var chunkBytes = 4 << 20
     /// zstd's level. 1 is both the fastest of the positive ones and, on byte planes of floats, the smallest.
-    public var compressionLevel: Int
+    public var compressionLevel = 1
     /// Threads on each rank that compress while training goes on, 1 or more.
-    public var threads: Int
+    public var threads = 1
     /// How long to wait for another run that holds the directory to end.
-    public var lockWaitSeconds: Double
+    public var lockWaitSeconds = 10.0
     /// Called at each stage with the rank, possibly on a background thread. An error it throws is treated as a failure of
     /// that stage: for tests.
     public var onStage: (@Sendable (SaveStage, Int) throws -> Void)?
 
-    public init(
-        directory: String, method: String, configuration: String, keepLast: Int = 3, keepEvery: Int? = nil,
-        chunkBytes: Int = 4 << 20, compressionLevel: Int = 1, threads: Int = 1, lockWaitSeconds: Double = 10,
-        onStage: (@Sendable (SaveStage, Int) throws -> Void)? = nil
-    ) {
+    public init(directory: String, method: String, configuration: String, keepLast: Int = 3, keepEvery: Int? = nil) {
         (self.directory, self.method, self.configuration) = (directory, method, configuration)
-        (self.keepLast, self.keepEvery, self.chunkBytes) = (keepLast, keepEvery, chunkBytes)
-        (self.compressionLevel, self.threads, self.lockWaitSeconds) = (compressionLevel, threads, lockWaitSeconds)
-        self.onStage = onStage
+        (self.keepLast, self.keepEvery) = (keepLast, keepEvery)
     }
 
     func requireValid() {

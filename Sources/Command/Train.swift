@@ -57,9 +57,7 @@ struct Train: ParsableCommand {
         let sgemm = try beside?.rates(communicator)
         if timeSgemm, sgemm == nil { context.message("--time-sgemm: sgemm was not timed, as there was no batch left to train") }
         if communicator.isRoot {
-            let text = report(
-                summary, startSeconds: startSeconds, ranks: communicator.size, operations: operations, memory: memory,
-                spentBeside: beside?.spent ?? 0, sgemm: sgemm)
+            let text = report(summary, startSeconds: startSeconds, ranks: communicator.size, operations: operations, memory: memory, beside: (beside?.spent ?? 0, sgemm))
             do {
                 try StandardOutput.write(text)
             } catch let error as OutputError {
@@ -70,10 +68,11 @@ struct Train: ParsableCommand {
     }
 
     private func report(
-        _ summary: TrainingSummary, startSeconds: Double?, ranks: Int, operations: Double, memory: RunMemory, spentBeside: Double,
-        sgemm: (mean: Double, best: Double)?
+        _ summary: TrainingSummary, startSeconds: Double?, ranks: Int, operations: Double, memory: RunMemory,
+        beside: (spent: Double, sgemm: (mean: Double, best: Double)?)
     ) -> String {
-        let seconds = summary.seconds - spentBeside, secondsPerEdit = summary.seconds > 0 ? summary.secondsPerEdit * seconds / summary.seconds : 0
+        let sgemm = beside.sgemm
+        let seconds = summary.seconds - beside.spent, secondsPerEdit = summary.seconds > 0 ? summary.secondsPerEdit * seconds / summary.seconds : 0
         let shareOfSgemm = sgemm.map { operations / seconds / 1e9 / $0.mean }
         if options.json {
             var object: JSONObject = [

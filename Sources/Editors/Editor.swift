@@ -11,22 +11,18 @@ public struct EditorOptions: Sendable {
     /// Step i has a network of its own, of rank / (i + 1); otherwise all steps share one.
     public var hasNetworkPerStep: Bool
     public var seed: UInt64
-    public var arithmetic: Arithmetic
+    public var arithmetic = Arithmetic.float32
     public var readout: any Readout = MALMENReadout()
     /// A method without a hypernetwork has no blocks, and nothing that is trained.
     public var isTrained = true
 
-    public init(
-        steps: Int, rank: Int, blocks: Int, innerLearningRate: Float, hasNetworkPerStep: Bool, seed: UInt64,
-        arithmetic: Arithmetic = .float32
-    ) {
+    public init(steps: Int, rank: Int, blocks: Int, innerLearningRate: Float, hasNetworkPerStep: Bool, seed: UInt64) {
         self.steps = steps
         self.rank = rank
         self.blocks = blocks
         self.innerLearningRate = innerLearningRate
         self.hasNetworkPerStep = hasNetworkPerStep
         self.seed = seed
-        self.arithmetic = arithmetic
     }
 }
 
@@ -53,10 +49,10 @@ public final class Editor {
         networks = (0..<(options.hasNetworkPerStep ? options.steps : 1)).map { step in
             groups.map { group in
                 defer { lane += UInt32(options.blocks) }
+                var own = options
+                own.rank = options.rank / (step + 1)
                 return HyperNetwork(
-                    name: "step\(step).\(group.shape)", shape: group.shape, rank: options.rank / (step + 1), blocks: options.blocks,
-                    modules: group.modules.count, learningRate: options.innerLearningRate, seed: options.seed, lane: lane, ownership: ownership,
-                    arithmetic: options.arithmetic, readout: options.readout, isTrained: options.isTrained)
+                    name: "step\(step).\(group.shape)", shape: group.shape, modules: group.modules.count, options: own, lane: lane, ownership: ownership)
             }
         }
     }

@@ -33,8 +33,7 @@ public final class HyperNetwork {
         public let scale: Parameter  // [M, w]
         public let shift: Parameter  // [M, w]
 
-        init(name: String, width: Int, rank: Int, modules: Int, seed: UInt64, lane: UInt32, ownership: Ownership) {
-            let stream = RandomStream(seed: seed, purpose: .hypernetworkInitialization, lane: lane)
+        init(name: String, width: Int, rank: Int, modules: Int, stream: RandomStream, ownership: Ownership) {
             func parameter(_ suffix: String, _ shape: [Int], _ start: Parameter.Start) -> Parameter {
                 Parameter(name: "\(name).\(suffix)", shape: shape, start: start, ownership: ownership)
             }
@@ -60,22 +59,20 @@ public final class HyperNetwork {
     public let readout: any Readout
     public let isTrained: Bool
 
-    /// `lane` is the number of this network's first block among all of the editor's: it selects the random stream.
-    public init(
-        name: String, shape: ModuleShape, rank: Int, blocks: Int, modules: Int, learningRate: Float, seed: UInt64, lane: UInt32,
-        ownership: Ownership, arithmetic: Arithmetic = .float32, readout: any Readout = MALMENReadout(), isTrained: Bool = true
-    ) {
+    /// `options` has this network's own rank. `lane` is the number of its first block among all of the editor's: it selects the random stream.
+    public init(name: String, shape: ModuleShape, modules: Int, options: EditorOptions, lane: UInt32, ownership: Ownership) {
         self.shape = shape
-        self.rank = rank
         self.modules = modules
-        self.arithmetic = arithmetic
-        self.readout = readout
-        self.isTrained = isTrained
+        rank = options.rank
+        arithmetic = options.arithmetic
+        readout = options.readout
+        isTrained = options.isTrained
         let width = shape.keySize + shape.valueSize
-        self.blocks = (0..<blocks).map {
-            Block(name: "\(name).blocks.\($0)", width: width, rank: rank, modules: modules, seed: seed, lane: lane + UInt32($0), ownership: ownership)
+        blocks = (0..<options.blocks).map {
+            let stream = RandomStream(seed: options.seed, purpose: .hypernetworkInitialization, lane: lane + UInt32($0))
+            return Block(name: "\(name).blocks.\($0)", width: width, rank: options.rank, modules: modules, stream: stream, ownership: ownership)
         }
-        learningRates = Parameter(name: "\(name).lr", shape: [modules], start: .constant(learningRate), ownership: ownership)
+        learningRates = Parameter(name: "\(name).lr", shape: [modules], start: .constant(options.innerLearningRate), ownership: ownership)
         logLambdas = Parameter(name: "\(name).log_lambda", shape: [modules], start: .constant(0), ownership: ownership)
         moments = RunningMoments(keySize: shape.keySize, valueSize: shape.valueSize)
     }

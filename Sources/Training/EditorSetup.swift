@@ -22,7 +22,8 @@ public enum EditorSetup {
         let editor = configuration.editor, method = configuration.method, shapes = model.edited.map { ModuleShape(keySize: $0.keySize, valueSize: $0.valueSize) }
         var options = EditorOptions(
             steps: editor.steps, rank: editor.rank, blocks: editor.blocks, innerLearningRate: Float(editor.innerLearningRate),
-            hasNetworkPerStep: configuration.plan.hasNetworkPerStep, seed: UInt64(configuration.run.seed), arithmetic: arithmetic(configuration))
+            hasNetworkPerStep: configuration.plan.hasNetworkPerStep, seed: UInt64(configuration.run.seed))
+        options.arithmetic = arithmetic(configuration)
         options.use(method)
         return EditEngine(
             model: model, editor: Editor(options, shapes: shapes, ownership: Ownership(pieces: work.shards, owned: work.ownShards)), rule: method.rule, work: work)

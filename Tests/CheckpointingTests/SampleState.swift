@@ -88,9 +88,9 @@ let sampleDocument = CheckpointDocument(
 
 /// Options with small chunks, so that the sample state has many.
 func sampleOptions(_ directory: String, chunkBytes: Int = 512) -> CheckpointOptions {
-    CheckpointOptions(
-        directory: directory, method: "emsedit", configuration: "run: {seed: 1}\n", keepLast: 100, chunkBytes: chunkBytes,
-        lockWaitSeconds: 0.2)
+    var options = CheckpointOptions(directory: directory, method: "emsedit", configuration: "run: {seed: 1}\n", keepLast: 100)
+    (options.chunkBytes, options.lockWaitSeconds) = (chunkBytes, 0.2)
+    return options
 }
 
 /// Saves on `ranks` ranks; each rank's result.

@@ -38,7 +38,8 @@ import Testing
     /// A parameter longer than the block that a thread takes.
     @Test func longParametersAreSteppedWhole() throws {
         let network = HyperNetwork(
-            name: "long", shape: ModuleShape(keySize: 200, valueSize: 200), rank: 170, blocks: 1, modules: 1, learningRate: 1e-3, seed: 1, lane: 0,
+            name: "long", shape: ModuleShape(keySize: 200, valueSize: 200), modules: 1,
+            options: EditorOptions(steps: 1, rank: 170, blocks: 1, innerLearningRate: 1e-3, hasNetworkPerStep: false, seed: 1), lane: 0,
             ownership: .everything(pieces: 3))
         let a = network.blocks[0].a, start = a.value.copy()
         #expect(a.value.count > 1 << 16)

@@ -15,8 +15,8 @@ struct SmallNetwork {
 
     init(ownership: Ownership = .everything(pieces: 1), rate: Float = 0.5) {
         network = HyperNetwork(
-            name: "small", shape: ModuleShape(keySize: Self.keySize, valueSize: Self.valueSize), rank: Self.rank, blocks: 2,
-            modules: Self.modules, learningRate: rate, seed: 3, lane: 0, ownership: ownership)
+            name: "small", shape: ModuleShape(keySize: Self.keySize, valueSize: Self.valueSize), modules: Self.modules,
+            options: EditorOptions(steps: 1, rank: Self.rank, blocks: 2, innerLearningRate: rate, hasNetworkPerStep: false, seed: 3), lane: 0, ownership: ownership)
         for (index, parameter) in network.parameters.enumerated() {
             let isVectorOfOnes = parameter.name.hasSuffix("scale") || parameter.name.hasSuffix("lr")
             let drift = normals(parameter.value.rows, parameter.value.columns, lane: 100 + UInt32(index), scale: isVectorOfOnes ? 0.2 : 0.3)

@@ -6,8 +6,9 @@ import Testing
 @Suite struct ParameterTests {
     private func network(seed: UInt64 = 3, lane: UInt32 = 0) -> HyperNetwork {
         HyperNetwork(
-            name: "step0.3x4", shape: ModuleShape(keySize: 3, valueSize: 4), rank: 5, blocks: 2, modules: 2, learningRate: 1e-3,
-            seed: seed, lane: lane, ownership: .everything(pieces: 2))
+            name: "step0.3x4", shape: ModuleShape(keySize: 3, valueSize: 4), modules: 2,
+            options: EditorOptions(steps: 1, rank: 5, blocks: 2, innerLearningRate: 1e-3, hasNetworkPerStep: false, seed: seed), lane: lane,
+            ownership: .everything(pieces: 2))
     }
 
     @Test func startsAreThoseOfMALMEN() {
