@@ -50,12 +50,12 @@ package struct ScoreTally {
         var sum = 0.0
         var count = 0.0
 
-        mutating func add(_ values: [Double]) {
-            guard !values.isEmpty else { return }
-            sum += values.reduce(0, +) / Double(values.count)
+        mutating func add(_ value: Double) {
+            sum += value
             count += 1
         }
 
+        var value: Double { sum / count }
         var percent: Double { 100 * sum / count }
     }
 
@@ -64,9 +64,14 @@ package struct ScoreTally {
 
     /// Adds one record's probes.
     mutating func add(_ outcomes: [(kind: Probe.Kind, outcome: Outcome)]) {
-        for (kind, own) in Dictionary(grouping: outcomes, by: \.kind) {
-            accuracies[kind, default: Mean()].add(own.map(\.outcome.accuracy))
-            successes[kind, default: Mean()].add(own.compactMap { $0.outcome.success.map { $0 ? 1 : 0 } })
+        for (index, first) in outcomes.enumerated() where !outcomes[..<index].contains(where: { $0.kind == first.kind }) {
+            var accuracy = Mean(), success = Mean()
+            for (kind, outcome) in outcomes[index...] where kind == first.kind {
+                accuracy.add(outcome.accuracy)
+                if let succeeds = outcome.success { success.add(succeeds ? 1 : 0) }
+            }
+            accuracies[first.kind, default: Mean()].add(accuracy.value)
+            if success.count > 0 { successes[first.kind, default: Mean()].add(success.value) }
         }
     }
 
@@ -81,7 +86,7 @@ package struct ScoreTally {
 
     /// By comparing answers where any were compared.
     package var report: ScoreReport {
-        let compared = successes.filter { $0.value.count > 0 }.mapValues(\.percent), accuracy = Scores(accuracies.mapValues(\.percent))
+        let compared = successes.mapValues(\.percent), accuracy = Scores(accuracies.mapValues(\.percent))
         return compared.isEmpty
             ? ScoreReport(scoring: .tokenAccuracy, scores: accuracy, tokenAccuracy: accuracy)
             : ScoreReport(scoring: .rome, scores: Scores(compared), tokenAccuracy: accuracy)
