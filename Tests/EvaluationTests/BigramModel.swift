@@ -14,12 +14,13 @@ struct BigramModel {
     let tokenizer: Tokenizer
 
     /// `following`: of a token, written "p" or " X", the logits of the tokens after it; of all others the logits are zero.
-    init(_ following: [String: [String: Float]]) throws {
+    /// `beginning`: the token that the tokenizer puts before every prompt, if it does.
+    init(_ following: [String: [String: Float]], beginning: String? = nil) throws {
         let directory = FileManager.default.temporaryDirectory.appendingPathComponent("bigrams-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: directory) }
         try Self.write(Self.configuration, to: directory.appendingPathComponent("config.json"))
-        try Self.write(Self.tokenizer, to: directory.appendingPathComponent("tokenizer.json"))
+        try Self.write(Self.tokenizer(beginning), to: directory.appendingPathComponent("tokenizer.json"))
         try Self.safetensors(following).write(to: directory.appendingPathComponent("model.safetensors"))
         let source = try ModelSource(directory.path)
         (model, tokenizer) = (try source.loadModel(), try source.loadTokenizer())
@@ -68,8 +69,13 @@ struct BigramModel {
         ]
     }
 
-    private static var tokenizer: [String: Any] {
-        [
+    private static func tokenizer(_ beginning: String?) -> [String: Any] {
+        let token = beginning ?? ""
+        let template: [String: Any] = [
+            "type": "TemplateProcessing", "pair": [Any](), "single": [["SpecialToken": ["id": token, "type_id": 0]], ["Sequence": ["id": "A", "type_id": 0]]] as [Any],
+            "special_tokens": [token: ["id": token, "ids": [id(token)], "tokens": [token]] as [String: Any]],
+        ]
+        let tokenizer: [String: Any] = [
             "version": "1.0", "added_tokens": [Any](),
             "pre_tokenizer": ["type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true] as [String: Any],
             "decoder": ["type": "ByteLevel", "add_prefix_space": true, "trim_offsets": true, "use_regex": true] as [String: Any],
@@ -78,6 +84,7 @@ struct BigramModel {
                 "merges": capitals.map { "Ġ \($0.dropFirst())" },
             ] as [String: Any],
         ]
+        return beginning == nil ? tokenizer : tokenizer.merging(["post_processor": template]) { $1 }
     }
 
     private static func write(_ object: [String: Any], to file: URL) throws {

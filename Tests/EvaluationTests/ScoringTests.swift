@@ -118,11 +118,28 @@ import Testing
         expect(found, 100, .nan, .nan, "the three")
     }
 
+    /// Kinds beside the three are in the order of their names, whatever the order of the probes.
+    @Test func otherKindsAreSortedByName() throws {
+        let kinds = ["relation", "aliases", "portability"].map { Probe.Kind($0) }
+        let record = EditRecord(
+            id: "1", subject: nil, edits: [Question(prompt: "p", answer: "X")], probes: kinds.map { Probe($0, "p", .tokens("X")) })
+        #expect(try report([record]).scores.kinds.map(\.name) == ["efficacy", "generalization", "specificity", "aliases", "portability", "relation"])
+    }
+
+    /// A prompt is asked with the tokenizer's special tokens: one without words of its own is what comes after them.
+    @Test func promptsBeginWithTheSpecialToken() throws {
+        let bigrams = try BigramModel(Self.following, beginning: "p")
+        let scorer = try Scorer(
+            [record("", "X", over: "Y")], model: bigrams.model, tokenizer: bigrams.tokenizer, work: Work(communicator: Communicator(), shards: 2))
+        expect(try scorer.score(0..<1).report.scores, 100, .nan, .nan, "X over Y after nothing but p")
+    }
+
     @Test func batchesAddUp() throws {
         let records = [record("p", "X", over: "Y"), record("q", "X", over: "Y"), record("p", "X", over: "Y", neighbors: [("r", "Z")])]
         let bigrams = try BigramModel(Self.following)
         let scorer = try Scorer(records, model: bigrams.model, tokenizer: bigrams.tokenizer, work: Work(communicator: Communicator(), shards: 2))
         let sum = try scorer.score(0..<1) + scorer.score(1..<3)
         expect(sum.report.scores, 200.0 / 3, .nan, 100, "two batches")
+        expect(sum.report.tokenAccuracy, 200.0 / 3, .nan, 100, "two batches by token accuracy")
     }
 }

@@ -1,0 +1,28 @@
+import Datasets
+import Testing
+import Tokenization
+
+@Suite struct EditBatchTests {
+    private func batch(_ prompts: [String], microBatch: Int, _ tokenizer: Tokenizer) throws -> EditBatch {
+        let records = prompts.map { prompt in
+            EditRecord(
+                id: prompt, subject: nil, edit: Question(prompt: prompt, answer: "X"), groundTruth: nil, rephrasings: [prompt + "r", prompt + "q"],
+                neighbors: [Question(prompt: prompt + "n", answer: "Y"), Question(prompt: prompt + "m", answer: "Y")])
+        }
+        return try EditBatch(records: records, tokenizer: tokenizer, microBatch: microBatch)
+    }
+
+    /// The longest first, equal ones as they came; the last micro-batch takes what is left.
+    @Test func microBatchesAreOfFallingLengths() throws {
+        let tokenizer = try BigramModel([:]).tokenizer, batch = try batch(["a", "bcd", "e", "fg", "hij"], microBatch: 2, tokenizer)
+        func prompts(_ microBatches: [[TokenSequence]]) -> [[String]] { microBatches.map { $0.map { tokenizer.decode($0.prompt, skipSpecialTokens: false) } } }
+        #expect(prompts(batch.edits) == [["bcd", "hij"], ["fg", "a"], ["e"]] && batch.editCount == 5)
+        #expect(prompts(batch.rephrasings) == [["bcdr", "hijr"], ["fgr", "ar"], ["er"]], "the first of each record's")
+        #expect(prompts(batch.unrelated) == [["bcdn", "hijn"], ["fgn", "an"], ["en"]], "the first of each record's")
+    }
+
+    @Test func promptsBeginWithTheTokenizersSpecialToken() throws {
+        let tokenizer = try BigramModel([:], beginning: "z").tokenizer, batch = try batch(["a"], microBatch: 1, tokenizer)
+        #expect(tokenizer.decode(batch.edits[0][0].prompt, skipSpecialTokens: false) == "za" && batch.edits[0][0].answer == tokenizer.encodeContinuation("X"))
+    }
+}
