@@ -112,7 +112,7 @@ let package = Package(
         .testTarget(name: "EditorsTests", dependencies: ["TensorCore", "LinearAlgebra", "Transformer", "Editors", "TestSupport"]),
         .testTarget(
             name: "EvaluationTests",
-            dependencies: ["Communication", "Tokenization", "Transformer", "Datasets", "Editing", "Evaluation"]),
+            dependencies: ["Communication", "Tokenization", "Transformer", "Datasets", "Editors", "Editing", "Evaluation", "TestSupport"]),
         .testTarget(name: "AmendTests", dependencies: ["Command", "Amend", "TestSupport"]),
         .testTarget(
             name: "GoldenTests", dependencies: ["TensorCore", "Tokenization", "WeightFiles", "Transformer", "SelfTest", "TestSupport"],

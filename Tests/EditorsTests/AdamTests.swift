@@ -5,6 +5,12 @@ import TestSupport
 import Testing
 
 @Suite struct AdamTests {
+    /// The settings that the paper proposes.
+    @Test func constantsAreThePapers() {
+        let adam = Adam(rate: 0.01)
+        #expect(adam.beta1 == 0.9 && adam.beta2 == 0.999 && adam.epsilon == 1e-8 && adam.rate == 0.01)
+    }
+
     /// Algorithm 1 of arXiv 1412.6980, with the last of five gradients zero.
     @Test func stepsAreThoseOfTheReference() {
         let small = SmallNetwork(), parameters = small.network.parameters
