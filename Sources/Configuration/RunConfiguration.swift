@@ -72,7 +72,8 @@ extension RunConfiguration {
     private init(_ written: Written, source: String, isRecorded: Bool = false) throws {
         let root = try SectionReader(written, keys: Self.sections, source: source)
         func section(_ name: String) throws -> SectionReader { try root.section(name, keys: Self.keys(of: name)) }
-        let data = try section("data"), splitKeys = Self.keys(of: "data.train")
+        let data = try section("data"), editor = try section("editor"), training = try section("training"), evaluation = try section("evaluation")
+        let splitKeys = Self.keys(of: "data.train")
         let train = try data.section("train", keys: splitKeys), evaluated = try data.section("evaluation", keys: splitKeys)
         // All sections before any value: a misspelt key is the likelier cause where one seems to be missing.
         try root.refuseKeys(except: Self.sections, elsewhere: Self.home)
@@ -80,29 +81,31 @@ extension RunConfiguration {
         for split in [train, evaluated] { try split.refuseKeys(except: splitKeys) }
 
         self.source = source
-        editor = try Self.editor(section("editor"), isRecorded: isRecorded)
+        self.editor = try Self.editor(editor, isRecorded: isRecorded)
         model = try Section(ModelSettings(), section("model"))
         self.data = try Section(DataSettings(), data)
         self.train = train.isGiven ? try Section(SplitSettings(), train) : nil
         self.evaluated = evaluated.isGiven ? try Section(SplitSettings(), evaluated) : nil
-        training = try Section(TrainingSettings(), section("training"))
-        evaluation = try Section(EvaluationSettings(self.data), section("evaluation"))
+        self.training = try Section(TrainingSettings(), training)
+        self.evaluation = try Section(EvaluationSettings(self.data), evaluation)
         checkpoint = try Section(CheckpointSettings(source: source), section("checkpoint"))
         run = try Section(JobSettings(), section("run"))
 
-        if plan.hasNetworkPerStep, editor.rank < editor.steps {
-            throw try section("editor").error(
+        let rank = self.editor.rank, steps = self.editor.steps
+        if plan.hasNetworkPerStep, rank < steps {
+            throw editor.error(
                 "rank",
-                "step i has a network of rank / (i + 1), at least 1; for the last of \(editor.steps) steps that is \(editor.rank) / \(editor.steps) = 0. "
-                    + "Expected a rank of at least \(editor.steps), the number of editor.steps, found \(editor.rank)")
+                "step i has a network of rank / (i + 1), at least 1; for the last of \(steps) steps that is \(rank) / \(steps) = 0. "
+                    + "Expected a rank of at least \(steps), the number of editor.steps, found \(rank)")
         }
-        if case .step = plan.schedule, training.updateEvery != nil {
-            throw try section("training").error("update_every", "in batch mode every step of every batch is an update; leave it out")
+        if case .step = plan.schedule, self.training.updateEvery != nil {
+            throw training.error("update_every", "in batch mode every step of every batch is an update; leave it out")
         }
-        try section("training").checkEdits(
-            "passes", [("data.edits_per_batch", self.data.editsPerBatch), ("data.batches", self.data.batches), ("training.passes", training.passes)])
-        try section("evaluation").checkEdits(
-            "batches", [("evaluation.edits_per_batch", evaluation.editsPerBatch), ("evaluation.batches", evaluation.batches)])
+        try training.checkEdits(
+            "passes",
+            [("data.edits_per_batch", self.data.editsPerBatch), ("data.batches", self.data.batches), ("training.passes", self.training.passes)])
+        try evaluation.checkEdits(
+            "batches", [("evaluation.edits_per_batch", self.evaluation.editsPerBatch), ("evaluation.batches", self.evaluation.batches)])
     }
 
     /// The method decides which settings there are; what a run wrote down may have those of other methods too.
@@ -112,9 +115,9 @@ extension RunConfiguration {
         let names = settings.settings.map(\.name), others = Set(keys(of: "editor")).subtracting(names)
         try (isRecorded ? reader.dropping(others.contains) : reader).refuseKeys(except: names) { key in
             guard others.contains(key) else { return home(of: key) }
-            let owners = EditorSettings.all.filter { $0.settings.settings.contains { $0.name == key } }
-            if let own = owners.first(where: { $0.method.name == method.name }) { return "\(method.name) has it in mode \(own.mode) alone" }
-            return "\(method.name) has no such setting (null takes it out); \(owners.map(\.method.name).joined(separator: ", ")) \(owners.count == 1 ? "has" : "have")"
+            let owners = EditorSettings.owners(of: key)
+            if owners.contains(method.name) { return "\(method.name) has it in its other mode alone" }
+            return "\(method.name) has no such setting (null takes it out); \(owners.joined(separator: ", ")) \(owners.count == 1 ? "has" : "have")"
         }
         return try Section(settings, reader)
     }
@@ -141,13 +144,13 @@ extension RunConfiguration: Equatable {
     public static func == (a: RunConfiguration, b: RunConfiguration) -> Bool { a.canonicalText == b.canonicalText }
 
     /// The whole configuration, defaults filled in: one text for one meaning. Comments, order, spelling of numbers and overrides leave no trace in it.
-    public var canonicalText: String { canonical { _ in true }.text }
+    public var canonicalText: String { canonical { _, _ in true }.text }
 
     /// The settings that determine what training computes, as `canonicalText` writes them. What the model and the records are is left to digests of
     /// their content: files may move.
-    public var trainingIdentity: String { canonical { $0 != .none }.text }
+    public var trainingIdentity: String { canonical { $0 != .mayChange && !($0 == .runUnlessDefault && $1) }.text }
 
-    private func canonical(_ isWanted: (SettingIdentity) -> Bool) -> CanonicalValue {
+    private func canonical(_ isWanted: (SettingIdentity, _ isDefault: Bool) -> Bool) -> CanonicalValue {
         func section(_ values: any AnySection, _ parts: [String: (any AnySection)?] = [:]) -> CanonicalValue? {
             guard case .section(let own) = values.canonical(isWanted) else { return nil }
             let nested = parts.compactMapValues { $0.flatMap { section($0) } }, entries = own.merging(nested) { $1 }
@@ -165,13 +168,21 @@ extension RunConfiguration: Equatable {
     public func trainingDifferences(from other: String, ofEditor: Bool = false) throws -> [String] {
         let there = try CanonicalValue.leaves(of: other, name: "training identity")
         let here = try CanonicalValue.leaves(of: trainingIdentity, name: "training identity")
-        let wanted = ofEditor ? try CanonicalValue.leaves(of: canonical { $0 == .editor }.text, name: "editor's identity") : here
-        func setting(_ key: String) -> String { String(key.prefix { $0 != "[" }) }
-        let settings = Set(wanted.keys.map(setting))
-        // What only they have is a difference where it is not a setting that other methods have, or that is no longer part of what a run is.
-        let obsolete = Set(Self.reference.flatMap { section, settings in settings.map { "\(section).\($0.name)" } }).subtracting(here.keys.map(setting))
+        let own = identities, known = Set(Self.reference.flatMap { section, settings in settings.map { "\(section).\($0.name)" } })
         return Set(there.keys).union(here.keys).sorted().filter { key in
-            there[key] != here[key] && !obsolete.contains(setting(key)) && (!ofEditor || settings.contains(setting(key)))
+            let setting = String(key.prefix { $0 != "[" })
+            guard there[key] != here[key] else { return false }
+            // A setting that other methods have is no difference, one that nobody knows is.
+            guard let identity = own[setting] else { return !ofEditor && !known.contains(setting) }
+            return ofEditor ? identity == .editor : identity != .mayChange
         }.map { key in "\(key): \(there[key] ?? "not set") there, \(here[key] ?? "not set") here" }
+    }
+
+    /// Of every setting that this configuration has, by its full key.
+    private var identities: [String: SettingIdentity] {
+        let sections: [(String, any AnySection)] = [
+            ("model", model), ("editor", editor), ("data", data), ("training", training), ("evaluation", evaluation), ("checkpoint", checkpoint), ("run", run),
+        ]
+        return Dictionary(uniqueKeysWithValues: sections.flatMap { section, values in values.settings.map { ("\(section).\($0.name)", $0.identity) } })
     }
 }

@@ -7,18 +7,18 @@ import Transformer
 
 public struct ModelSettings: SettingGroup {
     public let path = Setting(
-        required: "path", .text("path of a model (a .gguf file or a directory)"), identity: .none,
+        required: "path", .text("path of a model (a .gguf file or a directory)"), identity: .mayChange,
         "a .gguf file, a directory with one, or one with config.json, safetensors and tokenizer.json")
     public let weights = Setting(
-        "weights", .choice as SettingKind<WeightPrecision>, default: .auto, identity: .none,
+        "weights", .choice as SettingKind<WeightPrecision>, default: .auto, identity: .mayChange,
         "how the frozen weights are held: as the file has them, decoded to float32, or rounded to bfloat16")
 }
 
 /// Of a file of edits.
 public struct SplitSettings: SettingGroup {
-    public let path = Setting(required: "path", .text("path of a data file"), identity: .none, "a JSON array of records, or JSON Lines")
+    public let path = Setting(required: "path", .text("path of a data file"), identity: .mayChange, "a JSON array of records, or JSON Lines")
     public let format = Setting(
-        "format", .one(of: DatasetFormat.all + [nil]) { $0?.name ?? "auto" }, default: nil, identity: .none,
+        "format", .one(of: DatasetFormat.all + [nil]) { $0?.name ?? "auto" }, default: nil, identity: .mayChange,
         "what its records look like: auto goes by the keys of the first")
 }
 
@@ -32,7 +32,7 @@ public struct TrainingSettings: SettingGroup {
     /// Whether gradients are clipped each time they accumulate, or once, before the optimizer's step.
     public enum Clip: String, Sendable, CaseIterable { case accumulated, update }
 
-    public let passes = Setting("passes", .count, default: 1, identity: .none, "sequences to train on; the model starts each one unedited")
+    public let passes = Setting("passes", .count, default: 1, identity: .mayChange, "sequences to train on; the model starts each one unedited")
     /// nil: once, after the last batch of a sequence.
     public let updateEvery = Setting(
         "update_every", .word("sequence", orCountUpTo: Int(Int32.max), of: "batches"), default: nil,
@@ -48,26 +48,26 @@ public struct EvaluationSettings: SettingGroup {
     public let batches: Setting<Int>
     public let editsPerBatch: Setting<Int>
     public let normalizer = Setting(
-        "normalizer", .choice as SettingKind<Normalizer>, default: .online, identity: .none, "whether it goes on learning while it edits")
+        "normalizer", .choice as SettingKind<Normalizer>, default: .online, identity: .mayChange, "whether it goes on learning while it edits")
 
     /// - Parameter data: nil where only the names are wanted.
     init(_ data: Section<DataSettings>?) {
-        batches = Setting("batches", .count, default: data?.batches ?? 1, described: "as data.batches", identity: .none, "that are edited and scored")
+        batches = Setting("batches", .count, default: data?.batches ?? 1, described: "as data.batches", identity: .mayChange, "that are edited and scored")
         editsPerBatch = Setting(
-            "edits_per_batch", .count, default: data?.editsPerBatch ?? 1, described: "as data.edits_per_batch", identity: .none, "edits that are applied together")
+            "edits_per_batch", .count, default: data?.editsPerBatch ?? 1, described: "as data.edits_per_batch", identity: .mayChange, "edits that are applied together")
     }
 }
 
 public struct CheckpointSettings: SettingGroup {
     public let directory: Setting<String>
-    public let every = Setting("every", .count, default: 10, identity: .none, "batches between checkpoints")
-    public let keep = Setting("keep", .count, default: 3, identity: .none, "how many of the newest are kept")
+    public let every = Setting("every", .count, default: 10, identity: .mayChange, "batches between checkpoints")
+    public let keep = Setting("keep", .count, default: 3, identity: .mayChange, "how many of the newest are kept")
     public let keepEvery = Setting(
-        "keep_every", .wholeNumber(0...(.max)), default: 0, identity: .none, "besides, every so many batches' checkpoint is kept for good; 0: none")
+        "keep_every", .wholeNumber(0...(.max)), default: 0, identity: .mayChange, "besides, every so many batches' checkpoint is kept for good; 0: none")
 
     init(source: String) {
         directory = Setting(
-            "directory", .text("path of a directory"), default: Self.directory(source), described: "runs/ and the name of the file", identity: .none,
+            "directory", .text("path of a directory"), default: Self.directory(source), described: "runs/ and the name of the file", identity: .mayChange,
             "of the run's checkpoints and metrics")
     }
 
@@ -96,6 +96,6 @@ public struct JobSettings: SettingGroup {
             + "round numbers, sums stay float32; auto: what is fastest where a run begins, and then the same wherever it goes on")
     /// nil: the usable cores divided by the ranks on the machine.
     public let threads = Setting(
-        "threads", .word("auto", orCountUpTo: 4096, of: "threads"), default: nil, identity: .none,
+        "threads", .word("auto", orCountUpTo: 4096, of: "threads"), default: nil, identity: .mayChange,
         "per rank; auto: the usable cores divided by the ranks on the machine")
 }

@@ -46,6 +46,11 @@ public struct EditorSettings: SettingGroup {
         return [method, mode, steps, modules, innerLearningRate] + ofNetwork + plan.settings
     }
 
+    /// The names of the methods that have a setting of this name in some mode.
+    public static func owners(of name: String) -> [String] {
+        EditingMethod.all.map(\.name).filter { method in all.contains { $0.method.name == method && $0.settings.settings.contains { $0.name == name } } }
+    }
+
     /// Of all methods in all their modes.
     public static var all: [(method: EditingMethod, mode: EditingMethod.Mode, settings: EditorSettings)] {
         EditingMethod.all.flatMap { method in

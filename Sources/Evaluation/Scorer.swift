@@ -18,7 +18,6 @@ package final class Scorer {
     private struct Place {
         let record: Int
         let probe: Int
-        let expectation: Probe.Expectation
     }
 
     private struct Pack {
@@ -56,7 +55,7 @@ package final class Scorer {
                 for answer in answers { try model.check(prompt + answer, of: records[index].place) }
                 let length = prompt.count + answers.reduce(0) { $0 + $1.count - 1 }
                 if tokens + length > Self.tokensPerPack { close() }
-                open.append((Place(record: index, probe: number, expectation: probe.expectation), prompt, answers))
+                open.append((Place(record: index, probe: number), prompt, answers))
                 tokens += length
             }
         }
@@ -98,7 +97,7 @@ package final class Scorer {
         }
         for probe in pack.probes {
             let place = 2 * (firstProbes[probe.record] + probe.probe)
-            switch probe.expectation {
+            switch records[probe.record].probes[probe.probe].expectation {
             case .answer:
                 let right = next(), wrong = next()
                 (outcomes[place], outcomes[place + 1]) = (right.logProbability > wrong.logProbability ? 1 : 0, right.accuracy)

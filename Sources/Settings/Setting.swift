@@ -55,8 +55,8 @@ public struct Setting<Value: Sendable>: AnySetting {
 
 /// Whether a run with another value of a setting is another run.
 public enum SettingIdentity: Sendable {
-    /// No: it may change while a run is stopped.
-    case none
+    /// No: it may have another value when a run goes on.
+    case mayChange
     /// Yes.
     case run
     /// Yes, and the default is what runs did before there was a choice.
@@ -115,12 +115,13 @@ public struct Section<Group: SettingGroup>: AnySection {
         return Setting<Value>.value(held)
     }
 
-    public func canonical(_ isWanted: (SettingIdentity) -> Bool) -> CanonicalValue {
+    public var settings: [any AnySetting] { group.settings }
+
+    public func canonical(_ isWanted: (SettingIdentity, _ isDefault: Bool) -> Bool) -> CanonicalValue {
         var entries: [String: CanonicalValue] = [:]
-        for setting in group.settings where isWanted(setting.identity) {
-            guard let held = values[setting.name] else { continue }
-            // A run's identity says nothing of what was no choice when other runs began.
-            if isWanted(.none) || setting.identity != .runUnlessDefault || !setting.isDefault(held) { entries[setting.name] = setting.canonical(held) }
+        for setting in group.settings {
+            guard let held = values[setting.name], isWanted(setting.identity, setting.isDefault(held)) else { continue }
+            entries[setting.name] = setting.canonical(held)
         }
         return .section(entries)
     }
@@ -128,6 +129,7 @@ public struct Section<Group: SettingGroup>: AnySection {
 
 /// The values of some group.
 public protocol AnySection: Sendable {
-    /// Those of the settings whose identity is wanted.
-    func canonical(_ isWanted: (SettingIdentity) -> Bool) -> CanonicalValue
+    var settings: [any AnySetting] { get }
+    /// Of the settings that are wanted.
+    func canonical(_ isWanted: (SettingIdentity, _ isDefault: Bool) -> Bool) -> CanonicalValue
 }

@@ -20,6 +20,14 @@ extension ProgramTests {
             #expect(run.loggedBatches() == Array(1...8), "the log was changed")
         }
 
+        /// The default says nothing in what a run recorded, and is a difference all the same.
+        @Test func refusesToGoBackToTheDefaultArithmetic() throws {
+            let run = try TinyRun()
+            _ = try run.train(["run.compute=bf16"])
+            let result = try run.amend("train", ["training.passes=3"])
+            #expect(result.status == 2 && result.errors.contains("run.compute: bf16 there, not set here"), "\(result.status): \(result.errors)")
+        }
+
         @Test func refusesAnotherModel() throws {
             let run = try TinyRun()
             _ = try run.train()

@@ -77,12 +77,13 @@ import Testing
         let with = [
             "editor.steps=3", "editor.modules=[a]", "editor.regularization=0.5", "data.batches=1",
             "data.micro_batch=1", "training.clip=update", "training.update_every=10", "run.seed=2", "run.shards=4",
-            "run.reduction=fast",
+            "run.reduction=fast", "run.compute=bf16",
         ]
         for override in with {
             let changed = try configuration(minimal, "data.train.path=t", override)
             #expect(changed.trainingIdentity != original.trainingIdentity, "\(override)")
             #expect(try changed.trainingDifferences(from: original.trainingIdentity).count == 1, "\(override)")
+            #expect(try original.trainingDifferences(from: changed.trainingIdentity).count == 1, "back from \(override)")
         }
     }
 
