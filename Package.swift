@@ -4,6 +4,7 @@ import PackageDescription
 // Layers, lowest first; a target imports only from layers below its own.
 // Each C library has one gateway: only Communication imports CMPI, only LinearAlgebra imports COpenBLAS,
 // only Checkpointing imports CZstd, only Settings imports Yams, only the programs import ArgumentParser.
+// What is `public` is the library's, with documentation; the rest is `package`. Sources/README.md says why TensorCore is another matter.
 let package = Package(
     name: "amend",
     products: [
@@ -112,7 +113,9 @@ let package = Package(
         .testTarget(name: "EditorsTests", dependencies: ["TensorCore", "LinearAlgebra", "Transformer", "Editors", "TestSupport"]),
         .testTarget(
             name: "EvaluationTests",
-            dependencies: ["Communication", "Tokenization", "Transformer", "Datasets", "Editors", "Editing", "Evaluation", "TestSupport"]),
+            dependencies: [
+                "Communication", "TensorCore", "Tokenization", "Transformer", "Datasets", "Editors", "Editing", "Evaluation", "TestSupport",
+            ]),
         .testTarget(name: "AmendTests", dependencies: ["Command", "Amend", "TestSupport"]),
         .testTarget(
             name: "GoldenTests", dependencies: ["TensorCore", "Tokenization", "WeightFiles", "Transformer", "SelfTest", "TestSupport"],

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Checks the sources (lint.sh), runs every test, those under mpirun and those on the real model too, then the package that uses the library, and the
-# gate on instruction counts. With options, which select tests, only these tests. usage: test.sh [option of swift test …]
+# Checks the sources (lint.sh), runs every test, those under mpirun and those on the real model too, builds the library's documentation and
+# the package that uses the library, and runs the gate on instruction counts. With options, which select tests, only these tests.
+# usage: test.sh [option of swift test …]
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=common.bash
 source "$(dirname "${BASH_SOURCE[0]}")/common.bash"
@@ -18,6 +19,7 @@ Scripts/test-kernels.sh
 swift build -c release --build-tests --explicit-target-dependency-import-check error
 swift test -c release --skip-build --disable-xctest "$@"
 if [ $# -eq 0 ]; then
+    Scripts/documentation.sh
     Scripts/test-consumer.sh
     Scripts/instruction-gate.sh
 fi

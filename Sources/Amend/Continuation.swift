@@ -12,13 +12,16 @@ public struct Sampling: Sendable {
     public var topP = 1.0
     /// Of the draws.
     public var seed: UInt64 = 1
+    /// The longest continuation, in tokens.
     public var maxTokens = 32
 
+    /// The likeliest continuation, of at most 32 tokens.
     public init() {}
 }
 
 /// What a model adds to a prompt.
 public struct Continuation: Sendable {
+    /// Why a continuation ends.
     public enum Stop: String, Sendable {
         /// The model ended the text.
         case end
@@ -26,8 +29,11 @@ public struct Continuation: Sendable {
         case length
     }
 
+    /// What the tokens add to the prompt's text.
     public let text: String
+    /// Without the token that ended it.
     public let tokens: [Int32]
+    /// Why it ends there.
     public let stop: Stop
 
     /// `prompt` is checked.

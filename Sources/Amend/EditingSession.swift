@@ -18,8 +18,8 @@ import Transformer
 /// Weights stay in their file, mapped; edits lie beside them, and nothing is written. To be used from one thread at a time, and one session at a time: all share the
 /// process's threads. Loading sets `model.arithmetic` and starts `threads` threads, or one for each processor.
 public final class EditingSession {
-    public let model: LanguageModel
-    public let tokenizer: Tokenizer
+    package let model: LanguageModel
+    package let tokenizer: Tokenizer
     /// What loading had to say.
     public let notes: [String]
     /// Edits that the model carries.
@@ -118,7 +118,7 @@ public final class EditingSession {
 
     /// Scores the model as it is on records of a data file.
     public func score(_ records: [EditRecord]) throws -> ScoreReport {
-        let work = engine?.work ?? Work(communicator: communicator, shards: 1)
+        let work = engine?.work ?? ShardedWork(communicator: communicator, shards: 1)
         return try Scorer(records, model: model, tokenizer: tokenizer, work: work).score(0..<records.count).report
     }
 

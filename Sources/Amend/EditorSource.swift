@@ -6,7 +6,7 @@ import Training
 
 /// Where a session's model and editor come from, before either is loaded.
 public struct EditorSource {
-    public let configuration: RunConfiguration
+    package let configuration: RunConfiguration
     let checkpoint: LoadedCheckpoint?
 
     /// A configuration as `amend train` reads it, with settings (`key.path=value`) that replace the file's. The editor is the newest under its checkpoint

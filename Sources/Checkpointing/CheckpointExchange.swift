@@ -2,7 +2,7 @@ import TensorCore
 
 /// What a checkpoint needs of the ranks' communication. All calls are collective: every rank makes them, in the same
 /// order. An error that one of them throws is taken to mean that the job's communication is lost: no further call is made.
-public protocol CheckpointExchange {
+package protocol CheckpointExchange {
     /// This process, 0 ..< size.
     var rank: Int { get }
     var size: Int { get }
@@ -13,12 +13,12 @@ public protocol CheckpointExchange {
 }
 
 /// A job of one rank, without MPI.
-public struct SingleProcess: CheckpointExchange, Sendable {
-    public init() {}
-    public var rank: Int { 0 }
-    public var size: Int { 1 }
-    public func gather(_ bytes: [UInt8], root: Int) -> [[UInt8]] { [bytes] }
-    public func broadcast(_ bytes: [UInt8], root: Int) -> [UInt8] { bytes }
+package struct SingleProcess: CheckpointExchange, Sendable {
+    package init() {}
+    package var rank: Int { 0 }
+    package var size: Int { 1 }
+    package func gather(_ bytes: [UInt8], root: Int) -> [[UInt8]] { [bytes] }
+    package func broadcast(_ bytes: [UInt8], root: Int) -> [UInt8] { bytes }
 }
 
 /// One rank's result, or why it failed, as bytes that can be gathered or broadcast: a tag, then the bytes or the text.

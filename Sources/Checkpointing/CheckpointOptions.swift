@@ -1,5 +1,5 @@
 /// Moments of a save, in order, at which `CheckpointOptions.onStage` is called. Those from `manifestWritten` on are rank 0's.
-public enum SaveStage: String, Sendable, CaseIterable {
+package enum SaveStage: String, Sendable, CaseIterable {
     case partialCreated
     /// Once for each chunk.
     case chunkWritten
@@ -17,30 +17,30 @@ public enum SaveStage: String, Sendable, CaseIterable {
 }
 
 /// Where and how a run's checkpoints are written. The same on all ranks.
-public struct CheckpointOptions: Sendable {
+package struct CheckpointOptions: Sendable {
     /// Created if missing. All ranks must see it: on several nodes, a shared file system.
-    public var directory: String
+    package var directory: String
     /// The editing method's name, for people and `inspect`.
-    public var method: String
+    package var method: String
     /// The run's configuration as text; kept in the manifest with its SHA-256, not part of the digest.
-    public var configuration: String
+    package var configuration: String
     /// The newest checkpoints to keep, 1 or more.
-    public var keepLast: Int
+    package var keepLast: Int
     /// Those whose step is a multiple of this are kept too, for good; nil: none. 1 or more.
-    public var keepEvery: Int?
+    package var keepEvery: Int?
     /// The size of a chunk in bytes: a multiple of 8, at most 64 MiB. Part of the digest: leave it alone to compare runs.
-    public var chunkBytes = 4 << 20
+    package var chunkBytes = 4 << 20
     /// zstd's level. 1 is both the fastest of the positive ones and, on byte planes of floats, the smallest.
-    public var compressionLevel = 1
+    package var compressionLevel = 1
     /// Threads on each rank that compress while training goes on, 1 or more.
-    public var threads = 1
+    package var threads = 1
     /// How long to wait for another run that holds the directory to end.
-    public var lockWaitSeconds = 10.0
+    package var lockWaitSeconds = 10.0
     /// Called at each stage with the rank, possibly on a background thread. An error it throws is treated as a failure of
     /// that stage: for tests.
-    public var onStage: (@Sendable (SaveStage, Int) throws -> Void)?
+    package var onStage: (@Sendable (SaveStage, Int) throws -> Void)?
 
-    public init(directory: String, method: String, configuration: String, keepLast: Int = 3, keepEvery: Int? = nil) {
+    package init(directory: String, method: String, configuration: String, keepLast: Int = 3, keepEvery: Int? = nil) {
         (self.directory, self.method, self.configuration) = (directory, method, configuration)
         (self.keepLast, self.keepEvery) = (keepLast, keepEvery)
     }
@@ -56,15 +56,15 @@ public struct CheckpointOptions: Sendable {
 }
 
 /// A checkpoint that was written.
-public struct CheckpointInfo: Sendable, Equatable {
+package struct CheckpointInfo: Sendable, Equatable {
     /// Edit batches trained when it was taken.
-    public let step: Int
+    package let step: Int
     /// Its directory.
-    public let path: String
+    package let path: String
     /// SHA-256 of the uncompressed state: equal digests are equal bits, whatever number of ranks wrote them.
-    public let digest: String
+    package let digest: String
     /// On disk, the manifest included.
-    public let bytes: Int
+    package let bytes: Int
     /// Of the tensors, uncompressed.
-    public let rawBytes: Int
+    package let rawBytes: Int
 }

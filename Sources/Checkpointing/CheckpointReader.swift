@@ -1,14 +1,14 @@
 import TensorCore
 
 /// A directory of checkpoints, or one checkpoint, for reading only: nothing is created, cleaned or locked.
-public struct CheckpointReader {
-    public let directory: String
+package struct CheckpointReader {
+    package let directory: String
     private let report: (String) -> Void
     /// The checkpoint that `directory` itself is, if it is one.
     private let only: StepDirectory?
 
     /// `report` gets one line for each checkpoint that is skipped, on rank 0 only.
-    public init(directory: String, report: @escaping (String) -> Void) {
+    package init(directory: String, report: @escaping (String) -> Void) {
         self.directory = directory
         self.report = report
         only = FileSystem.exists(directory + "/" + Manifest.fileName) ? StepDirectory(path: directory, label: directory) : nil
@@ -17,7 +17,7 @@ public struct CheckpointReader {
     /// The newest checkpoint that verifies, or nil if there is none (or no directory). Collective: every rank gets the
     /// same. Rank 0 checks manifests and file lengths; the chunks' SHA-256 are shared out over the ranks. A damaged
     /// checkpoint is reported and skipped. Throws only if the directory cannot be listed or communication fails.
-    public func newest(exchange: any CheckpointExchange) throws -> LoadedCheckpoint? {
+    package func newest(exchange: any CheckpointExchange) throws -> LoadedCheckpoint? {
         var below = Int.max
         while true {
             let text = try exchange.fromRoot { try manifestText(below: below) }
@@ -37,7 +37,7 @@ public struct CheckpointReader {
     }
 
     /// The configuration in the newest manifest that can be read, or nil if there is none. Collective; chunks are not looked at.
-    public func newestConfiguration(exchange: any CheckpointExchange) throws -> String? {
+    package func newestConfiguration(exchange: any CheckpointExchange) throws -> String? {
         let text = try exchange.fromRoot { try manifestText(below: .max) }
         if text.isEmpty { return nil }
         return try Manifest(json: text, checksumLine: Manifest.checksumLine(of: text), location: directory).configuration

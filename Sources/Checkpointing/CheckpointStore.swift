@@ -2,15 +2,15 @@ import TensorCore
 
 /// A run's checkpoints, for writing: a directory of `step-NNNNNNNN` directories, each with one data file per rank that
 /// wrote, `manifest.json` and `manifest.sha256`. One run at a time may have it open for writing.
-public final class CheckpointStore {
-    public let options: CheckpointOptions
+package final class CheckpointStore {
+    package let options: CheckpointOptions
     private let report: (String) -> Void
     private let lock: DirectoryLock?
     private var isSaving = false
 
     /// Creates the directory if missing and removes what a killed run left behind. Collective. `report` gets one line for
     /// people about anything cleaned, skipped or not removable, on rank 0 only (dropped saves: on their rank).
-    public init(options: CheckpointOptions, exchange: any CheckpointExchange, report: @escaping (String) -> Void) throws {
+    package init(options: CheckpointOptions, exchange: any CheckpointExchange, report: @escaping (String) -> Void) throws {
         options.requireValid()
         self.options = options
         self.report = report
@@ -27,7 +27,7 @@ public final class CheckpointStore {
     /// Starts to save the state after `step` edit batches. Collective, and quick: a background thread does the work; see
     /// `PendingSave`. The tensors must be the same list on all ranks, in the same order; the document is rank 0's. One
     /// save at a time. Throws if rank 0 cannot create the directory.
-    public func begin(
+    package func begin(
         step: Int, state: [StateTensor], document: CheckpointDocument, exchange: any CheckpointExchange
     ) throws -> PendingSave {
         precondition(!isSaving, "begin(step: \(step)) before the previous save was finished")
@@ -48,7 +48,7 @@ public final class CheckpointStore {
     }
 
     /// The newest checkpoint that verifies, or nil. Collective. See `CheckpointReader.newest`.
-    public func newest(exchange: any CheckpointExchange) throws -> LoadedCheckpoint? {
+    package func newest(exchange: any CheckpointExchange) throws -> LoadedCheckpoint? {
         try CheckpointReader(directory: options.directory, report: report).newest(exchange: exchange)
     }
 }

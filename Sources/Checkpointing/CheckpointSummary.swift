@@ -1,43 +1,43 @@
 import TensorCore
 
 /// What a checkpoint holds, for people: `amend inspect`.
-public struct CheckpointSummary: Sendable {
-    public struct Tensor: Sendable {
-        public let name: String
-        public let elementType: StateElement
-        public let shape: [Int]
+package struct CheckpointSummary: Sendable {
+    package struct Tensor: Sendable {
+        package let name: String
+        package let elementType: StateElement
+        package let shape: [Int]
         /// On disk.
-        public let bytes: Int
+        package let bytes: Int
         /// Uncompressed.
-        public let rawBytes: Int
+        package let rawBytes: Int
         /// bytes / rawBytes; 1 for an empty tensor.
-        public var ratio: Double { rawBytes == 0 ? 1 : Double(bytes) / Double(rawBytes) }
+        package var ratio: Double { rawBytes == 0 ? 1 : Double(bytes) / Double(rawBytes) }
     }
 
     /// The checkpoint's directory.
-    public let path: String
-    public let method: String
+    package let path: String
+    package let method: String
     /// Edit batches trained when it was taken.
-    public let batches: Int
+    package let batches: Int
     /// See `CheckpointInfo.digest`.
-    public let digest: String
+    package let digest: String
     /// On disk, the manifest included.
-    public let bytes: Int
+    package let bytes: Int
     /// Of the tensors, uncompressed.
-    public let rawBytes: Int
+    package let rawBytes: Int
     /// The format's version.
-    public let format: Int
+    package let format: Int
     /// The configuration of the run, as text.
-    public let configuration: String
-    public let document: CheckpointDocument
+    package let configuration: String
+    package let document: CheckpointDocument
     /// How many ranks wrote it.
-    public let writers: Int
-    public let tensors: [Tensor]
+    package let writers: Int
+    package let tensors: [Tensor]
 
     /// Of one checkpoint's directory, or of the newest valid checkpoint in a directory of them. Every chunk's SHA-256 is
     /// compared. Throws `BadInput` if the checkpoint is damaged or there is none; `report` gets one line for each that
     /// is skipped.
-    public static func read(path: String, report: (String) -> Void = { _ in }) throws -> CheckpointSummary {
+    package static func read(path: String, report: (String) -> Void = { _ in }) throws -> CheckpointSummary {
         guard FileSystem.isDirectory(path) else { throw BadInput(path, "is not a directory of checkpoints") }
         if FileSystem.exists(path + "/" + Manifest.fileName) {
             return try CheckpointSummary(verifying: StepDirectory(path: path, label: path))

@@ -90,13 +90,16 @@ struct ChunkDecoder {
 
     /// Fills `target` (the chunk's raw length). Throws `BadInput` at `location` if the bytes do not decode to that
     /// length or not to the bytes that were saved.
-    func decode(
-        _ stored: UnsafeRawBufferPointer, record: ChunkRecord, elements: Range<Int>, width: Int,
-        reference fill: ReferenceFill?, into target: UnsafeMutableRawBufferPointer, location: String
+    ///
+    /// Never inlined: Swift 6.3.1 then puts the scratch buffers on the caller's stack and destroys one twice where decompressing throws.
+    @inline(never) func decode(
+        _ stored: UnsafeRawBufferPointer, of chunk: Chunk, record: ChunkRecord, reference fill: ReferenceFill?,
+        into target: UnsafeMutableRawBufferPointer, location: String
     ) throws {
+        let elements = chunk.elements
         switch record.encoding {
         case .raw: target.copyMemory(from: stored)
-        case .planes, .xorPlanes: try decompress(stored, elements: elements, width: width, into: target, location: location)
+        case .planes, .xorPlanes: try decompress(stored, width: chunk.byteCount / elements.count, into: target, location: location)
         }
         if record.encoding == .xorPlanes {
             guard let fill else { throw BadInput(location, "was saved relative to a seeded initial value, and this run has none") }
@@ -111,8 +114,7 @@ struct ChunkDecoder {
     }
 
     private func decompress(
-        _ stored: UnsafeRawBufferPointer, elements: Range<Int>, width: Int, into target: UnsafeMutableRawBufferPointer,
-        location: String
+        _ stored: UnsafeRawBufferPointer, width: Int, into target: UnsafeMutableRawBufferPointer, location: String
     ) throws {
         let split = planes.prefix(target.count)
         let size: Int
@@ -122,6 +124,6 @@ struct ChunkDecoder {
             throw BadInput(location, "\(error)")
         }
         guard size == target.count else { throw BadInput(location, "decompresses to \(size) bytes, expected \(target.count)") }
-        amend_planes_join(split.baseAddress, elements.count, width, target.baseAddress)
+        amend_planes_join(split.baseAddress, target.count / width, width, target.baseAddress)
     }
 }

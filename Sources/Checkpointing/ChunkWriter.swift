@@ -26,7 +26,7 @@ struct ChunkWriter {
     /// The chunks this rank writes: those of pieces it holds, and of those that everyone holds each R-th.
     func ownedChunks() -> [Chunk] {
         layout.chunks.filter { chunk in
-            guard let holder = tensors[chunk.tensor].holder(chunk.piece) else { return chunk.index % rankCount == rank }
+            guard let holder = tensors[chunk.tensor].pieces.holder(chunk.piece) else { return chunk.index % rankCount == rank }
             precondition(
                 (0..<rankCount).contains(holder),
                 "piece \(chunk.piece) of '\(tensors[chunk.tensor].name)' is held by rank \(holder) of \(rankCount)")

@@ -38,7 +38,7 @@ struct Commit {
         try requireVisible(files)
         let manifest = try Manifest(
             step: step, method: options.method, configuration: options.configuration, document: document, layout: layout,
-            files: files, records: canonicalRecords(written))
+            stored: (files, canonicalRecords(written)))
         let text = try manifest.json()
         let checksumLine = Manifest.checksumLine(of: text)
         try FileSystem.write(text, to: directory.partial + "/" + Manifest.fileName)

@@ -1,7 +1,7 @@
 import TensorCore
 
 /// A checkpoint that was verified, to read the state from.
-public struct LoadedCheckpoint {
+package struct LoadedCheckpoint {
     private let directory: StepDirectory
     private let manifest: Manifest
 
@@ -11,27 +11,27 @@ public struct LoadedCheckpoint {
     }
 
     /// Edit batches trained when it was taken.
-    public var step: Int { manifest.step }
-    public var path: String { directory.path }
-    public var method: String { manifest.method }
+    package var step: Int { manifest.step }
+    package var path: String { directory.path }
+    package var method: String { manifest.method }
     /// The configuration of the run that wrote it, as text.
-    public var configuration: String { manifest.configuration }
+    package var configuration: String { manifest.configuration }
     /// SHA-256 of that text, in hexadecimal.
-    public var configurationSHA256: String { "\(manifest.configurationChecksum)" }
-    public var document: CheckpointDocument { manifest.document }
+    package var configurationSHA256: String { "\(manifest.configurationChecksum)" }
+    package var document: CheckpointDocument { manifest.document }
     /// See `CheckpointInfo.digest`.
-    public var digest: String { "\(manifest.digest)" }
+    package var digest: String { "\(manifest.digest)" }
     /// In canonical order.
-    public var tensors: [TensorLayout] { manifest.layout.tensors }
+    package var tensors: [TensorLayout] { manifest.layout.tensors }
     /// How many ranks wrote it.
-    public var writers: Int { manifest.files.count }
+    package var writers: Int { manifest.files.count }
 
     /// The layout of a tensor, or nil if the checkpoint has none of that name.
-    public func tensor(named name: String) -> TensorLayout? { tensors.first { $0.name == name } }
+    package func tensor(named name: String) -> TensorLayout? { tensors.first { $0.name == name } }
 
     /// Throws `BadInput` unless the checkpoint holds exactly the tensors of `expected`, with their types and shapes.
     /// Order and pieces may differ.
-    public func check(holds expected: [StateTensor]) throws {
+    package func check(holds expected: [StateTensor]) throws {
         let found = Dictionary(uniqueKeysWithValues: tensors.map { ($0.name, $0) })
         for tensor in expected {
             guard let layout = found[tensor.name] else { throw BadInput(path, "has no tensor '\(tensor.name)', which this run needs") }
@@ -51,7 +51,7 @@ public struct LoadedCheckpoint {
     }
 
     /// Reads a range of elements of a tensor of the running state: its name, type, shape and reference are used.
-    public func read(tensor: StateTensor, elements: Range<Int>, into target: UnsafeMutableRawPointer) throws {
+    package func read(tensor: StateTensor, elements: Range<Int>, into target: UnsafeMutableRawPointer) throws {
         if let layout = self.tensor(named: tensor.name) { try check(layout, is: tensor.elementType, tensor.shape) }
         try read(tensor: tensor.name, elements: elements, into: target, reference: tensor.reference)
     }
@@ -59,7 +59,7 @@ public struct LoadedCheckpoint {
     /// Reads any range of elements, across pieces and chunks; `target` must have room for them. `reference` must be that
     /// of the saved tensor, if it had one. Only the chunks that overlap are read. Throws `BadInput` if there is no such
     /// tensor or range, or a chunk does not decode to the bytes that were saved (another seed's reference, damage).
-    public func read(
+    package func read(
         tensor name: String, elements: Range<Int>, into target: UnsafeMutableRawPointer,
         reference: ((Range<Int>, UnsafeMutableRawBufferPointer) -> Void)? = nil
     ) throws {
@@ -80,8 +80,8 @@ public struct LoadedCheckpoint {
         for chunk in chunks {
             let whole = decoded.prefix(chunk.byteCount)
             try decoder.decode(
-                try reader.read(chunk.index), record: manifest.records[chunk.index], elements: chunk.elements, width: width,
-                reference: reference, into: whole, location: "\(path): chunk \(chunk.index) of '\(name)'")
+                try reader.read(chunk.index), of: chunk, record: manifest.records[chunk.index], reference: reference, into: whole,
+                location: "\(path): chunk \(chunk.index) of '\(name)'")
             let wanted = chunk.elements.clamped(to: elements)
             let first = (wanted.lowerBound - chunk.elements.lowerBound) * width
             let part = UnsafeRawBufferPointer(rebasing: whole[first..<first + wanted.count * width])

@@ -62,8 +62,8 @@ extension Manifest {
         try self.init(
             step: reader["step"].natural(), method: reader["method"].string(), configuration: configuration["text"].string(),
             document: CheckpointDocument(state: document["state"].require(), notes: document["notes"].require()),
-            layout: layout, files: reader["files"].elements().map { try DataFile(reading: $0) },
-            records: chunkLists.joined().map { try ChunkRecord(reading: $0) })
+            layout: layout,
+            stored: (reader["files"].elements().map { try DataFile(reading: $0) }, chunkLists.joined().map { try ChunkRecord(reading: $0) }))
         try check(
             digest: reader["digest"].checksum(), configuration: configuration["sha256"].checksum(), location: location)
     }

@@ -2,14 +2,14 @@ import Documents
 import TensorCore
 
 /// The two parts of a checkpoint's small document.
-public struct CheckpointDocument: Sendable, Equatable {
+package struct CheckpointDocument: Sendable, Equatable {
     /// Counters, cursor, metrics: what resuming needs. Part of the digest, so nothing here may depend on the clock or the
     /// number of ranks.
-    public var state: JSONValue
+    package var state: JSONValue
     /// For people: wall-clock times, host names. Not part of the digest.
-    public var notes: JSONValue
+    package var notes: JSONValue
 
-    public init(state: JSONValue, notes: JSONValue = [:]) {
+    package init(state: JSONValue, notes: JSONValue = [:]) {
         self.state = state
         self.notes = notes
     }
@@ -60,11 +60,11 @@ struct Manifest {
     let digest: Checksum
 
     init(
-        step: Int, method: String, configuration: String, document: CheckpointDocument, layout: ChunkLayout, files: [DataFile],
-        records: [ChunkRecord]
+        step: Int, method: String, configuration: String, document: CheckpointDocument, layout: ChunkLayout,
+        stored: (files: [DataFile], records: [ChunkRecord])
     ) throws {
         (self.step, self.method, self.configuration, self.document) = (step, method, configuration, document)
-        (self.layout, self.files, self.records) = (layout, files, records)
+        (self.layout, files, records) = (layout, stored.files, stored.records)
         digest = try Self.digest(state: document.state, layout: layout, records: records)
     }
 

@@ -6,8 +6,8 @@ import TensorCore
 /// data of all ranks are on the disk. The state must not change until `finish`, which every rank must call; a run that cannot go on
 /// calls `settle`. A save dropped without either is cancelled, waited for and reported, and may leave a `.partial` directory
 /// that is never loaded.
-public final class PendingSave {
-    public var step: Int { commit.step }
+package final class PendingSave {
+    package var step: Int { commit.step }
 
     private let commit: Commit
     private let exchange: any CheckpointExchange
@@ -55,7 +55,7 @@ public final class PendingSave {
     /// Waits for all ranks' writing, with this process's threads helping, and for the commit, which removes superfluous checkpoints too.
     /// Collective; on the thread that makes the run's other collective calls. If any rank failed, every rank throws the same
     /// `CheckpointFailure`, which says which rank and what; earlier checkpoints are then untouched and nothing is left of this one.
-    public func finish() throws -> CheckpointInfo {
+    package func finish() throws -> CheckpointInfo {
         precondition(!isEnded, "finish() was called twice for step \(step)")
         help()
         let result = save.waitUntilWritten(), early = Result { try save.takeOver() }
@@ -80,7 +80,7 @@ public final class PendingSave {
     /// For a run that has failed, on any rank, and makes no further call to the others: sees the save through, for which it needs
     /// nothing of them but that they go on writing. Returns the checkpoint's directory once it has its name; nil if it did not get it. `helping`: with
     /// this process's threads, from the main thread.
-    public func settle(helping: Bool = true) -> String? {
+    package func settle(helping: Bool = true) -> String? {
         guard !isEnded, !save.isOwnThread else { return nil }
         defer {
             save.cancel()
@@ -101,7 +101,7 @@ public final class PendingSave {
     }
 
     /// Cancels the writing and waits for the background thread. Not collective: for a save that nobody wants.
-    public func abandon() {
+    package func abandon() {
         guard !isEnded else { return }
         save.cancel()
         _ = try? save.takeOver()

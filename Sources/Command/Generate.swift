@@ -128,13 +128,13 @@ struct Generate: ParsableCommand {
 }
 
 extension DatasetFormat: ExpressibleByArgument {
-    public init?(argument: String) {
+    package init?(argument: String) {
         guard let format = Self.all.first(where: { $0.name == argument }) else { return nil }
         self = format
     }
 
-    public var defaultValueDescription: String { name }
-    public static var allValueStrings: [String] { all.map(\.name) }
+    package var defaultValueDescription: String { name }
+    package static var allValueStrings: [String] { all.map(\.name) }
 }
 
 extension WeightPrecision: ExpressibleByArgument {}

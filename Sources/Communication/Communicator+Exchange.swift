@@ -4,7 +4,7 @@ import CMPI
 
 extension Communicator {
     /// Copies the root's bytes over every other rank's; all buffers have the same length.
-    public func broadcast(_ bytes: UnsafeMutableRawBufferPointer, root: Int) throws {
+    package func broadcast(_ bytes: UnsafeMutableRawBufferPointer, root: Int) throws {
         checkRoot(root)
         guard size > 1, let base = bytes.baseAddress else { return }
         try inChunks(of: bytes.count) { start, length in
@@ -13,7 +13,7 @@ extension Communicator {
     }
 
     /// Returns the root's bytes on every rank. Only the root's argument counts, and its length need be known to it alone.
-    public func broadcast(_ bytes: [UInt8], root: Int) throws -> [UInt8] {
+    package func broadcast(_ bytes: [UInt8], root: Int) throws -> [UInt8] {
         checkRoot(root)
         guard size > 1 else { return bytes }
         var length = Int64(bytes.count)
@@ -24,7 +24,7 @@ extension Communicator {
     }
 
     /// Every rank's value, in rank order.
-    public func allGather(_ value: Int) throws -> [Int] {
+    package func allGather(_ value: Int) throws -> [Int] {
         guard size > 1 else { return [value] }
         let own = Int64(value)
         var all = [Int64](repeating: 0, count: size)
@@ -35,14 +35,14 @@ extension Communicator {
     }
 
     /// Every rank's values, in rank order; the same number of values on every rank. For short lists.
-    public func allGather(_ values: [Double]) throws -> [[Double]] {
+    package func allGather(_ values: [Double]) throws -> [[Double]] {
         guard size > 1 else { return [values] }
         let all = try allGather(values, counts: [Int](repeating: values.count, count: size))
         return (0..<size).map { Array(all[$0 * values.count..<($0 + 1) * values.count]) }
     }
 
     /// Every rank's bytes, in rank order, on the root; an empty array on the others. Lengths may differ.
-    public func gather(_ bytes: [UInt8], root: Int) throws -> [[UInt8]] {
+    package func gather(_ bytes: [UInt8], root: Int) throws -> [[UInt8]] {
         checkRoot(root)
         guard size > 1 else { return [bytes] }
         let lengths = try allGather(bytes.count)
@@ -61,7 +61,7 @@ extension Communicator {
     /// Writes every rank's floats one after another, in rank order, to `destination`. `counts[r]` is rank r's number of
     /// floats, the same on all ranks; `destination` holds their sum. `source` may be the own part's place in
     /// `destination`, but may not overlap `destination` otherwise.
-    public func allGather(
+    package func allGather(
         _ source: UnsafePointer<Float>, counts: [Int], into destination: UnsafeMutablePointer<Float>
     ) throws {
         checkCounts(counts)

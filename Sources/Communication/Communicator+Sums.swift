@@ -15,7 +15,7 @@ extension Communicator {
     ///   - count: floats in a part, the same on all ranks.
     ///   - partition: which rank owns which shards; made for `size` ranks.
     ///   - result: `count` floats. May be one of the parts, but may not overlap one otherwise.
-    public func orderedSum(
+    package func orderedSum(
         _ parts: [UnsafePointer<Float>?], present: [Bool]? = nil, count: Int, partition: ShardPartition,
         into result: UnsafeMutablePointer<Float>
     ) throws {
@@ -36,14 +36,14 @@ extension Communicator {
     /// The sum of one value per virtual shard through the ``SummationTree``, the same bits for every number of ranks.
     ///
     /// - Parameter parts: this rank's shards in order.
-    public func orderedSum(_ parts: [Double], partition: ShardPartition) throws -> Double {
+    package func orderedSum(_ parts: [Double], partition: ShardPartition) throws -> Double {
         precondition(partition.ranks == size, "a partition for \(partition.ranks) ranks among \(size)")
         return SummationTree.sum(try allGather(parts, counts: partition.counts)) ?? 0
     }
 
     /// The elementwise sum over ranks, in place, in whatever order MPI finds fastest: the bits may depend on the number of
     /// ranks.
-    public func fastSum(_ values: UnsafeMutablePointer<Float>, count: Int) throws {
+    package func fastSum(_ values: UnsafeMutablePointer<Float>, count: Int) throws {
         guard size > 1 else { return }
         try inChunks(of: count) { start, length in
             try mpiCheck("MPI_Allreduce") {
@@ -53,19 +53,19 @@ extension Communicator {
     }
 
     /// Whether `condition` holds on all ranks.
-    public func allAgree(_ condition: Bool) throws -> Bool { try minimum(condition ? 1 : 0) == 1 }
+    package func allAgree(_ condition: Bool) throws -> Bool { try minimum(condition ? 1 : 0) == 1 }
 
     /// Whether `condition` holds on some rank.
-    public func anyTrue(_ condition: Bool) throws -> Bool { try maximum(condition ? 1 : 0) == 1 }
+    package func anyTrue(_ condition: Bool) throws -> Bool { try maximum(condition ? 1 : 0) == 1 }
 
     /// The largest value of all ranks; unspecified if one is NaN.
-    public func maximum(_ value: Double) throws -> Double { try reduce(value, cmpi_max()) }
+    package func maximum(_ value: Double) throws -> Double { try reduce(value, cmpi_max()) }
 
     /// The smallest value of all ranks; unspecified if one is NaN.
-    public func minimum(_ value: Double) throws -> Double { try reduce(value, cmpi_min()) }
+    package func minimum(_ value: Double) throws -> Double { try reduce(value, cmpi_min()) }
 
     /// The sum over ranks, for reports (seconds, bytes): its bits may depend on the number of ranks.
-    public func sum(_ value: Double) throws -> Double { try reduce(value, cmpi_sum()) }
+    package func sum(_ value: Double) throws -> Double { try reduce(value, cmpi_sum()) }
 
     private func reduce(_ value: Double, _ operation: MPI_Op) throws -> Double {
         guard size > 1 else { return value }

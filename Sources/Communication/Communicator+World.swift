@@ -20,7 +20,7 @@ extension Communicator {
     /// If the body throws while there are peers, the error is rethrown with MPI still up, because finalising would wait
     /// for them: the caller must then end the process with a status other than 0 at once. Prefer ``run(exitStatus:_:)``,
     /// or catch inside the body and call ``abort(_:status:)``.
-    public static func withWorld<Result>(_ body: (Communicator) throws -> Result) throws -> Result {
+    package static func withWorld<Result>(_ body: (Communicator) throws -> Result) throws -> Result {
         let launch = try Launch(environment: ProcessInfo.processInfo.environment)
         guard launch.isParallel else { return try body(Communicator()) }
         Memory.setSpeaker(launch.speaker)
@@ -42,7 +42,7 @@ extension Communicator {
     /// job with that status.
     ///
     /// - Parameter exitStatus: the status for an error, 1 ... 255.
-    public static func run(exitStatus: (any Error) -> Int32, _ body: (Communicator) throws -> Int32) -> Int32 {
+    package static func run(exitStatus: (any Error) -> Int32, _ body: (Communicator) throws -> Int32) -> Int32 {
         do {
             return try withWorld { communicator in
                 do {
@@ -62,7 +62,7 @@ extension Communicator {
     /// `status`, without waiting for the other ranks.
     ///
     /// - Parameter status: what mpirun, or this process alone, exits with: 1 ... 255.
-    public func abort(_ message: String, status: Int32) -> Never {
+    package func abort(_ message: String, status: Int32) -> Never {
         precondition((1...255).contains(status), "abort with status \(status): \(message)")
         StandardError.writeLine(speaker + message)
         if isMPIRunning { MPI_Abort(cmpi_comm_world(), status) }

@@ -6,22 +6,22 @@ import CMPI
 /// Every exchange is collective: all ranks call it, in the same order, with arguments that agree, or the job hangs.
 /// So no exchange goes inside `if isRoot`. MPI runs in its funneled mode: a communicator is used on the thread that
 /// started it (the main thread) only; hence it is not Sendable.
-public final class Communicator {
+package final class Communicator {
     /// 0 ..< size.
-    public let rank: Int
-    public let size: Int
+    package let rank: Int
+    package let size: Int
     /// This process among the ranks that share its host, 0 ..< nodeSize, and their number.
-    public let nodeRank: Int
-    public let nodeSize: Int
+    package let nodeRank: Int
+    package let nodeSize: Int
 
     /// The most elements (or bytes, for byte buffers) that one MPI call is given, 1 ... 2³¹ − 1; larger buffers go in
     /// several calls, with the same result. MPI counts in 32 bits. Must be equal on all ranks; lowered only by tests.
-    public var maximumChunk = 1 << 28 {
+    package var maximumChunk = 1 << 28 {
         didSet { precondition((1...Int(Int32.max)).contains(maximumChunk), "maximumChunk = \(maximumChunk)") }
     }
 
     /// Rank 0: the one that prints and that owns what is written once.
-    public var isRoot: Bool { rank == 0 }
+    package var isRoot: Bool { rank == 0 }
 
     /// Where parts of other ranks are received, kept between calls because pending requests may outlive a failed call.
     private(set) var scratch = UnsafeMutableBufferPointer<Float>(start: nil, count: 0)
@@ -30,7 +30,7 @@ public final class Communicator {
     private enum State { case alone, running, finalized }
 
     /// One rank without MPI.
-    public init() {
+    package init() {
         (rank, size, nodeRank, nodeSize) = (0, 1, 0, 1)
         state = .alone
     }
@@ -59,7 +59,7 @@ public final class Communicator {
     deinit { scratch.deallocate() }
 
     /// Waits until every rank has come here.
-    public func barrier() throws {
+    package func barrier() throws {
         guard size > 1 else { return }
         try mpiCheck("MPI_Barrier") { MPI_Barrier(world) }
     }

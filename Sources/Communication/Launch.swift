@@ -2,20 +2,20 @@ import Foundation
 import TensorCore
 
 /// How this process was started, as far as its environment tells.
-public struct Launch: Sendable, Equatable {
+package struct Launch: Sendable, Equatable {
     /// Whether an MPI launcher (mpirun, srun with PMIx) started this process, so that MPI must be initialised.
-    public let isParallel: Bool
+    package let isParallel: Bool
     /// The number of ranks the launcher announced, where it did.
-    public let announcedRanks: Int?
+    package let announcedRanks: Int?
     /// The rank it gave this process, where it told: MPI has the last word.
-    public let announcedRank: Int?
+    package let announcedRank: Int?
 
     /// Reads the variables that launchers set: `OMPI_COMM_WORLD_SIZE` and `PMIX_RANK` (Open MPI's mpirun; srun's PMIx),
     /// `PMI_RANK` and `PMI_SIZE` (srun's PMI-2, MPICH), `SLURM_STEP_NUM_TASKS` (srun).
     ///
     /// - Throws: ``CommunicationError`` if srun started several tasks without a way for them to find each other: each
     ///   would take itself for the whole job.
-    public init(environment: [String: String]) throws {
+    package init(environment: [String: String]) throws {
         let launcherVariables = ["OMPI_COMM_WORLD_SIZE", "PMIX_RANK", "PMI_RANK", "PMI_SIZE"]
         isParallel = launcherVariables.contains { environment[$0] != nil }
         let sizeVariables = ["OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS"]

@@ -1,10 +1,10 @@
 import CMPI
 
 /// A failure of MPI itself, or a job started in a way that cannot work. The text is one line.
-public struct CommunicationError: Error, CustomStringConvertible, Sendable {
-    public let description: String
+package struct CommunicationError: Error, CustomStringConvertible, Sendable {
+    package let description: String
 
-    public init(_ description: String) { self.description = description }
+    package init(_ description: String) { self.description = description }
 }
 
 /// The gateway of every MPI call that can fail: throws MPI's own error text behind the name of the call.

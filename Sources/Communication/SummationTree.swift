@@ -4,23 +4,23 @@
 /// A node over more than one leaf splits them at the largest power of two smaller than their number: 5 leaves are
 /// `((0+1)+(2+3))+4`. An absent leaf (nil) is skipped: the sum of two children of which one is absent is the other,
 /// so not even a zero is added (which would turn −0 into +0).
-public enum SummationTree {
+package enum SummationTree {
     /// How many of `count` leaves go to the left child: the largest power of two smaller than `count`.
-    public static func leftLeaves(of count: Int) -> Int {
+    package static func leftLeaves(of count: Int) -> Int {
         precondition(count >= 2, "a node of \(count) leaves has no children")
         return 1 << (Int.bitWidth - 1 - (count - 1).leadingZeroBitCount)
     }
 
     /// Combines the leaves 0 ..< count; nil if all are absent. `add` is called with the left and the right child.
     /// The left child is complete before a leaf of the right one is asked for.
-    public static func combine<Term>(
+    package static func combine<Term>(
         count: Int, leaf: (Int) throws -> Term?, add: (Term, Term) throws -> Term
     ) rethrows -> Term? {
         try combine(0..<count, leaf: leaf, add: add)
     }
 
     /// The sum of scalars; nil if all are absent.
-    public static func sum(_ leaves: [Double?]) -> Double? {
+    package static func sum(_ leaves: [Double?]) -> Double? {
         combine(count: leaves.count, leaf: { leaves[$0] }, add: +)
     }
 
@@ -39,7 +39,7 @@ public enum SummationTree {
 extension SummationTree {
     /// The elementwise sum of float vectors, each `count` long; zeros if all are absent. `result` may be one of the
     /// leaves, but may not overlap one otherwise. The payload of a NaN in the result is unspecified.
-    public static func sum(_ leaves: [UnsafePointer<Float>?], count: Int, into result: UnsafeMutablePointer<Float>) {
+    package static func sum(_ leaves: [UnsafePointer<Float>?], count: Int, into result: UnsafeMutablePointer<Float>) {
         var partialSums = PartialSums(leaves: leaves.count)
         defer { partialSums.deallocate() }
         for start in stride(from: 0, to: count, by: PartialSums.tile) {

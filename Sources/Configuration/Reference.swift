@@ -42,7 +42,7 @@ extension RunConfiguration {
     }
 
     /// Every setting with its default, what it may hold and what it means: a page in Markdown.
-    public static var referencePage: String {
+    package static var referencePage: String {
         var page = """
             # Settings
 

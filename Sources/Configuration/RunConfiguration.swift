@@ -6,19 +6,19 @@ import Settings
 /// `configuration.data.editsPerBatch`.
 ///
 /// There is no public initialiser from parts: a value of this type has passed every check.
-public struct RunConfiguration: Sendable {
-    public let model: Section<ModelSettings>
-    public let editor: Section<EditorSettings>
-    public let data: Section<DataSettings>
+package struct RunConfiguration: Sendable {
+    package let model: Section<ModelSettings>
+    package let editor: Section<EditorSettings>
+    package let data: Section<DataSettings>
     /// `data.train` and `data.evaluation`, where they are given.
     let train: Section<SplitSettings>?
     let evaluated: Section<SplitSettings>?
-    public let training: Section<TrainingSettings>
-    public let evaluation: Section<EvaluationSettings>
-    public let checkpoint: Section<CheckpointSettings>
-    public let run: Section<JobSettings>
+    package let training: Section<TrainingSettings>
+    package let evaluation: Section<EvaluationSettings>
+    package let checkpoint: Section<CheckpointSettings>
+    package let run: Section<JobSettings>
     /// The file that the configuration came from, as it was named; for messages. Not part of equality.
-    public let source: String
+    package let source: String
 
     /// Reads and validates a configuration file.
     ///
@@ -27,38 +27,38 @@ public struct RunConfiguration: Sendable {
     ///   - overrides: `key.path=value`, applied in order before validation; the last one for a key holds. A value is a
     ///     number or text as it stands; one that begins with `[`, `"` or `'` is read as YAML.
     /// - Throws: `ConfigurationError`, for anything that is wrong with either.
-    public static func load(path: String, overrides: [String] = []) throws -> RunConfiguration {
+    package static func load(path: String, overrides: [String] = []) throws -> RunConfiguration {
         try RunConfiguration(Written.file(path, overrides: overrides), source: path)
     }
 
     /// As `load`, from text; `source` names it in messages, and its last component the default run directory.
-    public init(text: String, source: String, overrides: [String] = []) throws {
+    package init(text: String, source: String, overrides: [String] = []) throws {
         try self.init(Written.text(text, source: source, overrides: overrides), source: source)
     }
 
     /// As a run wrote it down, perhaps when its method had settings that it has no longer.
-    public init(recorded text: String, source: String, overrides: [String] = []) throws {
+    package init(recorded text: String, source: String, overrides: [String] = []) throws {
         try self.init(Written.text(text, source: source, overrides: overrides), source: source, isRecorded: true)
     }
 
     /// The same configuration with another arithmetic.
-    public func computing(in arithmetic: Arithmetic) throws -> RunConfiguration {
+    package func computing(in arithmetic: Arithmetic) throws -> RunConfiguration {
         try RunConfiguration(text: canonicalText, source: source, overrides: ["run.compute=\(arithmetic.rawValue)"])
     }
 
-    public var method: EditingMethod { editor.method }
+    package var method: EditingMethod { editor.method }
 
     /// Of the method, in the configuration's mode.
-    public var plan: EditingMethod.Plan {
+    package var plan: EditingMethod.Plan {
         guard let plan = method.plans[editor.mode] else { preconditionFailure("a mode that \(method.name) does not have") }
         return plan
     }
 
     /// The training data. Throws where the configuration has none; `command` is named as what needs it.
-    public func trainingSplit(neededBy command: String) throws -> Section<SplitSettings> { try split(train, "data.train.path", command) }
+    package func trainingSplit(neededBy command: String) throws -> Section<SplitSettings> { try split(train, "data.train.path", command) }
 
     /// The evaluation data. Throws where the configuration has none; `command` is named as what needs it.
-    public func evaluationSplit(neededBy command: String) throws -> Section<SplitSettings> { try split(evaluated, "data.evaluation.path", command) }
+    package func evaluationSplit(neededBy command: String) throws -> Section<SplitSettings> { try split(evaluated, "data.evaluation.path", command) }
 
     private func split(_ split: Section<SplitSettings>?, _ keyPath: String, _ command: String) throws -> Section<SplitSettings> {
         guard let split else { throw ConfigurationError.missing(keyPath, neededBy: command, in: source) }
@@ -141,14 +141,14 @@ extension SectionReader {
 // MARK: - Text and identity
 
 extension RunConfiguration: Equatable {
-    public static func == (a: RunConfiguration, b: RunConfiguration) -> Bool { a.canonicalText == b.canonicalText }
+    package static func == (a: RunConfiguration, b: RunConfiguration) -> Bool { a.canonicalText == b.canonicalText }
 
     /// The whole configuration, defaults filled in: one text for one meaning. Comments, order, spelling of numbers and overrides leave no trace in it.
-    public var canonicalText: String { canonical { _, _ in true }.text }
+    package var canonicalText: String { canonical { _, _ in true }.text }
 
     /// The settings that determine what training computes, as `canonicalText` writes them. What the model and the records are is left to digests of
     /// their content: files may move.
-    public var trainingIdentity: String { canonical { $0 != .mayChange && !($0 == .runUnlessDefault && $1) }.text }
+    package var trainingIdentity: String { canonical { $0 != .mayChange && !($0 == .runUnlessDefault && $1) }.text }
 
     private func canonical(_ isWanted: (SettingIdentity, _ isDefault: Bool) -> Bool) -> CanonicalValue {
         func section(_ values: any AnySection, _ parts: [String: (any AnySection)?] = [:]) -> CanonicalValue? {
@@ -165,7 +165,7 @@ extension RunConfiguration: Equatable {
 
     /// What a user must undo to continue a run whose identity was `other`: "editor.steps: 2 there, 3 here", one for each setting that differs, of those
     /// that say what an editor is or of all. Throws where `other` is no text that `trainingIdentity` could have given.
-    public func trainingDifferences(from other: String, ofEditor: Bool = false) throws -> [String] {
+    package func trainingDifferences(from other: String, ofEditor: Bool = false) throws -> [String] {
         let there = try CanonicalValue.leaves(of: other, name: "training identity")
         let here = try CanonicalValue.leaves(of: trainingIdentity, name: "training identity")
         let own = identities, known = Set(Self.reference.flatMap { section, settings in settings.map { "\(section).\($0.name)" } })

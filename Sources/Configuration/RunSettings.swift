@@ -5,49 +5,49 @@ import Transformer
 
 // The settings of a run, but for the editor's, which are its method's.
 
-public struct ModelSettings: SettingGroup {
-    public let path = Setting(
+package struct ModelSettings: SettingGroup {
+    package let path = Setting(
         required: "path", .text("path of a model (a .gguf file or a directory)"), identity: .mayChange,
         "a .gguf file, a directory with one, or one with config.json, safetensors and tokenizer.json")
-    public let weights = Setting(
+    package let weights = Setting(
         "weights", .choice as SettingKind<WeightPrecision>, default: .auto, identity: .mayChange,
         "how the frozen weights are held: as the file has them, decoded to float32, or rounded to bfloat16")
 }
 
 /// Of a file of edits.
-public struct SplitSettings: SettingGroup {
-    public let path = Setting(required: "path", .text("path of a data file"), identity: .mayChange, "a JSON array of records, or JSON Lines")
-    public let format = Setting(
+package struct SplitSettings: SettingGroup {
+    package let path = Setting(required: "path", .text("path of a data file"), identity: .mayChange, "a JSON array of records, or JSON Lines")
+    package let format = Setting(
         "format", .one(of: DatasetFormat.all + [nil]) { $0?.name ?? "auto" }, default: nil, identity: .mayChange,
         "what its records look like: auto goes by the keys of the first")
 }
 
-public struct DataSettings: SettingGroup {
-    public let editsPerBatch = Setting("edits_per_batch", .count, default: 20, "n, edits that are applied together")
-    public let batches = Setting("batches", .count, default: 10, "T, the length of a sequence: batches applied to the same model one after another")
-    public let microBatch = Setting("micro_batch", .count, default: 4, "sequences over which a loss is a mean")
+package struct DataSettings: SettingGroup {
+    package let editsPerBatch = Setting("edits_per_batch", .count, default: 20, "n, edits that are applied together")
+    package let batches = Setting("batches", .count, default: 10, "T, the length of a sequence: batches applied to the same model one after another")
+    package let microBatch = Setting("micro_batch", .count, default: 4, "sequences over which a loss is a mean")
 }
 
-public struct TrainingSettings: SettingGroup {
+package struct TrainingSettings: SettingGroup {
     /// Whether gradients are clipped each time they accumulate, or once, before the optimizer's step.
-    public enum Clip: String, Sendable, CaseIterable { case accumulated, update }
+    package enum Clip: String, Sendable, CaseIterable { case accumulated, update }
 
-    public let passes = Setting("passes", .count, default: 1, identity: .mayChange, "sequences to train on; the model starts each one unedited")
+    package let passes = Setting("passes", .count, default: 1, identity: .mayChange, "sequences to train on; the model starts each one unedited")
     /// nil: once, after the last batch of a sequence.
-    public let updateEvery = Setting(
+    package let updateEvery = Setting(
         "update_every", .word("sequence", orCountUpTo: Int(Int32.max), of: "batches"), default: nil,
         "step the optimizer after each sequence, or after a number of batches; in batch mode every step of every batch is an update")
-    public let clip = Setting(
+    package let clip = Setting(
         "clip", .choice as SettingKind<Clip>, default: .accumulated, "gradients, each time they accumulate, or once, before the optimizer steps")
 }
 
-public struct EvaluationSettings: SettingGroup {
+package struct EvaluationSettings: SettingGroup {
     /// Whether the normalizer goes on learning while editing.
-    public enum Normalizer: String, Sendable, CaseIterable { case online, frozen }
+    package enum Normalizer: String, Sendable, CaseIterable { case online, frozen }
 
-    public let batches: Setting<Int>
-    public let editsPerBatch: Setting<Int>
-    public let normalizer = Setting(
+    package let batches: Setting<Int>
+    package let editsPerBatch: Setting<Int>
+    package let normalizer = Setting(
         "normalizer", .choice as SettingKind<Normalizer>, default: .online, identity: .mayChange, "whether it goes on learning while it edits")
 
     /// - Parameter data: nil where only the names are wanted.
@@ -58,11 +58,11 @@ public struct EvaluationSettings: SettingGroup {
     }
 }
 
-public struct CheckpointSettings: SettingGroup {
-    public let directory: Setting<String>
-    public let every = Setting("every", .count, default: 10, identity: .mayChange, "batches between checkpoints")
-    public let keep = Setting("keep", .count, default: 3, identity: .mayChange, "how many of the newest are kept")
-    public let keepEvery = Setting(
+package struct CheckpointSettings: SettingGroup {
+    package let directory: Setting<String>
+    package let every = Setting("every", .count, default: 10, identity: .mayChange, "batches between checkpoints")
+    package let keep = Setting("keep", .count, default: 3, identity: .mayChange, "how many of the newest are kept")
+    package let keepEvery = Setting(
         "keep_every", .wholeNumber(0...(.max)), default: 0, identity: .mayChange, "besides, every so many batches' checkpoint is kept for good; 0: none")
 
     init(source: String) {
@@ -79,23 +79,23 @@ public struct CheckpointSettings: SettingGroup {
     }
 }
 
-public struct JobSettings: SettingGroup {
+package struct JobSettings: SettingGroup {
     /// Whether sums over shards are the same bits on any number of ranks, or as fast as MPI makes them.
-    public enum Reduction: String, Sendable, CaseIterable { case ordered, fast }
+    package enum Reduction: String, Sendable, CaseIterable { case ordered, fast }
 
-    public let seed = Setting("seed", .wholeNumber(0...(.max), isWide: true), default: 1, identity: .editor, "of the first networks and of the records' order")
-    public let shards = Setting(
+    package let seed = Setting("seed", .wholeNumber(0...(.max), isWide: true), default: 1, identity: .editor, "of the first networks and of the records' order")
+    package let shards = Setting(
         "shards", .wholeNumber(1...4096), default: 8, identity: .editor,
         "V, the shares a batch is cut into: the most ranks that can work on it. Changes the numbers")
-    public let reduction = Setting(
+    package let reduction = Setting(
         "reduction", .choice as SettingKind<Reduction>, default: .ordered, "the same bits on any number of ranks, or whatever order MPI finds best")
     /// nil: the fastest, on the machines where the run begins.
-    public let compute = Setting(
+    package let compute = Setting(
         "compute", .one(of: Arithmetic.allCases + [nil]) { $0?.rawValue ?? "auto" }, default: .float32, identity: .runUnlessDefault,
         "the arithmetic of products with the weights of the model and of the hypernetworks. bf16-tiles (for processors with AMX) and bf16 (AVX-512 BF16) "
             + "round numbers, sums stay float32; auto: what is fastest where a run begins, and then the same wherever it goes on")
     /// nil: the usable cores divided by the ranks on the machine.
-    public let threads = Setting(
+    package let threads = Setting(
         "threads", .word("auto", orCountUpTo: 4096, of: "threads"), default: nil, identity: .mayChange,
         "per rank; auto: the usable cores divided by the ranks on the machine")
 }

@@ -1,6 +1,6 @@
 extension DatasetFormat {
     /// CounterFact (ROME, arXiv 2202.05262): the original nested records, or flat ones as EasyEdit publishes them.
-    public static let counterfact = DatasetFormat(
+    package static let counterfact = DatasetFormat(
         "counterfact", isRecognized: { $0.isGiven("requested_rewrite") || $0.isGiven("target_new") },
         read: { try CounterFact.record(from: $0, number: $1) })
 }

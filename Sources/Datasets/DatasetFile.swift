@@ -2,7 +2,7 @@ import Documents
 import TensorCore
 
 /// Files of edits: a JSON array of records, or JSON Lines, whichever the file turns out to hold.
-public enum DatasetFile {
+package enum DatasetFile {
     /// Larger files are refused before they fill the memory. CounterFact has 45 MB.
     static let maximumByteCount = 512 << 20
 
@@ -13,7 +13,7 @@ public enum DatasetFile {
     /// missing, given twice, of the wrong type or blank, or a prompt that leaves a place for a subject that the record does not have; the error
     /// names file, record (counted from 1), line and key.
     /// Without a format, that which the first record's keys speak for.
-    public static func load(_ path: String, format: DatasetFormat? = nil) throws -> [EditRecord] {
+    package static func load(_ path: String, format: DatasetFormat? = nil) throws -> [EditRecord] {
         let file = oneLine(path)
         return try contents(of: path).withUnsafeBytes { try records(in: $0, file: file, format: format) }
     }

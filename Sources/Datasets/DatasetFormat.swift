@@ -1,7 +1,7 @@
 /// A form of data files: how its records are told from others, and read. A form is a file that declares one of these, and its line in `all`.
-public struct DatasetFormat: Sendable, Equatable {
+package struct DatasetFormat: Sendable, Equatable {
     /// As configurations name it.
-    public let name: String
+    package let name: String
     /// Whether a record's keys speak for it.
     let isRecognized: @Sendable (RecordFields) -> Bool
     /// Reads the record with this number, counted from 1; nil for one that the form's users leave out.
@@ -20,9 +20,9 @@ public struct DatasetFormat: Sendable, Equatable {
     }
 
     /// In the order in which they are tried; the last takes whatever no other does.
-    public static let all: [DatasetFormat] = [.counterfact, .zsre, .edits]
+    package static let all: [DatasetFormat] = [.counterfact, .zsre, .edits]
 
-    public static func == (a: DatasetFormat, b: DatasetFormat) -> Bool { a.name == b.name }
+    package static func == (a: DatasetFormat, b: DatasetFormat) -> Bool { a.name == b.name }
 
     /// The form that a record's keys speak for; a user's own edits have no keys of their own.
     static func recognized(in fields: RecordFields) -> DatasetFormat? { all.first { $0 != .edits && $0.isRecognized(fields) } }

@@ -3,14 +3,14 @@ import Tokenization
 
 /// The prompts of one edit batch as micro-batches of token sequences: what to edit, the rephrasings that should follow, and
 /// unrelated prompts that should not. Each kind is sorted by length, longest first (stable), then cut into micro-batches.
-public struct EditBatch: Sendable {
-    public let edits: [[TokenSequence]]
-    public let rephrasings: [[TokenSequence]]
-    public let unrelated: [[TokenSequence]]
-    public let editCount: Int
+package struct EditBatch: Sendable {
+    package let edits: [[TokenSequence]]
+    package let rephrasings: [[TokenSequence]]
+    package let unrelated: [[TokenSequence]]
+    package let editCount: Int
 
     /// Takes each record's edits, and the probes that it is trained on.
-    public init(records: [EditRecord], tokenizer: Tokenizer, microBatch: Int) throws {
+    package init(records: [EditRecord], tokenizer: Tokenizer, microBatch: Int) throws {
         func microBatches(_ questions: (EditRecord) -> [Question]) throws -> [[TokenSequence]] {
             let sequences = try records.flatMap { record in
                 try questions(record).map { try TokenSequence(prompt: $0.prompt, answer: $0.answer, tokenizer: tokenizer, of: record) }
@@ -22,7 +22,7 @@ public struct EditBatch: Sendable {
     }
 
     /// Micro-batches as they are.
-    public init(edits: [[TokenSequence]], rephrasings: [[TokenSequence]], unrelated: [[TokenSequence]]) {
+    package init(edits: [[TokenSequence]], rephrasings: [[TokenSequence]], unrelated: [[TokenSequence]]) {
         self.edits = edits
         self.rephrasings = rephrasings
         self.unrelated = unrelated
@@ -39,7 +39,7 @@ public struct EditBatch: Sendable {
 
 extension TokenSequence {
     /// Prompt ids with the tokenizer's special prefix, then the ids of " " + answer without specials.
-    public init(prompt: String, answer: String, tokenizer: Tokenizer, of record: EditRecord) throws {
+    package init(prompt: String, answer: String, tokenizer: Tokenizer, of record: EditRecord) throws {
         let promptIDs = tokenizer.encode(prompt, addSpecialTokens: true), answerIDs = tokenizer.encodeContinuation(answer)
         guard !promptIDs.isEmpty, !answerIDs.isEmpty else {
             throw BadInput(record.place, "the \(promptIDs.isEmpty ? "prompt '\(excerpt(prompt))'" : "answer '\(excerpt(answer))'") has no tokens")

@@ -1,8 +1,11 @@
 /// A prompt and the text that should follow it.
 public struct Question: Sendable, Equatable {
+    /// The text that the answer follows.
     public var prompt: String
+    /// The text that should follow, without white space around it.
     public var answer: String
 
+    /// `answer` should follow `prompt`.
     public init(prompt: String, answer: String) {
         self.prompt = prompt
         self.answer = answer
@@ -20,10 +23,12 @@ public struct EditRecord: Sendable {
     public var edits: [Question]
     /// The answer before the edit, where the data gives it. Some zsRE records have it equal to the new one.
     public var groundTruth: String?
+    /// By which the edits are learned and judged.
     public var probes: [Probe]
     /// Where it was read.
     public var origin: RecordOrigin?
 
+    /// At least one edit; probes of any kinds.
     public init(id: String, subject: String?, edits: [Question], groundTruth: String? = nil, probes: [Probe]) {
         precondition(!edits.isEmpty, "a record without an edit")
         self.id = id

@@ -2,8 +2,10 @@
 public struct Probe: Sendable, Equatable {
     /// What a probe is about; scores are reported by it.
     public struct Kind: Sendable, Hashable {
+        /// As reports name it.
         public let name: String
 
+        /// A kind of one's own; probes of the same name are scored together.
         public init(_ name: String) { self.name = name }
 
         /// Whether the edit is made: its own prompt.
@@ -43,13 +45,18 @@ public struct Probe: Sendable, Equatable {
         case keep
     }
 
+    /// What it is about.
     public let kind: Kind
+    /// The text that an answer should follow.
     public let prompt: String
+    /// What should come of it.
     public var expectation: Expectation
     /// nil: it is not trained on.
     public let lesson: Lesson?
+    /// Whether it counts in scores.
     public let isScored: Bool
 
+    /// A probe that is scored and not trained on, unless said otherwise.
     public init(_ kind: Kind, _ prompt: String, _ expectation: Expectation, lesson: Lesson? = nil, isScored: Bool = true) {
         self.kind = kind
         self.prompt = prompt

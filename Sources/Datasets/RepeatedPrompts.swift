@@ -1,18 +1,18 @@
 import TensorCore
 
 /// The records of a list whose prompt an earlier one has too: to the same target, or to another, which contradicts it.
-public struct RepeatedPrompts: Sendable {
+package struct RepeatedPrompts: Sendable {
     /// Places in the list; the earlier one is the last before the later one that has its prompt.
-    public struct Pair: Sendable, Equatable {
-        public let earlier: Int
-        public let later: Int
+    package struct Pair: Sendable, Equatable {
+        package let earlier: Int
+        package let later: Int
     }
 
-    public private(set) var same: [Pair] = []
-    public private(set) var contradicting: [Pair] = []
+    package private(set) var same: [Pair] = []
+    package private(set) var contradicting: [Pair] = []
     private let records: [EditRecord]
 
-    public init(_ records: [EditRecord]) {
+    package init(_ records: [EditRecord]) {
         self.records = records
         var last: [[UInt8]: Int] = [:]  // by the bytes of the prompt, not by canonical equivalence
         last.reserveCapacity(records.count)
@@ -28,7 +28,7 @@ public struct RepeatedPrompts: Sendable {
 
     /// Of edits that are applied in batches of `size`, one after another: throws `BadInput` where two of one batch contradict each other, which
     /// is one change of the model that cannot be both.
-    public func checkBatches(of size: Int) throws {
+    package func checkBatches(of size: Int) throws {
         guard let pair = contradicting.first(where: { $0.earlier / size == $0.later / size }) else { return }
         let (one, other) = (records[pair.earlier], records[pair.later])
         throw BadInput(
@@ -38,7 +38,7 @@ public struct RepeatedPrompts: Sendable {
     }
 
     /// What to tell about edits that are applied one batch after another; empty if there is nothing. One line for each kind of repetition.
-    public var notesOnEdits: [String] {
+    package var notesOnEdits: [String] {
         var notes: [String] = []
         if !same.isEmpty { notes.append("\(file)\(listed(same) { "\($0.label) repeats \($1.label)" }): the same edit more than once") }
         if !contradicting.isEmpty {
@@ -50,7 +50,7 @@ public struct RepeatedPrompts: Sendable {
     }
 
     /// What to tell about a data set, in one line: published ones have a few such records. Nil if there is nothing.
-    public var noteOnDataSet: String? {
+    package var noteOnDataSet: String? {
         let pairs = (same + contradicting).sorted { $0.later < $1.later }
         guard !pairs.isEmpty else { return nil }
         let counts = [(same.count, "the same target"), (contradicting.count, "another target, which contradicts it")].filter { $0.0 > 0 }

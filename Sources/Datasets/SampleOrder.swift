@@ -1,18 +1,18 @@
 import TensorCore
 
 /// The order in which records are trained on: a permutation for each time through the data, a function of the seed alone.
-public struct SampleOrder: Sendable {
+package struct SampleOrder: Sendable {
     private let count: Int
     private let seed: UInt64
 
-    public init(count: Int, seed: UInt64) {
+    package init(count: Int, seed: UInt64) {
         precondition(count >= 1, "an order of \(count) records")
         self.count = count
         self.seed = seed
     }
 
     /// The records at places `range` of the endless sequence of permutations.
-    public func records(_ range: Range<Int>) -> [Int] {
+    package func records(_ range: Range<Int>) -> [Int] {
         var epoch = -1
         var permutation: [Int] = []
         return range.map { place in

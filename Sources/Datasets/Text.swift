@@ -28,6 +28,6 @@ func excerpt(_ text: String) -> String {
 }
 
 /// "1 record", "2 records".
-public func counted(_ count: Int, _ thing: String) -> String {
+package func counted(_ count: Int, _ thing: String) -> String {
     "\(count) \(thing)\(count == 1 ? "" : "s")"
 }

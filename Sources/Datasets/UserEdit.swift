@@ -1,7 +1,7 @@
 extension DatasetFormat {
     /// A user's own edits: {"prompt", "target"}, with or without a "subject" that fills a "{}" in the prompt, or records in any of the other
     /// forms or in EasyEdit's, of which only prompt and target are needed.
-    public static let edits = DatasetFormat("edits", isRecognized: { _ in true }, read: { try UserEdit.record(from: $0, number: $1) })
+    package static let edits = DatasetFormat("edits", isRecognized: { _ in true }, read: { try UserEdit.record(from: $0, number: $1) })
 }
 
 /// A user's own edit, in whichever form it comes: only a prompt and what should follow it are needed to edit.

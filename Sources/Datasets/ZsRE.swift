@@ -1,7 +1,7 @@
 extension DatasetFormat {
     /// zsRE question answering, as MEND (arXiv 2110.11309) or MALMEN (arXiv 2311.04661) publish it. A record whose `alt` is empty is left out: MEND
     /// found no alternative answer for it, and EasyEdit skips it too.
-    public static let zsre = DatasetFormat(
+    package static let zsre = DatasetFormat(
         "zsre", requirement: "an 'alt' to edit to", isRecognized: { $0.isGiven("src") }, read: { try ZsRE.record(from: $0, number: $1) })
 }
 

@@ -2,12 +2,12 @@ import Foundation
 import TensorCore
 
 /// Files that a user supplies, read whole.
-public enum InputFile {
+package enum InputFile {
     /// Reads to the end: of a file, or of a pipe, which may give its bytes in pieces. Never more than `limit` + 1 bytes are held.
     ///
     /// Throws `BadInput` for what cannot be read, is a directory, has more than `limit` bytes, or is a Git LFS pointer; `what` is what was
     /// expected: "a tokenizer".
-    public static func read(_ path: String, atMost limit: Int, what: String) throws -> [UInt8] {
+    package static func read(_ path: String, atMost limit: Int, what: String) throws -> [UInt8] {
         let place = oneLine(path)
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else {

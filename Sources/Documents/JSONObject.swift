@@ -1,37 +1,37 @@
 /// Keys with values, in the order in which they were first set. Two keys are the same if their UTF-8 is.
-public struct JSONObject: Sendable, ExpressibleByDictionaryLiteral {
-    public struct Member: Sendable, Equatable {
-        public let key: String
-        public let value: JSONValue
+package struct JSONObject: Sendable, ExpressibleByDictionaryLiteral {
+    package struct Member: Sendable, Equatable {
+        package let key: String
+        package let value: JSONValue
 
-        public init(_ key: String, _ value: JSONValue) {
+        package init(_ key: String, _ value: JSONValue) {
             self.key = key
             self.value = value
         }
     }
 
-    public private(set) var members: [Member]
+    package private(set) var members: [Member]
 
-    public init() { members = [] }
+    package init() { members = [] }
 
     /// - Precondition: no key comes twice, as in what the parser read.
     init(members: [Member]) { self.members = members }
 
     /// - Precondition: no key comes twice.
-    public init(_ elements: [(String, JSONValue)]) {
+    package init(_ elements: [(String, JSONValue)]) {
         var keys = KeySet()
         for (key, _) in elements { precondition(keys.insert(key), "key '\(key)' given twice") }
         members = elements.map { Member($0.0, $0.1) }
     }
 
-    public init(dictionaryLiteral elements: (String, JSONValue)...) { self.init(elements) }
+    package init(dictionaryLiteral elements: (String, JSONValue)...) { self.init(elements) }
 
-    public var keys: [String] { members.map(\.key) }
-    public var count: Int { members.count }
-    public var isEmpty: Bool { members.isEmpty }
+    package var keys: [String] { members.map(\.key) }
+    package var count: Int { members.count }
+    package var isEmpty: Bool { members.isEmpty }
 
     /// nil for a key that is not there; setting nil removes it. Takes time in proportion to the number of members.
-    public subscript(key: String) -> JSONValue? {
+    package subscript(key: String) -> JSONValue? {
         get { place(of: key).map { members[$0].value } }
         set {
             let place = place(of: key)
@@ -44,7 +44,7 @@ public struct JSONObject: Sendable, ExpressibleByDictionaryLiteral {
         }
     }
 
-    public func setting(_ key: String, _ value: JSONValue) -> JSONObject {
+    package func setting(_ key: String, _ value: JSONValue) -> JSONObject {
         var object = self
         object[key] = value
         return object
@@ -55,7 +55,7 @@ public struct JSONObject: Sendable, ExpressibleByDictionaryLiteral {
 
 extension JSONObject: Equatable {
     /// Whatever the order.
-    public static func == (left: JSONObject, right: JSONObject) -> Bool { left.sortedByKey == right.sortedByKey }
+    package static func == (left: JSONObject, right: JSONObject) -> Bool { left.sortedByKey == right.sortedByKey }
 
     /// In the order of the keys' UTF-8.
     var sortedByKey: [Member] { members.sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) } }

@@ -64,7 +64,7 @@ extension JSONParser {
 // Strings
 extension JSONParser {
     /// The string that comes next; `expected` is what is said if none does.
-    public mutating func string(_ expected: String = "a string in quotes") throws -> String {
+    package mutating func string(_ expected: String = "a string in quotes") throws -> String {
         guard take("\"") else { throw unexpected(expected) }
         let start = position
         try skipPlainRun()

@@ -1,16 +1,16 @@
 /// Where a text stops being JSON, and why.
-public struct JSONError: Error {
+package struct JSONError: Error {
     /// The byte, counted from 0.
-    public let offset: Int
-    public let problem: String
+    package let offset: Int
+    package let problem: String
 
-    public init(offset: Int, problem: String) {
+    package init(offset: Int, problem: String) {
         self.offset = offset
         self.problem = problem
     }
 
     /// Both counted from 1, in the text; the column in bytes.
-    public func lineAndColumn(in text: UnsafeRawBufferPointer) -> (line: Int, column: Int) {
+    package func lineAndColumn(in text: UnsafeRawBufferPointer) -> (line: Int, column: Int) {
         let before = text[..<min(offset, text.count)]
         let lineStart = before.lastIndex(of: 0x0A).map { $0 + 1 } ?? 0
         return (before.reduce(1) { $1 == 0x0A ? $0 + 1 : $0 }, before.count - lineStart + 1)
@@ -22,44 +22,44 @@ public struct JSONError: Error {
 /// Every failure is a `JSONError`.
 ///
 /// The bytes must outlive the parser.
-public struct JSONParser {
-    public struct Options: Sendable {
+package struct JSONParser {
+    package struct Options: Sendable {
         /// Numbers become `digits`, as they are written.
-        public var keepsSpelling = false
+        package var keepsSpelling = false
         /// Numbers that fit neither 64 bits nor a double are refused.
-        public var refusesLargeNumbers = false
+        package var refusesLargeNumbers = false
         /// Values in a tree, all levels counted.
-        public var mostValues = Int.max
+        package var mostValues = Int.max
 
-        public init() {}
+        package init() {}
 
         /// Only numbers that come back bit for bit, and at most four million values.
-        public static let exact = {
+        package static let exact = {
             var options = Options()
             (options.refusesLargeNumbers, options.mostValues) = (true, 4_000_000)
             return options
         }()
     }
 
-    public static let deepest = 64
+    package static let deepest = 64
 
     let bytes: UnsafeRawBufferPointer
     let options: Options
-    public internal(set) var position = 0
+    package internal(set) var position = 0
     /// Where what is being read must have ended, and what is said if it has not.
     var limit: Int
     private var whatIsLimited = ""
     private var depth = 0
     private var values = 0
 
-    public init(_ bytes: UnsafeRawBufferPointer, options: Options = Options()) {
+    package init(_ bytes: UnsafeRawBufferPointer, options: Options = Options()) {
         self.bytes = bytes
         self.options = options
         limit = bytes.count
     }
 
     /// One value of at most `size` bytes; `what` is what it is, for messages.
-    public mutating func value(atMost size: Int, what: String) throws -> JSONValue {
+    package mutating func value(atMost size: Int, what: String) throws -> JSONValue {
         (limit, whatIsLimited) = (position + min(bytes.count - position, size), "the \(what) is larger than \(size >> 10) KiB")
         defer { limit = bytes.count }
         return try value()
@@ -67,7 +67,7 @@ public struct JSONParser {
 
     // MARK: trees
 
-    public mutating func value() throws -> JSONValue {
+    package mutating func value() throws -> JSONValue {
         values += 1
         guard values <= options.mostValues else { throw failure("more than \(options.mostValues) values") }
         skipSpace()
@@ -101,7 +101,7 @@ public struct JSONParser {
     // MARK: containers
 
     /// Calls `body` for every key, with the parser before its value, which `body` must read.
-    public mutating func object(_ body: (inout JSONParser, _ key: String) throws -> Void) throws {
+    package mutating func object(_ body: (inout JSONParser, _ key: String) throws -> Void) throws {
         var keys = KeySet()
         try container(from: "{", to: "}") { parser in
             parser.skipSpace()
@@ -114,7 +114,7 @@ public struct JSONParser {
     }
 
     /// Calls `body` before every element, which it must read.
-    public mutating func array(_ body: (inout JSONParser) throws -> Void) throws {
+    package mutating func array(_ body: (inout JSONParser) throws -> Void) throws {
         try container(from: "[", to: "]", body)
     }
 
@@ -131,7 +131,7 @@ public struct JSONParser {
     }
 
     /// Throws where anything but white space is left.
-    public mutating func finish(expecting expected: String = "the end") throws {
+    package mutating func finish(expecting expected: String = "the end") throws {
         skipSpace()
         guard position == bytes.count else { throw unexpected(expected) }
     }
@@ -139,7 +139,7 @@ public struct JSONParser {
     // MARK: single values
 
     /// Reads any value and drops it.
-    public mutating func skipValue() throws {
+    package mutating func skipValue() throws {
         skipSpace()
         switch peek {
         case UInt8(ascii: "{"): try object { parser, _ in try parser.skipValue() }
@@ -149,7 +149,7 @@ public struct JSONParser {
     }
 
     /// Reads null, if that comes next.
-    public mutating func skipNull() throws -> Bool {
+    package mutating func skipNull() throws -> Bool {
         skipSpace()
         guard peek == UInt8(ascii: "n") else { return false }
         _ = try value()
@@ -157,7 +157,7 @@ public struct JSONParser {
     }
 
     /// A whole number from 0 to `Int.max`, written without fraction or exponent.
-    public mutating func count() throws -> Int {
+    package mutating func count() throws -> Int {
         skipSpace()
         let start = position
         guard let digit = peek, UInt8(ascii: "0")...UInt8(ascii: "9") ~= digit else { throw unexpected("a whole number from 0") }
@@ -173,34 +173,34 @@ extension JSONParser {
     @inline(__always) var peek: UInt8? { position < limit ? bytes[position] : nil }
 
     /// The next byte is that of the text, not of a value that must not be as large.
-    public var isAtEnd: Bool { position >= bytes.count }
+    package var isAtEnd: Bool { position >= bytes.count }
 
-    public mutating func skipSpace() {
+    package mutating func skipSpace() {
         while let byte = peek, byte <= 0x20, byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09 { position += 1 }
     }
 
-    public mutating func skipByteOrderMark() {
+    package mutating func skipByteOrderMark() {
         if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { position = 3 }
     }
 
     /// Whether the character comes next, after white space.
-    public mutating func sees(_ character: Unicode.Scalar) -> Bool {
+    package mutating func sees(_ character: Unicode.Scalar) -> Bool {
         skipSpace()
         return peek == UInt8(ascii: character)
     }
 
     /// Steps over the character if it comes next, after white space.
-    public mutating func take(_ character: Unicode.Scalar) -> Bool {
+    package mutating func take(_ character: Unicode.Scalar) -> Bool {
         guard sees(character) else { return false }
         position += 1
         return true
     }
 
     /// The error for what stands at the position.
-    public func failure(_ problem: String) -> JSONError { JSONError(offset: position, problem: problem) }
+    package func failure(_ problem: String) -> JSONError { JSONError(offset: position, problem: problem) }
 
     /// The error for what stands at the position, or for the text's end there.
-    public func unexpected(_ expected: String) -> JSONError { failure(unexpected(expected, at: position)) }
+    package func unexpected(_ expected: String) -> JSONError { failure(unexpected(expected, at: position)) }
 
     private func unexpected(_ expected: String, at position: Int) -> String {
         guard position < bytes.count else { return "expected \(expected), found the end; is it cut short?" }

@@ -3,7 +3,7 @@ import TensorCore
 
 extension JSONValue {
     /// The one value that fills `text`. Throws `BadInput` that names the file, line and column.
-    public init(parsing text: UnsafeRawBufferPointer, file: String, options: JSONParser.Options = .init()) throws {
+    package init(parsing text: UnsafeRawBufferPointer, file: String, options: JSONParser.Options = .init()) throws {
         var parser = JSONParser(text, options: options)
         do {
             self = try parser.value()
@@ -15,17 +15,17 @@ extension JSONValue {
     }
 
     /// As `init(parsing:file:options:)`.
-    public init(parsing text: some ContiguousBytes, file: String, options: JSONParser.Options = .init()) throws {
+    package init(parsing text: some ContiguousBytes, file: String, options: JSONParser.Options = .init()) throws {
         self = try text.withUnsafeBytes { try JSONValue(parsing: $0, file: file, options: options) }
     }
 
     /// From any `Encodable`; doubles keep their bits. Throws for NaN, infinity and integers beyond 64 bits signed.
-    public init(encoding value: some Encodable) throws {
+    package init(encoding value: some Encodable) throws {
         self = try JSONValue(parsing: try JSONEncoder().encode(value), file: "document", options: .exact)
     }
 
     /// As a `Decodable`; throws `BadInput` at `location` if it does not fit.
-    public func decode<T: Decodable>(_ type: T.Type, location: String) throws -> T {
+    package func decode<T: Decodable>(_ type: T.Type, location: String) throws -> T {
         do {
             return try JSONDecoder().decode(type, from: Data(try canonicalText().utf8))
         } catch let error as DecodingError {

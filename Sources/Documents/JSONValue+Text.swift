@@ -3,7 +3,7 @@ import TensorCore
 extension JSONValue {
     /// Canonical JSON: equal values give equal text. No spaces, keys in the order of their UTF-8, integers in decimal,
     /// doubles in the shortest form that reads back to the same bits. Throws for NaN and infinity, which JSON lacks.
-    public func canonicalText() throws -> String {
+    package func canonicalText() throws -> String {
         guard hasFiniteNumbers else { throw BadInput("document", "holds a number that cannot be written as JSON") }
         var writer = JSONWriter(style: .canonical)
         writer.write(self)
@@ -11,7 +11,7 @@ extension JSONValue {
     }
 
     /// The same values, one line per object or array of scalars: for people and line-wise tools. Throws for NaN and infinity.
-    public func prettyText() throws -> String {
+    package func prettyText() throws -> String {
         guard hasFiniteNumbers else { throw BadInput("document", "holds a number that cannot be written as JSON") }
         var writer = JSONWriter(style: .pretty)
         writer.write(self)
@@ -20,7 +20,7 @@ extension JSONValue {
 
     /// One line of JSON, without a line feed. NaN and the infinities are written as null.
     /// - Parameter sortedKeys: Objects in the order of their keys' Unicode scalars; else in the order given.
-    public func text(sortedKeys: Bool = false) -> String {
+    package func text(sortedKeys: Bool = false) -> String {
         var writer = JSONWriter(style: .line(sortedKeys: sortedKeys))
         writer.write(self)
         return writer.text

@@ -6,15 +6,15 @@ import Tokenization
 import Transformer
 
 /// A computation that left the range of finite numbers, or a system that could not be solved: where it was seen.
-public struct NumericalFailure: Error, CustomStringConvertible, Sendable {
-    public let description: String
-    public init(_ description: String) { self.description = description }
+package struct NumericalFailure: Error, CustomStringConvertible, Sendable {
+    package let description: String
+    package init(_ description: String) { self.description = description }
 }
 
 /// One backpropagation of an edit batch and the edit made of it, with what the meta-gradient needs.
-public struct EditStep {
+package struct EditStep {
     /// For each edited module.
-    public let solutions: [any ShiftSolution]
+    package let solutions: [any ShiftSolution]
     /// For each group of modules of one shape: the hypernetwork's pass over this rank's rows.
     let passes: [GroupPass]
 
@@ -29,17 +29,17 @@ public struct EditStep {
 }
 
 /// Applies edit batches to a model with an editor, over the ranks of a run. Training and evaluation share it.
-public final class EditEngine {
-    public let model: LanguageModel
-    public let editor: Editor
-    public let rule: any ShiftRule
-    public let work: Work
+package final class EditEngine {
+    package let model: LanguageModel
+    package let editor: Editor
+    package let rule: any ShiftRule
+    package let work: ShardedWork
     /// Whether the normalisers go on learning from what is edited.
-    public var observes = true
+    package var observes = true
     /// Floats of activations to hold at a time: 1 GiB. What is more is computed in parts. Changes bits where the work of one shard takes more.
-    public var activationsAtATime = 1 << 28
+    package var activationsAtATime = 1 << 28
 
-    public init(model: LanguageModel, editor: Editor, rule: any ShiftRule, work: Work) {
+    package init(model: LanguageModel, editor: Editor, rule: any ShiftRule, work: ShardedWork) {
         self.model = model
         self.editor = editor
         self.rule = rule
@@ -80,18 +80,18 @@ public final class EditEngine {
     }
 
     /// Applies step `step` of an edit batch, keeping nothing for learning.
-    public func apply(step index: Int, of edits: [[TokenSequence]], place: String) throws {
+    package func apply(step index: Int, of edits: [[TokenSequence]], place: String) throws {
         _ = try step(index, pack(edits), keepsActivations: false, place: place)
     }
 
     /// Applies an edit batch: every step, each a backpropagation on the model that the last one edited.
-    public func apply(_ edits: [[TokenSequence]], place: String) throws {
+    package func apply(_ edits: [[TokenSequence]], place: String) throws {
         let pack = pack(edits)
         for index in 0..<editor.options.steps { _ = try step(index, pack, keepsActivations: false, place: place) }
     }
 
     /// What `step` would capture of `edits` on the model as it is.
-    public func captureForInspection(_ edits: [[TokenSequence]]) throws -> [ModuleRows] {
+    package func captureForInspection(_ edits: [[TokenSequence]]) throws -> [CapturedRows] {
         try capture(pack(edits), place: "capture")
     }
 
@@ -100,10 +100,10 @@ public final class EditEngine {
     }
 
     /// Keys and value gradients of every edited module at the answer tokens of the whole batch, in canonical order.
-    func capture(_ edits: ShardedPack, place: String) throws -> [ModuleRows] {
+    func capture(_ edits: ShardedPack, place: String) throws -> [CapturedRows] {
         let count = edits.rankAnswerCounts[work.communicator.rank]
         let own = model.edited.indices.map { index in
-            ModuleRows(
+            CapturedRows(
                 module: index, keys: Matrix(uninitializedRows: count, columns: model.edited[index].keySize),
                 gradients: Matrix(uninitializedRows: count, columns: model.edited[index].valueSize))
         }
@@ -118,7 +118,7 @@ public final class EditEngine {
         }
         return try zip(model.edited, own).enumerated().map { index, both in
             let (linear, rows) = both
-            let all = ModuleRows(
+            let all = CapturedRows(
                 module: index, keys: try work.gatherRows(rows.keys, counts: edits.rankAnswerCounts),
                 gradients: try work.gatherRows(rows.gradients, counts: edits.rankAnswerCounts))
             for (what, matrix) in [("keys", all.keys), ("value gradients", all.gradients)] where !matrix.isFinite {
@@ -130,7 +130,7 @@ public final class EditEngine {
     }
 
     /// Feeds the normalisers: each micro-batch in turn, and of it each module in configuration order.
-    private func observe(_ rows: [ModuleRows], _ microBatchAnswers: [Int], _ networks: [HyperNetwork]) {
+    private func observe(_ rows: [CapturedRows], _ microBatchAnswers: [Int], _ networks: [HyperNetwork]) {
         for (group, network) in zip(editor.groups, networks) {
             var first = 0
             for count in microBatchAnswers {
@@ -144,12 +144,12 @@ public final class EditEngine {
 
     /// The rows [modules · n] that a group's network makes, module by module; each rank runs it on its share.
     private func makeRows(
-        _ group: Editor.Group, _ network: HyperNetwork, _ captured: [ModuleRows],
+        _ group: Editor.Group, _ network: HyperNetwork, _ captured: [CapturedRows],
         keepsActivations: Bool
-    ) throws -> (EditStep.GroupPass, MadeRows) {
+    ) throws -> (EditStep.GroupPass, ReadoutRows) {
         let rows = GroupRows(group, group.modules.map { (captured[$0].keys, captured[$0].gradients) }, work: work)
         let standardizer = network.moments.standardizer
-        var pass: HyperNetwork.Pass?, own: [MadeRows]
+        var pass: HyperNetwork.Pass?, own: [ReadoutRows]
         if keepsActivations && exchangesRows(rows.count, network) {
             let whole = forward(network, rows, rows.own, standardizer, keepsActivations: true)
             (pass, own) = (whole, [whole.made])
@@ -157,7 +157,7 @@ public final class EditEngine {
             own = rows.own.chunks(of: rowsAtATime(network)).map { forward(network, rows, $0, standardizer, keepsActivations: false).made }
         }
         let rankRows = (0..<work.communicator.size).map { work.share(of: rows.count, rank: $0).count }
-        let all = try MadeRows.stacked(own, of: network).map { try work.gatherRows($0, counts: rankRows) }
+        let all = try ReadoutRows.stacked(own, of: network).map { try work.gatherRows($0, counts: rankRows) }
         return (EditStep.GroupPass(network: network, rows: rows, standardizer: standardizer, pass: pass), all)
     }
 

@@ -1,24 +1,24 @@
 import Settings
 
 /// The settings of an editor: those that every method has, those of a hypernetwork where the method has one, and those that its plan names.
-public struct EditorSettings: SettingGroup {
-    public let method: Setting<EditingMethod>
-    public let mode: Setting<EditingMethod.Mode>
-    public let steps = Setting("steps", .wholeNumber(1...1024), default: 2, identity: .editor, "backpropagations per edit batch")
-    public let modules = Setting(
+package struct EditorSettings: SettingGroup {
+    package let method: Setting<EditingMethod>
+    package let mode: Setting<EditingMethod.Mode>
+    package let steps = Setting("steps", .wholeNumber(1...1024), default: 2, identity: .editor, "backpropagations per edit batch")
+    package let modules = Setting(
         required: "modules", .texts("module name", such: #"["model.layers.11-15.mlp.gate_proj"]"#), identity: .editor,
         "the linear layers to edit; `11-15` stands for a range of layers")
-    public let rank = Setting(
+    package let rank = Setting(
         "rank", .wholeNumber(1...1_048_576), default: 1024, identity: .editor,
         "of the hypernetwork: larger learns more, costs more memory and time; where step i has a network of its own, that has rank / (i + 1)")
-    public let blocks = Setting("blocks", .wholeNumber(1...1024), default: 4, identity: .editor, "of the hypernetwork, one after another")
-    public let innerLearningRate: Setting<Double>
-    public let metaLearningRate = Setting("meta_learning_rate", .positive, default: 1e-5, "Adam's: how fast the hypernetwork learns")
-    public let maxGradientNorm = Setting("max_gradient_norm", .positive, default: 1, "longer gradients are scaled down to this")
+    package let blocks = Setting("blocks", .wholeNumber(1...1024), default: 4, identity: .editor, "of the hypernetwork, one after another")
+    package let innerLearningRate: Setting<Double>
+    package let metaLearningRate = Setting("meta_learning_rate", .positive, default: 1e-5, "Adam's: how fast the hypernetwork learns")
+    package let maxGradientNorm = Setting("max_gradient_norm", .positive, default: 1, "longer gradients are scaled down to this")
     private let plan: EditingMethod.Plan
 
     /// Of a method, in a mode that it has.
-    public init(_ method: EditingMethod, _ mode: EditingMethod.Mode) {
+    package init(_ method: EditingMethod, _ mode: EditingMethod.Mode) {
         guard let plan = method.plans[mode] else { preconditionFailure("\(method.name) has no mode \(mode)") }
         self.method = Self.method
         self.mode = Self.mode(of: method)
@@ -31,28 +31,28 @@ public struct EditorSettings: SettingGroup {
 
     private let hasHypernetwork: Bool
 
-    public static let method = Setting(
+    package static let method = Setting(
         "method", .one(of: EditingMethod.all) { $0.name }, default: .emsedit, identity: .editor, "each has a recipe beside quickstart.yaml")
 
-    public static func mode(of method: EditingMethod) -> Setting<EditingMethod.Mode> {
+    package static func mode(of method: EditingMethod) -> Setting<EditingMethod.Mode> {
         let modes = EditingMethod.Mode.allCases.filter { method.plans[$0] != nil }
         return Setting(
             "mode", .one(of: modes, whole: method.name) { $0.rawValue }, default: modes[0], identity: .editor,
             "sequential: the model keeps its edits from batch to batch; batch: it is restored after each")
     }
 
-    public var settings: [any AnySetting] {
+    package var settings: [any AnySetting] {
         let ofNetwork: [any AnySetting] = hasHypernetwork ? [rank, blocks, metaLearningRate, maxGradientNorm] : []
         return [method, mode, steps, modules, innerLearningRate] + ofNetwork + plan.settings
     }
 
     /// The names of the methods that have a setting of this name in some mode.
-    public static func owners(of name: String) -> [String] {
+    package static func owners(of name: String) -> [String] {
         EditingMethod.all.map(\.name).filter { method in all.contains { $0.method.name == method && $0.settings.settings.contains { $0.name == name } } }
     }
 
     /// Of all methods in all their modes.
-    public static var all: [(method: EditingMethod, mode: EditingMethod.Mode, settings: EditorSettings)] {
+    package static var all: [(method: EditingMethod, mode: EditingMethod.Mode, settings: EditorSettings)] {
         EditingMethod.all.flatMap { method in
             EditingMethod.Mode.allCases.filter { method.plans[$0] != nil }.map { (method, $0, EditorSettings(method, $0)) }
         }

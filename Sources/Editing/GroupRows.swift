@@ -12,7 +12,7 @@ struct GroupRows {
     private let shape: ModuleShape
     private let captured: [(keys: Matrix, gradients: Matrix)]  // of each module the rows that are this rank's
 
-    init(_ group: Editor.Group, _ rows: [(keys: Matrix, gradients: Matrix)], work: Work) {
+    init(_ group: Editor.Group, _ rows: [(keys: Matrix, gradients: Matrix)], work: ShardedWork) {
         perModule = rows[0].keys.rows
         count = perModule * rows.count
         own = work.ownShare(of: count)

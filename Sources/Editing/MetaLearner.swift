@@ -7,26 +7,26 @@ import Tokenization
 import Transformer
 
 /// What meta-training does with each batch.
-public struct LearningOptions: Sendable {
+package struct LearningOptions: Sendable {
     /// When gradients are clipped: each time a step's gradient has been added, or once before the update.
-    public enum Clip: Sendable { case accumulated, update }
+    package enum Clip: Sendable { case accumulated, update }
 
-    public var plan: EditingMethod.Plan
-    public var steps: Int
+    package var plan: EditingMethod.Plan
+    package var steps: Int
     /// ρ
-    public var regularization: Float
+    package var regularization: Float
     /// c
-    public var localityWeight: Float
-    public var maxGradientNorm: Double
-    public var metaLearningRate: Double
-    public var clip: Clip = .accumulated
+    package var localityWeight: Float
+    package var maxGradientNorm: Double
+    package var metaLearningRate: Double
+    package var clip: Clip = .accumulated
     /// Where the plan looks back: how many batches the loss counts, and γ, by which each counts less than the one after it.
-    public var backDepth = 1
-    public var timeDecay: Float = 1
+    package var backDepth = 1
+    package var timeDecay: Float = 1
     /// In a sequence: batches between updates; nil is one update for the sequence, after its last batch.
-    public var updateEvery: Int?
+    package var updateEvery: Int?
 
-    public init(plan: EditingMethod.Plan, steps: Int, regularization: Float, localityWeight: Float, maxGradientNorm: Double, metaLearningRate: Double) {
+    package init(plan: EditingMethod.Plan, steps: Int, regularization: Float, localityWeight: Float, maxGradientNorm: Double, metaLearningRate: Double) {
         self.plan = plan
         self.steps = steps
         self.regularization = regularization
@@ -37,30 +37,30 @@ public struct LearningOptions: Sendable {
 }
 
 /// What learning from one batch reported.
-public struct BatchReport: Sendable, Equatable {
+package struct BatchReport: Sendable, Equatable {
     /// Of each learning step (in a sequence: one; where nothing is learned: none): Σ over the rephrasings' micro-batches of their mean cross entropy.
-    public var losses: [Double] = []
+    package var losses: [Double] = []
     /// Of each learning step: Σ over the unrelated prompts' micro-batches of their mean divergence, with its weight, where it is part of the loss.
-    public var divergences: [Double] = []
+    package var divergences: [Double] = []
     /// Gradient norms before clipping, where it took place.
-    public var gradientNorms: [Double] = []
+    package var gradientNorms: [Double] = []
 }
 
 /// Meta-training by a method's plan, a batch at a time: edits the model, evaluates the objective on the edited model, and
 /// learns from how it depends on the edit.
-public final class MetaLearner {
-    public let engine: EditEngine
-    public let options: LearningOptions
-    public private(set) var batchesSinceUpdate = 0
-    public private(set) var updates = 0
+package final class MetaLearner {
+    package let engine: EditEngine
+    package let options: LearningOptions
+    package private(set) var batchesSinceUpdate = 0
+    package private(set) var updates = 0
     private let optimizer: Optimizer
 
     /// Called before parameters and Adam's moments are written: whoever is still reading them (a checkpoint) must be done when it returns.
-    public var beforeWriting: () throws -> Void = {}
+    package var beforeWriting: () throws -> Void = {}
     /// Called with the gradients of a batch's step added and nothing clipped yet.
-    public var inspectGradients: () -> Void = {}
+    package var inspectGradients: () -> Void = {}
 
-    public init(engine: EditEngine, options: LearningOptions) {
+    package init(engine: EditEngine, options: LearningOptions) {
         self.engine = engine
         self.options = options
         optimizer = Optimizer(editor: engine.editor, work: engine.work, maxGradientNorm: options.maxGradientNorm, rate: options.metaLearningRate)
@@ -74,7 +74,7 @@ public final class MetaLearner {
     }
 
     /// Whether batches have a loss; otherwise they are only edited.
-    public var learns: Bool {
+    package var learns: Bool {
         if case .none = options.plan.schedule { return false }
         return true
     }
@@ -82,10 +82,10 @@ public final class MetaLearner {
     package var optimizerSteps: Int { optimizer.adam.steps }
 
     /// How many batches before one are to be given to `learn` beside it, as far as its sequence has them.
-    public var batchesBack: Int { options.plan.window != nil ? options.backDepth - 1 : 0 }
+    package var batchesBack: Int { options.plan.window != nil ? options.backDepth - 1 : 0 }
 
     /// Learns from one batch; `earlier` are those before it, the last first. `place` names it in errors ("batch 7").
-    public func learn(_ batch: EditBatch, earlier: [EditBatch] = [], place: String) throws -> BatchReport {
+    package func learn(_ batch: EditBatch, earlier: [EditBatch] = [], place: String) throws -> BatchReport {
         switch options.plan.schedule {
         case .sequence: return try learnSequentially([batch] + earlier, place: place)
         case .step: return try learnInSteps(batch, place: place)
@@ -96,7 +96,7 @@ public final class MetaLearner {
     }
 
     /// The end of a sequence: applies what has been gathered since the last update.
-    public func endSequence(place: String) throws {
+    package func endSequence(place: String) throws {
         if batchesSinceUpdate > 0 { try update(place: place) }
     }
 

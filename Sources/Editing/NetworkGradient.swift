@@ -18,8 +18,8 @@ extension EditEngine {
     func accumulate(_ step: EditStep, _ projections: [[Matrix]]) throws {
         for (group, pass) in zip(editor.groups, step.passes) {
             pass.network.add(logLambdaGradients: group.modules.map { step.solutions[$0].solveBackward(inPlace: projections[$0]) })
-            func gradient(_ range: Range<Int>) -> MadeRows {
-                MadeRows.stacked(
+            func gradient(_ range: Range<Int>) -> ReadoutRows {
+                ReadoutRows.stacked(
                     pass.rows.parts(range).map { part in
                         let module = group.modules[part.module]
                         return step.solutions[module].rowGradients(projections[module], rows: part.rows)
@@ -34,7 +34,7 @@ extension EditEngine {
     /// Few rows. Returns each own shard's vector gradients.
     private func accumulateRows(
         _ group: EditStep.GroupPass, _ pass: HyperNetwork.Pass, _ shares: [Range<Int>],
-        gradient: (Range<Int>) -> MadeRows
+        gradient: (Range<Int>) -> ReadoutRows
     ) throws -> [Matrix?] {
         let network = group.network, own = group.rows.own
         let slices = shares.map { $0.lowerBound - own.lowerBound..<$0.upperBound - own.lowerBound }
@@ -53,7 +53,7 @@ extension EditEngine {
     }
 
     /// Many rows. Returns each own shard's vector gradients.
-    private func accumulateShards(_ group: EditStep.GroupPass, _ shares: [Range<Int>], gradient: (Range<Int>) -> MadeRows) throws -> [Matrix?] {
+    private func accumulateShards(_ group: EditStep.GroupPass, _ shares: [Range<Int>], gradient: (Range<Int>) -> ReadoutRows) throws -> [Matrix?] {
         let network = group.network
         let parts = shares.map { share -> (matrices: HyperNetwork.MatrixGradients, vectors: Matrix)? in
             if share.isEmpty { return nil }

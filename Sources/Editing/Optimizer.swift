@@ -5,11 +5,11 @@ import TensorCore
 /// Clipping and Adam over gradients that are spread over the ranks.
 final class Optimizer {
     let editor: Editor
-    let work: Work
+    let work: ShardedWork
     let maxGradientNorm: Double
     var adam: Adam
 
-    init(editor: Editor, work: Work, maxGradientNorm: Double, rate: Double) {
+    init(editor: Editor, work: ShardedWork, maxGradientNorm: Double, rate: Double) {
         self.editor = editor
         self.work = work
         self.maxGradientNorm = maxGradientNorm

@@ -2,8 +2,8 @@ import LinearAlgebra
 
 /// Where the time of a run goes: the seconds, matrix operations and bytes of matrix operands of this rank in each phase. A phase inside another is not counted in the
 /// outer one, so that phases add up.
-public final class PhaseClock {
-    public enum Phase: String, CaseIterable, Sendable {
+package final class PhaseClock {
+    package enum Phase: String, CaseIterable, Sendable {
         /// The frozen layers below the first edited one, for every prompt.
         case prefix
         /// Forward and backward on the edits, for keys and value gradients.
@@ -24,11 +24,11 @@ public final class PhaseClock {
         case checkpoint
     }
 
-    public struct Share: Sendable {
-        public var seconds = 0.0
-        public var operations = 0.0
+    package struct Share: Sendable {
+        package var seconds = 0.0
+        package var operations = 0.0
         /// What matrix products had to move at least; see `matrixBytes`.
-        public var bytes = 0.0
+        package var bytes = 0.0
     }
 
     private var shares: [Phase: Share] = [:]
@@ -37,10 +37,10 @@ public final class PhaseClock {
     private var operationsMark = 0.0
     private var bytesMark = 0.0
 
-    public init() {}
+    package init() {}
 
     /// Of the phases that have run, in the order of `Phase`.
-    public var totals: [(phase: Phase, share: Share)] { Phase.allCases.compactMap { phase in shares[phase].map { (phase, $0) } } }
+    package var totals: [(phase: Phase, share: Share)] { Phase.allCases.compactMap { phase in shares[phase].map { (phase, $0) } } }
 
     package func measure<Result>(_ phase: Phase, _ body: () throws -> Result) rethrows -> Result {
         charge()

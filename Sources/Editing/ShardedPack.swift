@@ -30,7 +30,7 @@ final class ShardedPack {
     let rankAnswerCounts: [Int]
     private let sequences: [TokenSequence]  // of all ranks
 
-    init(_ microBatches: [[TokenSequence]], model: LanguageModel, work: Work, tokensAtATime: Int) {
+    init(_ microBatches: [[TokenSequence]], model: LanguageModel, work: ShardedWork, tokensAtATime: Int) {
         let answers = microBatches.map { $0.reduce(0) { $0 + $1.answer.count } }
         microBatchAnswerCounts = answers
         isPresent = (0..<work.shards).map { !work.share(of: microBatches.count, shard: $0).isEmpty }

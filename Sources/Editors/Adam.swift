@@ -2,18 +2,18 @@ import CKernels
 import TensorCore
 
 /// Adam (Kingma and Ba, arXiv 1412.6980) on the rows that this rank owns.
-public struct Adam: Sendable, Equatable {
-    public var rate: Float
-    public var beta1: Float = 0.9
-    public var beta2: Float = 0.999
-    public var epsilon: Float = 1e-8
+package struct Adam: Sendable, Equatable {
+    package var rate: Float
+    package var beta1: Float = 0.9
+    package var beta2: Float = 0.999
+    package var epsilon: Float = 1e-8
     /// Steps taken.
-    public var steps = 0
+    package var steps = 0
 
-    public init(rate: Float) { self.rate = rate }
+    package init(rate: Float) { self.rate = rate }
 
     /// One step of every parameter; gradients are left as they are. Afterwards only the owned rows of a value are current.
-    public mutating func step(_ parameters: [Parameter]) {
+    package mutating func step(_ parameters: [Parameter]) {
         steps += 1
         let correction1 = 1 - pow(Double(beta1), steps), correction2 = 1 - pow(Double(beta2), steps)
         for parameter in parameters {

@@ -3,20 +3,20 @@ import TensorCore
 import Transformer
 
 /// How an editor is built: what the configuration says of its networks.
-public struct EditorOptions: Sendable {
-    public var steps: Int
-    public var rank: Int
-    public var blocks: Int
-    public var innerLearningRate: Float
+package struct EditorOptions: Sendable {
+    package var steps: Int
+    package var rank: Int
+    package var blocks: Int
+    package var innerLearningRate: Float
     /// Step i has a network of its own, of rank / (i + 1); otherwise all steps share one.
-    public var hasNetworkPerStep: Bool
-    public var seed: UInt64
-    public var arithmetic = Arithmetic.float32
-    public var readout: any Readout = MALMENReadout()
+    package var hasNetworkPerStep: Bool
+    package var seed: UInt64
+    package var arithmetic = Arithmetic.float32
+    package var readout: any Readout = MALMENReadout()
     /// A method without a hypernetwork has no blocks, and nothing that is trained.
-    public var isTrained = true
+    package var isTrained = true
 
-    public init(steps: Int, rank: Int, blocks: Int, innerLearningRate: Float, hasNetworkPerStep: Bool, seed: UInt64) {
+    package init(steps: Int, rank: Int, blocks: Int, innerLearningRate: Float, hasNetworkPerStep: Bool, seed: UInt64) {
         self.steps = steps
         self.rank = rank
         self.blocks = blocks
@@ -27,19 +27,19 @@ public struct EditorOptions: Sendable {
 }
 
 /// The hypernetworks of a set of edited modules: one for each step (or one for all) and module shape.
-public final class Editor {
+package final class Editor {
     /// The modules of one shape, in configuration order.
-    public struct Group: Sendable {
-        public let shape: ModuleShape
-        public let modules: [Int]  // indices among the edited modules
+    package struct Group: Sendable {
+        package let shape: ModuleShape
+        package let modules: [Int]  // indices among the edited modules
     }
 
-    public let options: EditorOptions
-    public let groups: [Group]
+    package let options: EditorOptions
+    package let groups: [Group]
     private let networks: [[HyperNetwork]]  // [steps, or 1][groups]
 
     /// `shapes` are those of the edited modules, in configuration order.
-    public init(_ options: EditorOptions, shapes: [ModuleShape], ownership: Ownership) {
+    package init(_ options: EditorOptions, shapes: [ModuleShape], ownership: Ownership) {
         self.options = options
         var order: [ModuleShape] = []
         for shape in shapes where !order.contains(shape) { order.append(shape) }
@@ -58,15 +58,15 @@ public final class Editor {
     }
 
     /// The networks of step `step`, one for each group.
-    public func networks(step: Int) -> [HyperNetwork] { networks[options.hasNetworkPerStep ? step : 0] }
+    package func networks(step: Int) -> [HyperNetwork] { networks[options.hasNetworkPerStep ? step : 0] }
 
     /// Every network once, in canonical order.
-    public var allNetworks: [HyperNetwork] { networks.flatMap { $0 } }
+    package var allNetworks: [HyperNetwork] { networks.flatMap { $0 } }
 
     /// Every parameter once, in canonical order: the order of norms, files and digests.
-    public var parameters: [Parameter] { allNetworks.flatMap(\.parameters) }
+    package var parameters: [Parameter] { allNetworks.flatMap(\.parameters) }
 
-    public func clearGradients() {
+    package func clearGradients() {
         for parameter in parameters { parameter.gradient.fill(0) }
     }
 }

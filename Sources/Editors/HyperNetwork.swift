@@ -4,16 +4,16 @@ import LinearAlgebra
 import TensorCore
 
 /// The shape of an edited module: the widths of its input and output.
-public struct ModuleShape: Hashable, Sendable, CustomStringConvertible {
-    public let keySize: Int
-    public let valueSize: Int
+package struct ModuleShape: Hashable, Sendable, CustomStringConvertible {
+    package let keySize: Int
+    package let valueSize: Int
 
-    public init(keySize: Int, valueSize: Int) {
+    package init(keySize: Int, valueSize: Int) {
         self.keySize = keySize
         self.valueSize = valueSize
     }
 
-    public var description: String { "\(keySize)x\(valueSize)" }
+    package var description: String { "\(keySize)x\(valueSize)" }
 }
 
 /// The network that turns captured rows into an editor's, for all modules of one shape (MALMEN, arXiv 2311.04661; EMSEdit,
@@ -25,13 +25,13 @@ public struct ModuleShape: Hashable, Sendable, CustomStringConvertible {
 /// never learn otherwise.
 ///
 /// Legend: N rows, k keySize, v valueSize, w = k + v, r rank, M modules of this shape.
-public final class HyperNetwork {
-    public final class Block {
-        public let a: Parameter  // [w, r]
-        public let b: Parameter  // [r, w]
-        public let bias: Parameter  // [w]
-        public let scale: Parameter  // [M, w]
-        public let shift: Parameter  // [M, w]
+package final class HyperNetwork {
+    package final class Block {
+        package let a: Parameter  // [w, r]
+        package let b: Parameter  // [r, w]
+        package let bias: Parameter  // [w]
+        package let scale: Parameter  // [M, w]
+        package let shift: Parameter  // [M, w]
 
         init(name: String, width: Int, rank: Int, modules: Int, stream: RandomStream, ownership: Ownership) {
             func parameter(_ suffix: String, _ shape: [Int], _ start: Parameter.Start) -> Parameter {
@@ -47,20 +47,20 @@ public final class HyperNetwork {
         var parameters: [Parameter] { [a, b, bias, scale, shift] }
     }
 
-    public let shape: ModuleShape
-    public let rank: Int
-    public let modules: Int
-    public let blocks: [Block]
-    public let learningRates: Parameter  // [M]: η
-    public let logLambdas: Parameter  // [M]: log λ
-    public let moments: RunningMoments
+    package let shape: ModuleShape
+    package let rank: Int
+    package let modules: Int
+    package let blocks: [Block]
+    package let learningRates: Parameter  // [M]: η
+    package let logLambdas: Parameter  // [M]: log λ
+    package let moments: RunningMoments
     /// Of products with A and B, forward and backward.
-    public let arithmetic: Arithmetic
-    public let readout: any Readout
-    public let isTrained: Bool
+    package let arithmetic: Arithmetic
+    package let readout: any Readout
+    package let isTrained: Bool
 
     /// `options` has this network's own rank. `lane` is the number of its first block among all of the editor's: it selects the random stream.
-    public init(name: String, shape: ModuleShape, modules: Int, options: EditorOptions, lane: UInt32, ownership: Ownership) {
+    package init(name: String, shape: ModuleShape, modules: Int, options: EditorOptions, lane: UInt32, ownership: Ownership) {
         self.shape = shape
         self.modules = modules
         rank = options.rank
@@ -77,29 +77,29 @@ public final class HyperNetwork {
         moments = RunningMoments(keySize: shape.keySize, valueSize: shape.valueSize)
     }
 
-    public var width: Int { shape.keySize + shape.valueSize }
+    package var width: Int { shape.keySize + shape.valueSize }
     /// What training changes.
-    public var parameters: [Parameter] { isTrained ? blocks.flatMap(\.parameters) + [learningRates, logLambdas] : [] }
+    package var parameters: [Parameter] { isTrained ? blocks.flatMap(\.parameters) + [learningRates, logLambdas] : [] }
 
     /// λ of module `index`.
-    public func lambda(_ index: Int) -> Float { Float(exp(Double(logLambdas.value[0, index]))) }
+    package func lambda(_ index: Int) -> Float { Float(exp(Double(logLambdas.value[0, index]))) }
 
     /// What a forward pass over some rows leaves.
-    public struct Pass {
-        public let modules: [Int]  // of each row, among the modules of this shape
-        public let keys: Matrix  // [N, k]
-        public let inputs: [Matrix]  // of each block [N, w], then the last block's output
-        public let hidden: [Matrix]  // z A of each block [N, r]
-        public let preactivations: [Matrix]  // z A B + bias of each block [N, w]
-        public let made: MadeRows
+    package struct Pass {
+        package let modules: [Int]  // of each row, among the modules of this shape
+        package let keys: Matrix  // [N, k]
+        package let inputs: [Matrix]  // of each block [N, w], then the last block's output
+        package let hidden: [Matrix]  // z A of each block [N, r]
+        package let preactivations: [Matrix]  // z A B + bias of each block [N, w]
+        package let made: ReadoutRows
     }
 
     /// What a backward pass over the same rows leaves for one block; the gradients of A and B are products of these over all rows.
-    public struct BlockRows {
-        public let gradient: Matrix  // [N, w]: ∂L/∂(z A B)
-        public let hiddenGradient: Matrix  // [N, r]: ∂L/∂(z A)
+    package struct BlockRows {
+        package let gradient: Matrix  // [N, w]: ∂L/∂(z A B)
+        package let hiddenGradient: Matrix  // [N, r]: ∂L/∂(z A)
 
-        public init(gradient: Matrix, hiddenGradient: Matrix) {
+        package init(gradient: Matrix, hiddenGradient: Matrix) {
             self.gradient = gradient
             self.hiddenGradient = hiddenGradient
         }
@@ -107,7 +107,7 @@ public final class HyperNetwork {
 
     /// keys [N, k], gradients [N, v], already observed by `moments`; `standardizer` is theirs, by default as they are. `keepsActivations` false
     /// frees them as it goes.
-    public func forward(keys: Matrix, gradients: Matrix, modules: [Int], standardizer: Standardizer? = nil, keepsActivations: Bool) -> Pass {
+    package func forward(keys: Matrix, gradients: Matrix, modules: [Int], standardizer: Standardizer? = nil, keepsActivations: Bool) -> Pass {
         precondition(modules.count == keys.rows, "\(modules.count) module indices for \(keys.rows) rows")
         var z = (standardizer ?? moments.standardizer).normalize(keys: keys, gradients: gradients)
         var inputs: [Matrix] = [], hidden: [Matrix] = [], preactivations: [Matrix] = []
@@ -137,19 +137,19 @@ public final class HyperNetwork {
 
     /// The gradients of a pass's vectors, summed over each of `slices` (ranges of its rows) apart so that they can be added up in
     /// one fixed order wherever the slices were computed.
-    public struct VectorGradients {
+    package struct VectorGradients {
         /// Of each slice: bias, scale and shift of every block, then learning rates; see `HyperNetwork.add(vectors:)`.
-        public let slices: [Matrix]  // each [1, vectorCount]
+        package let slices: [Matrix]  // each [1, vectorCount]
     }
 
     /// Floats that a pass keeps of each row.
-    public var activationsPerRow: Int { blocks.count * (2 * width + rank) }
+    package var activationsPerRow: Int { blocks.count * (2 * width + rank) }
 
     /// Floats in a slice of `VectorGradients`.
-    public var vectorCount: Int { blocks.count * (1 + 2 * modules) * width + modules }
+    package var vectorCount: Int { blocks.count * (1 + 2 * modules) * width + modules }
 
     /// `gradient` is ∂L/∂ the rows that the pass made. Adds nothing to any parameter: see `accumulateMatrices` and `add(vectors:)`.
-    public func backward(_ pass: Pass, gradient: MadeRows, slices: [Range<Int>]) -> (blocks: [BlockRows], vectors: VectorGradients) {
+    package func backward(_ pass: Pass, gradient: ReadoutRows, slices: [Range<Int>]) -> (blocks: [BlockRows], vectors: VectorGradients) {
         precondition(pass.hidden.count == blocks.count, "the pass kept no activations")
         let (dz, shares) = readout.backward(keys: pass.keys, z: pass.inputs[blocks.count], rates: rates(pass.modules), gradient: gradient)
         let vectors = slices.map { _ in Matrix(rows: 1, columns: vectorCount) }
@@ -178,7 +178,7 @@ public final class HyperNetwork {
     }
 
     /// Adds ∂L/∂A = zᵀ ∂h and ∂L/∂B = hᵀ g of one block to the rows that this rank owns, over all rows in canonical order.
-    public func accumulateMatrices(block index: Int, inputs: Matrix, hidden: Matrix, rows: BlockRows) {
+    package func accumulateMatrices(block index: Int, inputs: Matrix, hidden: Matrix, rows: BlockRows) {
         let block = blocks[index]
         multiply(
             inputs.transposed.rows(block.a.ownedRows), rows.hiddenGradient.operand, into: block.a.gradient, accumulate: true,
@@ -187,17 +187,17 @@ public final class HyperNetwork {
     }
 
     /// Gradients of A and B over some of the rows.
-    public struct MatrixGradients {
-        public let a: [Matrix]  // of each block [w, r]
-        public let b: [Matrix]  // of each block [r, w]
+    package struct MatrixGradients {
+        package let a: [Matrix]  // of each block [w, r]
+        package let b: [Matrix]  // of each block [r, w]
     }
 
-    public func zeroMatrixGradients() -> MatrixGradients {
+    package func zeroMatrixGradients() -> MatrixGradients {
         MatrixGradients(a: blocks.map { _ in Matrix(rows: width, columns: rank) }, b: blocks.map { _ in Matrix(rows: rank, columns: width) })
     }
 
     /// gradients += those of the rows of `pass`, of which `rows` is the backward pass.
-    public func accumulate(_ pass: Pass, _ rows: [BlockRows], into gradients: MatrixGradients) {
+    package func accumulate(_ pass: Pass, _ rows: [BlockRows], into gradients: MatrixGradients) {
         for (index, rows) in rows.enumerated() {
             multiply(pass.inputs[index].transposed, rows.hiddenGradient.operand, into: gradients.a[index], accumulate: true, in: arithmetic)
             multiply(pass.hidden[index].transposed, rows.gradient.operand, into: gradients.b[index], accumulate: true, in: arithmetic)
@@ -205,14 +205,14 @@ public final class HyperNetwork {
     }
 
     /// Adds ∂L/∂A and ∂L/∂B of one block, summed over all rows, to the rows that this rank owns.
-    public func add(block index: Int, a: Matrix, b: Matrix) {
+    package func add(block index: Int, a: Matrix, b: Matrix) {
         let block = blocks[index]
         block.a.gradient.add(a.rows(block.a.ownedRows))
         block.b.gradient.add(b.rows(block.b.ownedRows))
     }
 
     /// Adds the sum over all slices of their `VectorGradients` to the owned rows of bias, scale, shift and learning rate.
-    public func add(vectors: Matrix) {
+    package func add(vectors: Matrix) {
         precondition(vectors.count == vectorCount, "\(vectors.count) floats of vector gradients, expected \(vectorCount)")
         var offset = 0
         func take(_ parameter: Parameter) {
@@ -229,7 +229,7 @@ public final class HyperNetwork {
     }
 
     /// Adds ∂L/∂log λ of each module.
-    public func add(logLambdaGradients: [Float]) {
+    package func add(logLambdaGradients: [Float]) {
         guard !logLambdas.ownedRows.isEmpty else { return }
         for (module, gradient) in logLambdaGradients.enumerated() { logLambdas.gradient[0, module] += gradient }
     }

@@ -5,23 +5,23 @@ import TensorCore
 ///
 /// The rows are cut into `pieceCount` pieces, a number that depends on the configuration alone; a rank owns neighbouring
 /// pieces. Sums over a tensor run piece by piece, so they do not depend on who owns what.
-public final class Parameter {
+package final class Parameter {
     /// The value before training, which the seed gives back at any time.
-    public enum Start: Sendable {
+    package enum Start: Sendable {
         case constant(Float)
         case normal(RandomStream)
     }
 
-    public let name: String
-    public let shape: [Int]
-    public let start: Start
-    public let value: Matrix  // [rows, columns]; a vector has one row
-    public let pieceCount: Int
-    public let ownedPieces: Range<Int>
+    package let name: String
+    package let shape: [Int]
+    package let start: Start
+    package let value: Matrix  // [rows, columns]; a vector has one row
+    package let pieceCount: Int
+    package let ownedPieces: Range<Int>
     /// Of the owned rows.
-    public let gradient: Matrix
-    public let firstMoment: Matrix
-    public let secondMoment: Matrix
+    package let gradient: Matrix
+    package let firstMoment: Matrix
+    package let secondMoment: Matrix
 
     init(name: String, shape: [Int], start: Start, ownership: Ownership) {
         precondition((1...2).contains(shape.count), "\(name) has \(shape.count) dimensions")
@@ -44,12 +44,12 @@ public final class Parameter {
         rows * pieces.lowerBound / count..<rows * pieces.upperBound / count
     }
 
-    public func rows(ofPieces pieces: Range<Int>) -> Range<Int> { Self.rows(pieces, of: pieceCount, among: value.rows) }
+    package func rows(ofPieces pieces: Range<Int>) -> Range<Int> { Self.rows(pieces, of: pieceCount, among: value.rows) }
 
-    public var ownedRows: Range<Int> { rows(ofPieces: ownedPieces) }
+    package var ownedRows: Range<Int> { rows(ofPieces: ownedPieces) }
 
     /// Back to the value before training.
-    public func reset() {
+    package func reset() {
         let columns = value.columns
         parallelFor(value.rows, grain: max(1, 1 << 14 / max(1, columns))) { row in
             fillStart(row * columns..<(row + 1) * columns, into: value.row(row))
@@ -57,7 +57,7 @@ public final class Parameter {
     }
 
     /// The value before training of elements `range`, in row-major order.
-    public func fillStart(_ range: Range<Int>, into out: UnsafeMutablePointer<Float>) {
+    package func fillStart(_ range: Range<Int>, into out: UnsafeMutablePointer<Float>) {
         switch start {
         case .constant(let constant): out.update(repeating: constant, count: range.count)
         case .normal(let stream): stream.fillNormal(range, into: out)
@@ -65,23 +65,23 @@ public final class Parameter {
     }
 
     /// Σ gradient² over piece `piece`, which this rank owns.
-    public func gradientSquares(ofPiece piece: Int) -> Double {
+    package func gradientSquares(ofPiece piece: Int) -> Double {
         let rows = rows(ofPieces: piece..<piece + 1)
         return gradient.rows(rows.lowerBound - ownedRows.lowerBound..<rows.upperBound - ownedRows.lowerBound).sumOfSquares
     }
 }
 
 /// Which of a parameter's pieces a rank owns.
-public struct Ownership: Sendable, Equatable {
-    public let pieces: Int
-    public let owned: Range<Int>
+package struct Ownership: Sendable, Equatable {
+    package let pieces: Int
+    package let owned: Range<Int>
 
-    public init(pieces: Int, owned: Range<Int>) {
+    package init(pieces: Int, owned: Range<Int>) {
         precondition(pieces >= 1 && owned.lowerBound >= 0 && owned.upperBound <= pieces, "pieces \(owned) of \(pieces)")
         self.pieces = pieces
         self.owned = owned
     }
 
     /// One rank that owns everything.
-    public static func everything(pieces: Int) -> Ownership { Ownership(pieces: pieces, owned: 0..<pieces) }
+    package static func everything(pieces: Int) -> Ownership { Ownership(pieces: pieces, owned: 0..<pieces) }
 }

@@ -12,20 +12,20 @@ import Transformer
 ///
 /// The factor costs n³ / 3 operations in the dual form and k³ / 3 in the primal: in both no more than k² / 3 for each row, and the solves with
 /// it no more than 2 k v each.
-public struct RidgeSolution: Sendable {
-    public enum Form: Sendable { case primal, dual }
+package struct RidgeSolution: Sendable {
+    package enum Form: Sendable { case primal, dual }
 
-    public let keys: Matrix  // U [n, k]
-    public let lambda: Float
-    public let form: Form
+    package let keys: Matrix  // U [n, k]
+    package let lambda: Float
+    package let form: Form
     private let factor: Cholesky
     /// P [n, v] in the dual form, S [k, v] in the primal.
-    public let solution: Matrix
+    package let solution: Matrix
 
     /// The form that a system of `rows` rows takes.
-    public static func form(rows: Int, keySize: Int) -> Form { rows > keySize ? .primal : .dual }
+    package static func form(rows: Int, keySize: Int) -> Form { rows > keySize ? .primal : .dual }
 
-    public init(keys: Matrix, differences: Matrix, lambda: Float) throws {
+    package init(keys: Matrix, differences: Matrix, lambda: Float) throws {
         precondition(keys.rows == differences.rows, "\(keys.rows) keys and \(differences.rows) value differences")
         self.keys = keys
         self.lambda = lambda
@@ -45,10 +45,10 @@ public struct RidgeSolution: Sendable {
     }
 
     /// The size of the H that `backward` takes.
-    public var rows: Int { solution.rows }
+    package var rows: Int { solution.rows }
 
     /// The rows X [m, k] and Γ [m, v] of a backward pass add this · Γ to H.
-    public func projector(_ x: Matrix) -> Operand {
+    package func projector(_ x: Matrix) -> Operand {
         switch form {
         case .dual: multiply(keys.operand, x.transposed).operand
         case .primal: x.transposed
@@ -56,7 +56,7 @@ public struct RidgeSolution: Sendable {
     }
 
     /// H from ∂L/∂S [k, v].
-    public func projected(shiftGradient: Matrix) -> Matrix {
+    package func projected(shiftGradient: Matrix) -> Matrix {
         switch form {
         case .dual: multiply(keys.operand, shiftGradient.operand)
         case .primal: shiftGradient.copy()
@@ -64,7 +64,7 @@ public struct RidgeSolution: Sendable {
     }
 
     /// What coefficient · ‖ΔW‖² adds to H, for all that `edit` carries: 2 · coefficient · U ΔWᵀ, or 2 · coefficient · ΔWᵀ.
-    public func projectedNormGradient(_ edit: WeightEdit, coefficient: Float) -> Matrix {
+    package func projectedNormGradient(_ edit: WeightEdit, coefficient: Float) -> Matrix {
         let h: Matrix
         switch form {
         case .dual: h = edit.applied(to: keys)
@@ -75,13 +75,13 @@ public struct RidgeSolution: Sendable {
     }
 
     /// Solves H in place, which becomes what `differenceGradients` takes; returns ∂L/∂log λ.
-    public func solveBackward(inPlace h: Matrix) -> Float {
+    package func solveBackward(inPlace h: Matrix) -> Float {
         factor.solve(inPlace: h)
         return -lambda * Float(dot(h, solution))
     }
 
     /// Rows `range` of E = ∂L/∂D [n, v], from a solved H.
-    public func differenceGradients(_ solved: Matrix, rows range: Range<Int>) -> Matrix {
+    package func differenceGradients(_ solved: Matrix, rows range: Range<Int>) -> Matrix {
         switch form {
         case .dual: solved.rows(range)
         case .primal: multiply(keys.rows(range).operand, solved.operand)

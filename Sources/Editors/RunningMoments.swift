@@ -3,16 +3,16 @@ import TensorCore
 
 /// Streaming mean and standard deviation of each feature (Chan, Golub and LeVeque's pairwise update), in double precision.
 /// A feature vector is a key and its value gradient, one behind the other.
-public final class RunningMoments {
-    public let keySize: Int
-    public let valueSize: Int
-    public private(set) var count: Int = 0
-    public private(set) var means: [Double]  // [features]
-    public private(set) var squares: [Double]  // [features]: Σ (x − mean)²
+package final class RunningMoments {
+    package let keySize: Int
+    package let valueSize: Int
+    package private(set) var count: Int = 0
+    package private(set) var means: [Double]  // [features]
+    package private(set) var squares: [Double]  // [features]: Σ (x − mean)²
     private var mean: Matrix  // [1, features], as `normalize` uses them
     private var deviation: Matrix  // [1, features]
 
-    public init(keySize: Int, valueSize: Int) {
+    package init(keySize: Int, valueSize: Int) {
         self.keySize = keySize
         self.valueSize = valueSize
         let features = keySize + valueSize
@@ -23,10 +23,10 @@ public final class RunningMoments {
         deviation.fill(1)
     }
 
-    public var features: Int { keySize + valueSize }
+    package var features: Int { keySize + valueSize }
 
     /// Puts a saved state back.
-    public func set(count: Int, means: [Double], squares: [Double]) {
+    package func set(count: Int, means: [Double], squares: [Double]) {
         precondition(means.count == features && squares.count == features, "\(means.count) and \(squares.count) features for \(features)")
         self.count = count
         self.means = means
@@ -35,7 +35,7 @@ public final class RunningMoments {
     }
 
     /// Merges the rows of one micro-batch. keys [m, keySize], gradients [m, valueSize].
-    public func observe(keys: Matrix, gradients: Matrix) {
+    package func observe(keys: Matrix, gradients: Matrix) {
         precondition(
             keys.columns == keySize && gradients.columns == valueSize && keys.rows == gradients.rows,
             "rows of \(keys.columns) and \(gradients.columns) for moments of \(keySize) and \(valueSize)")
@@ -77,14 +77,14 @@ public final class RunningMoments {
     }
 
     /// See `Standardizer.normalize`.
-    public func normalize(keys: Matrix, gradients: Matrix) -> Matrix { standardizer.normalize(keys: keys, gradients: gradients) }
+    package func normalize(keys: Matrix, gradients: Matrix) -> Matrix { standardizer.normalize(keys: keys, gradients: gradients) }
 
     /// The moments as they are now, for as long as they are needed.
-    public var standardizer: Standardizer { Standardizer(keySize: keySize, mean: mean.copy(), deviation: deviation.copy()) }
+    package var standardizer: Standardizer { Standardizer(keySize: keySize, mean: mean.copy(), deviation: deviation.copy()) }
 }
 
 /// Means and deviations of one moment.
-public struct Standardizer: Sendable {
+package struct Standardizer: Sendable {
     let keySize: Int
     let mean: Matrix  // [1, features]
     let deviation: Matrix  // [1, features]
@@ -93,7 +93,7 @@ public struct Standardizer: Sendable {
     private static let epsilon = Float.ulpOfOne
 
     /// z [m, features] = ([keys; gradients] − mean) / (deviation + ε), with the sample deviation (n − 1).
-    public func normalize(keys: Matrix, gradients: Matrix) -> Matrix {
+    package func normalize(keys: Matrix, gradients: Matrix) -> Matrix {
         let z = Matrix(uninitializedRows: keys.rows, columns: mean.columns), valueSize = mean.columns - keySize
         parallelFor(keys.rows, grain: 4) { row in
             amend_standardize(z.row(row), keys.row(row), mean.pointer, deviation.pointer, Self.epsilon, keySize)

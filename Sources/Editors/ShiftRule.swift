@@ -3,14 +3,14 @@ import TensorCore
 import Transformer
 
 /// How the rows that an editor made of a module's captured rows become its parameter shift S [k, v].
-public protocol ShiftRule: Sendable {
+package protocol ShiftRule: Sendable {
     /// keys [n, k] as captured. Throws where there is no shift.
-    func solve(keys: Matrix, made: MadeRows, lambda: Float) throws -> any ShiftSolution
+    func solve(keys: Matrix, made: ReadoutRows, lambda: Float) throws -> any ShiftSolution
 }
 
 /// A parameter shift S [k, v], and the gradient back through it. Backward needs G = ∂L/∂S only through projections of it, matrices that are
 /// linear in G and, for few edits, much smaller: they can be summed over parts of the loss, and over ranks.
-public protocol ShiftSolution: Sendable {
+package protocol ShiftSolution: Sendable {
     var isFinite: Bool { get }
 
     /// W ← W + Sᵀ
@@ -33,39 +33,39 @@ public protocol ShiftSolution: Sendable {
     func solveBackward(inPlace projections: [Matrix]) -> Float
 
     /// ∂L/∂ the made rows `range`.
-    func rowGradients(_ solved: [Matrix], rows range: Range<Int>) -> MadeRows
+    func rowGradients(_ solved: [Matrix], rows range: Range<Int>) -> ReadoutRows
 }
 
 /// Ridge regression with the captured keys: see `RidgeSolution`.
-public struct RidgeRule: ShiftRule {
-    public init() {}
+package struct RidgeRule: ShiftRule {
+    package init() {}
 
-    public func solve(keys: Matrix, made: MadeRows, lambda: Float) throws -> any ShiftSolution {
+    package func solve(keys: Matrix, made: ReadoutRows, lambda: Float) throws -> any ShiftSolution {
         try RidgeSolution(keys: keys, differences: made.differences, lambda: lambda)
     }
 }
 
 extension RidgeSolution: ShiftSolution {
-    public var isFinite: Bool { solution.isFinite }
+    package var isFinite: Bool { solution.isFinite }
 
-    public func apply(to module: Linear) {
+    package func apply(to module: Linear) {
         switch form {
         case .dual: module.add(keys: keys, products: solution)
         case .primal: module.add(shift: solution)
         }
     }
 
-    public var projectionShapes: [(rows: Int, columns: Int)] { [(rows, solution.columns)] }
+    package var projectionShapes: [(rows: Int, columns: Int)] { [(rows, solution.columns)] }
 
-    public func projectionFactors(_ x: Matrix, _ gradients: Matrix) -> [(left: Operand, right: Matrix)] { [(projector(x), gradients)] }
+    package func projectionFactors(_ x: Matrix, _ gradients: Matrix) -> [(left: Operand, right: Matrix)] { [(projector(x), gradients)] }
 
-    public func projections(ofShiftGradient gradient: Matrix) -> [Matrix] { [projected(shiftGradient: gradient)] }
+    package func projections(ofShiftGradient gradient: Matrix) -> [Matrix] { [projected(shiftGradient: gradient)] }
 
-    public func projections(ofNorm edit: WeightEdit, coefficient: Float) -> [Matrix] { [projectedNormGradient(edit, coefficient: coefficient)] }
+    package func projections(ofNorm edit: WeightEdit, coefficient: Float) -> [Matrix] { [projectedNormGradient(edit, coefficient: coefficient)] }
 
-    public func solveBackward(inPlace projections: [Matrix]) -> Float { solveBackward(inPlace: projections[0]) }
+    package func solveBackward(inPlace projections: [Matrix]) -> Float { solveBackward(inPlace: projections[0]) }
 
-    public func rowGradients(_ solved: [Matrix], rows range: Range<Int>) -> MadeRows {
-        MadeRows(differences: differenceGradients(solved[0], rows: range))
+    package func rowGradients(_ solved: [Matrix], rows range: Range<Int>) -> ReadoutRows {
+        ReadoutRows(differences: differenceGradients(solved[0], rows: range))
     }
 }

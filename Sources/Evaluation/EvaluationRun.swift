@@ -10,32 +10,32 @@ import Training
 import Transformer
 
 /// What an evaluation found.
-public struct EvaluationSummary: Sendable {
-    public let edits: Int
-    public let before: ScoreReport
-    public let after: ScoreReport
+package struct EvaluationSummary: Sendable {
+    package let edits: Int
+    package let before: ScoreReport
+    package let after: ScoreReport
     /// nil: the method is not trained, and there was none.
-    public let checkpoint: String?
+    package let checkpoint: String?
     /// Everything but loading: scoring the unedited model, editing, scoring the edited one.
-    public let seconds: Double
-    public let scoringBeforeSeconds: Double
-    public let editingSeconds: Double
-    public let scoringAfterSeconds: Double
-    public let operations: Double
+    package let seconds: Double
+    package let scoringBeforeSeconds: Double
+    package let editingSeconds: Double
+    package let scoringAfterSeconds: Double
+    package let operations: Double
 }
 
 /// Edits the evaluation set with a trained editor and scores it. Sequential: all batches are applied to the same model, which is then
 /// scored. Batch: each batch is applied to the unedited model and scored by itself.
-public final class EvaluationRun {
+package final class EvaluationRun {
     private let configuration: RunConfiguration
     private let model: LanguageModel
     private let tokenizer: Tokenizer
-    private let work: Work
+    private let work: ShardedWork
     private let records: [EditRecord]
     private let engine: EditEngine
     private let checkpoint: String?
 
-    public init(
+    package init(
         _ configuration: RunConfiguration, model: LanguageModel, tokenizer: Tokenizer, communicator: Communicator,
         message: @escaping (String) -> Void
     ) throws {
@@ -60,7 +60,7 @@ public final class EvaluationRun {
     }
 
     /// `progress` hears of batches edited. The model is left as it was.
-    public func run(progress: (Int, Int) -> Void) throws -> EvaluationSummary {
+    package func run(progress: (Int, Int) -> Void) throws -> EvaluationSummary {
         defer { model.restore() }
         model.restore()
         let start = ContinuousClock.now, operations = matrixOperations

@@ -27,14 +27,14 @@ package final class Scorer {
     }
 
     private let model: LanguageModel
-    private let work: Work
+    private let work: ShardedWork
     private let records: [EditRecord]
     /// For each record how many probes the ones before it have.
     private let firstProbes: [Int]
     private var packs: [Pack] = []
     private var kept = 0
 
-    package init(_ records: [EditRecord], model: LanguageModel, tokenizer: Tokenizer, work: Work) throws {
+    package init(_ records: [EditRecord], model: LanguageModel, tokenizer: Tokenizer, work: ShardedWork) throws {
         self.model = model
         self.work = work
         self.records = records

@@ -32,15 +32,21 @@ public struct Scores: Sendable, Equatable {
         Probe.Kind.standard + values.keys.filter { !Probe.Kind.standard.contains($0) }.sorted { $0.name < $1.name }
     }
 
+    /// Of the edits' own prompts (ES).
     public var efficacy: Double { self[.efficacy] }
+    /// Of the same in other words (GS).
     public var generalization: Double { self[.generalization] }
+    /// Of what the edits are not about (LS).
     public var specificity: Double { self[.specificity] }
 }
 
 /// Scores by the protocol, and by token accuracy whatever the protocol.
 public struct ScoreReport: Sendable, Equatable {
+    /// How `scores` were judged: by comparison where any two answers were compared.
     public let scoring: ScoringProtocol
+    /// By the protocol.
     public let scores: Scores
+    /// By the share of tokens.
     public let tokenAccuracy: Scores
 }
 

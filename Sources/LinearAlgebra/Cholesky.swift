@@ -2,21 +2,21 @@ import COpenBLAS
 import TensorCore
 
 /// The factor L of a symmetric positive definite matrix A = L Lᵀ.
-public struct Cholesky: Sendable {
+package struct Cholesky: Sendable {
     private let factor: Matrix  // [size, size], the lower triangle
 
     /// A pivot that is not positive: the matrix is not positive definite, or holds a NaN.
-    public struct Failure: Error, CustomStringConvertible {
-        public let size: Int
-        public let pivot: Int  // the first that is wrong, counted from one
-        public var description: String {
+    package struct Failure: Error, CustomStringConvertible {
+        package let size: Int
+        package let pivot: Int  // the first that is wrong, counted from one
+        package var description: String {
             "Cholesky factorisation of a \(size) × \(size) matrix failed at pivot \(pivot): it is not positive definite or not finite"
         }
     }
 
     /// Factors `matrix` in place, on one thread, so that the bits do not depend on how many threads a rank has. Throws `Failure`, or `OutOfMemory` where
     /// OpenBLAS has no buffers yet and none can be had.
-    public init(inPlace matrix: Matrix) throws {
+    package init(inPlace matrix: Matrix) throws {
         precondition(matrix.rows == matrix.columns, "a Cholesky factor of \(matrix.rows) × \(matrix.columns)")
         factor = matrix
         guard matrix.rows > 0 else { return }
@@ -31,7 +31,7 @@ public struct Cholesky: Sendable {
     }
 
     /// right <- A⁻¹ right. Columns are solved in strips of fixed width, over the process's threads where OpenBLAS has buffers for them.
-    public func solve(inPlace right: Matrix) {
+    package func solve(inPlace right: Matrix) {
         precondition(right.rows == factor.rows, "\(right.rows) rows on the right of a system of \(factor.rows)")
         guard right.count > 0 else { return }
         let strip = 256, strips = (right.columns + strip - 1) / strip

@@ -6,11 +6,11 @@ import TensorCore
 private let buffersTaken = Atomic<Int>(0), buffersWanted = Atomic<Int>(0)
 
 /// What OpenBLAS found of this processor, and the choice of its kernels.
-public enum OpenBLAS {
+package enum OpenBLAS {
     /// The kernels in use, by OpenBLAS's name for them: "Haswell", "SkylakeX", "Zen", …
-    public static var core: String { String(cString: openblas_get_corename()) }
+    package static var core: String { String(cString: openblas_get_corename()) }
 
-    public static var version: String { String(cString: openblas_get_config()) }
+    package static var version: String { String(cString: openblas_get_config()) }
 
     /// Every factorisation runs on one thread; amend spreads independent ones itself.
     static func useOneThread() { openblas_set_num_threads(1) }
@@ -23,7 +23,7 @@ public enum OpenBLAS {
     /// whatever call it happens, and no signal ends that (mended in its pull request 5303): so it is asked for them when they can be
     /// had, once and for all. Where the process is limited to little address space, buffers get half of what is left of it, and calls
     /// wait for each other. Throws `OutOfMemory` if there is not even one.
-    public static func takeBuffers(threads: Int) throws {
+    package static func takeBuffers(threads: Int) throws {
         guard threads > buffersWanted.load(ordering: .relaxed) else { return }
         let affordable = Memory.roomBelowLimit.map { max(1, $0 / 2 / bufferBytes) } ?? threads
         let taken = buffersTaken.load(ordering: .relaxed), count = max(taken, min(threads, affordable))
@@ -52,7 +52,7 @@ public enum OpenBLAS {
 
     /// The OPENBLAS_CORETYPE that suits this processor better than OpenBLAS's own choice, if there is one: Debian's 0.3.21
     /// does not know processors newer than itself (Zen 4 and 5, Sapphire Rapids) and gives them its AVX2 kernels.
-    public static var betterCore: String? {
+    package static var betterCore: String? {
         let hasAVX512 = kernelVariant.hasPrefix("avx512")
         let avx512Cores: Set = ["SkylakeX", "Cooperlake", "SapphireRapids"]
         return hasAVX512 && !avx512Cores.contains(core) ? "SkylakeX" : nil
@@ -60,18 +60,18 @@ public enum OpenBLAS {
 
     /// The machine's float32 matrix rate as OpenBLAS reaches it, in GFLOP/s: the best of a few samples on `threads` threads.
     /// Takes about half a second.
-    public static func measureRate(threads: Int) throws -> Double { try SgemmRate(threads: threads).best(of: 8) }
+    package static func measureRate(threads: Int) throws -> Double { try SgemmRate(threads: threads).best(of: 8) }
 }
 
 /// The rate of OpenBLAS's sgemm on matrices of 1536 × 1536, against which the rates of everything else are held.
-public final class SgemmRate {
+package final class SgemmRate {
     private static let size = 1536
     private static let stackBytes = 8 << 20
     private let threads: Int
     private let a = Matrix(rows: size, columns: size), b = Matrix(rows: size, columns: size), c = Matrix(rows: size, columns: size)
 
     /// Throws `OutOfMemory` if OpenBLAS's threads, which it starts here, would have no memory for their buffers.
-    public init(threads: Int) throws {
+    package init(threads: Int) throws {
         let missing = threads * (OpenBLAS.bufferBytes + Self.stackBytes)
         guard Memory.has(bytes: missing) else {
             throw OutOfMemory(bytes: missing, for: "OpenBLAS's threads and their buffers, \(threads) of them")
@@ -82,13 +82,13 @@ public final class SgemmRate {
         _ = sample()
     }
 
-    public static var operations: Double { 2 * pow(Double(size), 3) }
+    package static var operations: Double { 2 * pow(Double(size), 3) }
 
     /// The best of so many products, in GFLOP/s.
-    public func best(of samples: Int) -> Double { (0..<samples).map { _ in Self.operations / sample() / 1e9 }.max() ?? 0 }
+    package func best(of samples: Int) -> Double { (0..<samples).map { _ in Self.operations / sample() / 1e9 }.max() ?? 0 }
 
     /// Seconds of one product.
-    public func sample() -> Double {
+    package func sample() -> Double {
         openblas_set_num_threads(Int32(threads))
         defer { openblas_set_num_threads(1) }
         let n = Int32(Self.size), start = ContinuousClock.now

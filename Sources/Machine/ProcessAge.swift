@@ -1,9 +1,9 @@
 import Foundation
 
 /// How long this process has run, with its start and the loading of libraries; over a restart by `Startup` too.
-public enum ProcessAge {
+package enum ProcessAge {
     /// To a hundredth of a second; nil where the system does not tell.
-    public static var seconds: Double? {
+    package static var seconds: Double? {
         // The fields behind the program's name, which may hold anything, are the 3rd and on; the 22nd is the start in ticks after boot.
         guard let line = SystemFile.line("/proc/self/stat"), let end = line.lastIndex(of: ")") else { return nil }
         let fields = line[line.index(after: end)...].split(separator: " ")

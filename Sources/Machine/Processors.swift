@@ -1,9 +1,9 @@
 import Foundation
 
 /// What the system says of the processors of this machine.
-public enum Processors {
+package enum Processors {
     /// The processors that a process (by default this one) may run on, by the system's numbers; never empty.
-    public static func usable(by process: String = "self") -> Set<Int> {
+    package static func usable(by process: String = "self") -> Set<Int> {
         let key = "Cpus_allowed_list:"
         let line = SystemFile.lines("/proc/\(process)/status").first { $0.hasPrefix(key) }
         let processors = line.flatMap { parseList($0.dropFirst(key.count)) } ?? []
@@ -24,7 +24,7 @@ public enum Processors {
     }
 
     /// The CPU time per wall time that the control groups above this process allow, in processors; nil without a limit.
-    public static func quota() -> Double? {
+    package static func quota() -> Double? {
         ControlGroup.directories(controller: "cpu").compactMap { directory -> Double? in
             if let line = SystemFile.line("\(directory)/cpu.max") {
                 let fields = line.split(separator: " ").map { Double($0) }
@@ -41,7 +41,7 @@ public enum Processors {
     }
 
     /// A number that processes have in common if they run on one kernel, whatever container each is in.
-    public static func machineIdentity() -> Double {
+    package static func machineIdentity() -> Double {
         let name = SystemFile.line("/proc/sys/kernel/random/boot_id") ?? ProcessInfo.processInfo.hostName
         let hash = name.utf8.reduce(UInt64(0xcbf2_9ce4_8422_2325)) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }  // FNV-1a
         return Double(hash >> 12)  // 52 bits, exact
@@ -49,10 +49,10 @@ public enum Processors {
 }
 
 /// The control groups that this process is in.
-public enum ControlGroup {
+package enum ControlGroup {
     /// The directories of the groups, innermost first, that limit what `controller` controls: of version 2, which has one
     /// hierarchy, and of version 1, which has one for each controller. Empty where there are none.
-    public static func directories(controller: String) -> [String] {
+    package static func directories(controller: String) -> [String] {
         SystemFile.lines("/proc/self/cgroup").flatMap { line -> [String] in
             // 0::/path, or 4:cpu,cpuacct:/path
             let fields = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
@@ -71,13 +71,13 @@ public enum ControlGroup {
 }
 
 /// The system's small text files.
-public enum SystemFile {
+package enum SystemFile {
     /// The lines of a file; empty if it cannot be read.
-    public static func lines(_ path: String) -> [String] {
+    package static func lines(_ path: String) -> [String] {
         guard let text = try? String(contentsOfFile: path, encoding: .utf8) else { return [] }
         return text.split(separator: "\n").map(String.init)
     }
 
     /// The first line, or nil.
-    public static func line(_ path: String) -> String? { lines(path).first }
+    package static func line(_ path: String) -> String? { lines(path).first }
 }

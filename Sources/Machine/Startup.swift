@@ -4,7 +4,7 @@ import LinearAlgebra
 import StandardStreams
 
 /// What the process does before anything else, on every rank and before MPI starts.
-public enum Startup {
+package enum Startup {
     /// Set in the process that this one became, which must not become another.
     private static let marker = "AMEND_STARTED"
     /// What Linux gives by default.
@@ -12,7 +12,7 @@ public enum Startup {
 
     /// Call first in main: may replace the process by itself, with the environment that the numeric libraries read while
     /// they load. Arguments, standard streams and process id stay. Does nothing harmful when called again.
-    public static func prepare() {
+    package static func prepare() {
         StandardStreams.prepare()
         amend_startup_stacks(stackBytes)
         if getenv(marker) == nil { restartIfLibrariesNeedIt() }

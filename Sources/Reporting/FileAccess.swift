@@ -1,8 +1,8 @@
 import Foundation
 
 /// The system refused to read or write what is being reported. The text is one line: the file, what was tried, why not.
-public struct ReportingError: Error, CustomStringConvertible, Sendable {
-    public let description: String
+package struct ReportingError: Error, CustomStringConvertible, Sendable {
+    package let description: String
 
     init(_ name: String, _ action: String, reason: String) {
         description = "\(name): cannot \(action): \(reason)"

@@ -6,18 +6,18 @@ import TensorCore
 /// what a crash has left of a last line is dropped when the file is opened again.
 ///
 /// For one process, and one thread at a time. Memory is bounded by the longest line, at most `maximumLineBytes`.
-public final class MetricsLog {
-    public static let maximumLineBytes = 1 << 20
+package final class MetricsLog {
+    package static let maximumLineBytes = 1 << 20
 
-    public let path: String
+    package let path: String
     /// How many bytes of an unfinished last line were dropped on opening; 0 if there was none. Worth telling the user.
-    public let droppedBytes: Int
+    package let droppedBytes: Int
     private var descriptor: Int32
     private var size: Int
 
     /// Opens the file for appending; creates it, and the directories above it, where missing.
     /// - Throws: `ReportingError`; `BadInput` where the file has no line feed in its last `maximumLineBytes` bytes.
-    public init(path: String) throws {
+    package init(path: String) throws {
         self.path = path
         let directory = Self.directory(of: path)
         do {
@@ -42,7 +42,7 @@ public final class MetricsLog {
     deinit { close(descriptor) }
 
     /// Appends one record. When this throws (a full disk), the file is as it was before.
-    public func append(_ record: JSONObject) throws {
+    package func append(_ record: JSONObject) throws {
         let line = Array((JSONValue.object(record).text() + "\n").utf8)
         precondition(line.count <= Self.maximumLineBytes, "a record of \(line.count) bytes; at most \(Self.maximumLineBytes)")
         do {
@@ -60,7 +60,7 @@ public final class MetricsLog {
     /// or, on error, left alone.
     /// - Returns: How many records were removed.
     @discardableResult
-    public func truncate(after batch: Int) throws -> Int {
+    package func truncate(after batch: Int) throws -> Int {
         let temporary = path + ".partial"
         let output = try openFile(temporary, O_RDWR | O_CREAT | O_TRUNC | O_APPEND, action: "create")
         do {

@@ -1,11 +1,11 @@
 import Foundation
 
 /// What this process takes of the machine's memory.
-public enum ProcessMemory {
+package enum ProcessMemory {
     /// Bytes of its own, mapped files not counted: RssAnon of /proc/self/status; 0 where there is none.
-    public static var privateBytes: Int { field("RssAnon:") }
+    package static var privateBytes: Int { field("RssAnon:") }
     /// The most bytes that were ever resident, with the pages of mapped files that it touched.
-    public static var peakResidentBytes: Int { field("VmHWM:") }
+    package static var peakResidentBytes: Int { field("VmHWM:") }
 
     private static func field(_ name: String) -> Int {
         guard let status = try? String(contentsOfFile: "/proc/self/status", encoding: .utf8),

@@ -8,17 +8,27 @@ import Synchronization
 /// On a terminal it is one line, redrawn in place; elsewhere plain lines, at most one every `lineSeconds`, and one at
 /// the end. Other output to the same stream must go through `log` while the line is up, or the two mix. Can be used
 /// from several threads. A line that goes out of use without `finish()` finishes itself.
-public final class ProgressLine: Sendable {
+package final class ProgressLine: Sendable {
     private let label: String
     private let unit: String
     private let total: Int
     private let firstDone: Int
     private let output: ProgressOutput
-    private let seconds: @Sendable () -> Double
+    private let clock: Clock
     private let startSeconds: Double
-    private let redrawSeconds: Double
-    private let lineSeconds: Double
     private let state: Mutex<State>
+
+    /// When lines are drawn.
+    package struct Clock: Sendable {
+        /// The least time between two drawings on a terminal.
+        package var redrawSeconds = 0.1
+        /// The least time between two plain lines.
+        package var lineSeconds = 10.0
+        /// Never goes back.
+        package var seconds: @Sendable () -> Double = { Double(DispatchTime.now().uptimeNanoseconds) * 1e-9 }
+
+        package init() {}
+    }
 
     private struct State: Sendable {
         var done: Int
@@ -35,54 +45,46 @@ public final class ProgressLine: Sendable {
     ///   - total: How many units there are; 0 if that is not known.
     ///   - done: How many were done before, by a run that this one resumes; they do not count in the rate.
     ///   - unit: What is counted, in the plural.
-    ///   - redrawSeconds: The least time between two drawings on a terminal.
-    ///   - lineSeconds: The least time between two plain lines.
-    ///   - seconds: A clock that never goes back.
-    public init(
-        _ label: String, total: Int, done: Int = 0, unit: String, output: ProgressOutput = .standardError,
-        redrawSeconds: Double = 0.1, lineSeconds: Double = 10,
-        seconds: @escaping @Sendable () -> Double = { Double(DispatchTime.now().uptimeNanoseconds) * 1e-9 }
-    ) {
+    package init(_ label: String, total: Int, done: Int = 0, unit: String, output: ProgressOutput = .standardError, clock: Clock = Clock()) {
         precondition(total >= 0 && done >= 0, "total \(total), done \(done), expected at least 0")
         (self.label, self.unit, self.total, firstDone) = (label, unit, total, done)
-        (self.output, self.seconds) = (output, seconds)
-        (self.redrawSeconds, self.lineSeconds) = (redrawSeconds, lineSeconds)
-        startSeconds = seconds()
+        (self.output, self.clock) = (output, clock)
+        startSeconds = clock.seconds()
         state = Mutex(State(done: done))
     }
 
     deinit { finish() }
 
     /// Says how many units are done by now, and the loss of the latest if there is one.
-    public func update(done: Int, loss: Double? = nil) {
+    package func update(done: Int, loss: Double? = nil) {
         state.withLock { state in
             guard !state.isFinished else { return }
             (state.done, state.loss) = (done, loss ?? state.loss)
-            let now = seconds()
+            let now = clock.seconds()
             // The first plain line comes after a full interval: short work gives one line, at its end.
             let last = state.drawnSeconds ?? (output.isTerminal ? -.infinity : startSeconds)
-            guard now - last >= (output.isTerminal ? redrawSeconds : lineSeconds) else { return }
+            guard now - last >= (output.isTerminal ? clock.redrawSeconds : clock.lineSeconds) else { return }
             draw(&state, now)
         }
     }
 
     /// Writes a line of its own, above the progress line on a terminal.
-    public func log(_ message: String) {
+    package func log(_ message: String) {
         state.withLock { state in
             erase(&state)
             output.write(message + "\n")
-            if output.isTerminal, !state.isFinished, state.drawnSeconds != nil { draw(&state, seconds()) }
+            if output.isTerminal, !state.isFinished, state.drawnSeconds != nil { draw(&state, clock.seconds()) }
         }
     }
 
     /// Ends with a whole line that gives the final count and the time taken. Nothing is drawn after it; calling it
     /// again does nothing. If there was never an update there is nothing to say, and nothing is written.
-    public func finish() {
+    package func finish() {
         state.withLock { state in
             guard !state.isFinished else { return }
             state.isFinished = true
             guard state.drawnSeconds != nil || state.done != firstDone else { return }
-            draw(&state, seconds())
+            draw(&state, clock.seconds())
             if output.isTerminal { output.write("\n") }
             state.drawnWidth = 0
         }

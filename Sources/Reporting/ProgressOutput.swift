@@ -2,7 +2,7 @@ import Foundation
 import StandardStreams
 
 /// Where progress goes: a stream, whether it is a terminal, and how wide.
-public struct ProgressOutput: Sendable {
+package struct ProgressOutput: Sendable {
     let isTerminal: Bool
     let width: @Sendable () -> Int
     let write: @Sendable (String) -> Void
@@ -11,7 +11,7 @@ public struct ProgressOutput: Sendable {
     ///   - isTerminal: Whether "\r" returns to the start of the line.
     ///   - width: Columns of the terminal, asked for at each drawing, since windows are resized.
     ///   - write: Takes the text to write. Progress is never worth failing for, so errors end here.
-    public init(
+    package init(
         isTerminal: Bool, width: @escaping @Sendable () -> Int = { 80 }, write: @escaping @Sendable (String) -> Void
     ) {
         (self.isTerminal, self.width, self.write) = (isTerminal, width, write)
@@ -19,7 +19,7 @@ public struct ProgressOutput: Sendable {
 
     /// Standard error. The environment variable COLUMNS, if it is a positive number, goes before what the
     /// terminal says; 80 columns where neither says anything. TERM=dumb counts as no terminal.
-    public static let standardError: ProgressOutput = {
+    package static let standardError: ProgressOutput = {
         let environment = ProcessInfo.processInfo.environment
         let columns = environment["COLUMNS"].flatMap { Int($0) }.flatMap { $0 > 0 ? $0 : nil }
         return ProgressOutput(
@@ -29,7 +29,7 @@ public struct ProgressOutput: Sendable {
     }()
 
     /// Nothing is written at all: for ranks other than the first.
-    public static let none = ProgressOutput(isTerminal: false) { _ in }
+    package static let none = ProgressOutput(isTerminal: false) { _ in }
 }
 
 private func windowColumns(_ descriptor: Int32) -> Int? {

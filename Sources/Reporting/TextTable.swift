@@ -7,22 +7,22 @@
 /// A column is set flush right if it holds at least one number and otherwise only numbers, "-" and empty cells; a sign
 /// before the number and a "%" after it belong to it. Widths are counted in characters; characters that a terminal
 /// draws two columns wide are not accounted for.
-public struct TextTable: Sendable {
+package struct TextTable: Sendable {
     private let titles: [String]
     private var rows: [[String]] = []
 
-    public init(_ titles: [String]) {
+    package init(_ titles: [String]) {
         self.titles = titles.map(oneLine)
     }
 
     /// As many cells as there are titles.
-    public mutating func add(_ cells: [String]) {
+    package mutating func add(_ cells: [String]) {
         precondition(cells.count == titles.count, "\(cells.count) cells in a table of \(titles.count) columns: \(cells)")
         rows.append(cells.map(oneLine))
     }
 
     /// The lines, each with its line feed and without blanks at its end.
-    public var text: String {
+    package var text: String {
         let columns = titles.indices.map { column in [titles[column]] + rows.map { $0[column] } }
         let widths = columns.map { cells in cells.map(\.count).max() ?? 0 }
         let isRight = columns.map { cells in isNumeric(cells.dropFirst()) }

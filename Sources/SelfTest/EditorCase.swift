@@ -87,7 +87,7 @@ private struct EditorBench {
             }
             parameter.value.assign(initial.reshaped(rows: parameter.value.rows, columns: parameter.value.columns))
         }
-        return EditEngine(model: model, editor: editor, rule: method.rule, work: Work(communicator: Communicator(), shards: shards))
+        return EditEngine(model: model, editor: editor, rule: method.rule, work: ShardedWork(communicator: Communicator(), shards: shards))
     }
 
     private func learner(_ engine: EditEngine, maxGradientNorm: Double, rate: Double) -> MetaLearner {

@@ -2,8 +2,8 @@ import Foundation
 import TensorCore
 
 /// One golden case and how far this program's numbers are from it.
-public struct CaseResult: Sendable, Equatable {
-    public enum Outcome: Sendable, Equatable {
+package struct CaseResult: Sendable, Equatable {
+    package enum Outcome: Sendable, Equatable {
         /// The quantity nearest to (or furthest beyond) its tolerance, its relative error ‖a − b‖ / ‖b‖, and the tolerance.
         case compared(quantity: String, worst: Double, tolerance: Double)
         /// The case needs a model family or editor that is not built.
@@ -12,15 +12,15 @@ public struct CaseResult: Sendable, Equatable {
         case failed(String)
     }
 
-    public let name: String
-    public let outcome: Outcome
+    package let name: String
+    package let outcome: Outcome
 
-    public var passed: Bool {
+    package var passed: Bool {
         if case .compared(_, let worst, let tolerance) = outcome { return worst <= tolerance }
         return false
     }
 
-    public var isSupported: Bool {
+    package var isSupported: Bool {
         if case .notSupported = outcome { return false }
         return true
     }
@@ -62,9 +62,9 @@ struct Comparison {
 }
 
 /// Runs the golden cases under a directory (models/*, editors/*, tokenizers/*), in the layout that the oracle writes.
-public enum SelfTest {
+package enum SelfTest {
     /// Every case, sorted by kind and name. `report` is called as each is done. Throws `BadInput` if there are none.
-    public static func run(directory: String, report: (CaseResult) -> Void = { _ in }) throws -> [CaseResult] {
+    package static func run(directory: String, report: (CaseResult) -> Void = { _ in }) throws -> [CaseResult] {
         let kinds: [(String, (String, String) throws -> CaseResult.Outcome)] = [
             ("models", ModelCase.run), ("editors", EditorCase.run), ("tokenizers", TokenizerCase.run),
         ]

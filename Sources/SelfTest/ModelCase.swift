@@ -19,7 +19,7 @@ enum ModelCase {
         let prefix = model.prefix(of: pack)
         var comparison = Comparison()
         comparison.compare("logits", model.logits(pack, prefix).elements, batch.atAnswers(try floats(golden, "logits")), tolerance: 1e-4)
-        var rows = [ModuleRows?](repeating: nil, count: modules.count)
+        var rows = [CapturedRows?](repeating: nil, count: modules.count)
         let losses = model.backpropagate(pack, prefix, on: .answerTokens) { rows[$0.module] = $0 }
         comparison.compare("loss", losses.reduce(0.0) { $0 + Double($1) }, Double(try floats(golden, "loss").elements[0]), tolerance: 1e-4)
         for (name, rows) in zip(modules, rows) {

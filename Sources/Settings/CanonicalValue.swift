@@ -1,5 +1,5 @@
 /// A value on its way to canonical YAML.
-public enum CanonicalValue: Sendable, Equatable {
+package enum CanonicalValue: Sendable, Equatable {
     /// A number or a word that YAML does not mistake for something else.
     case literal(String)
     case text(String)
@@ -7,7 +7,7 @@ public enum CanonicalValue: Sendable, Equatable {
     case section([String: CanonicalValue])
 
     /// One text for one meaning: keys sorted, in YAML that reads back as the same.
-    public var text: String { lines.joined() }
+    package var text: String { lines.joined() }
 
     /// As a person would write it.
     var plainText: String {
@@ -19,7 +19,7 @@ public enum CanonicalValue: Sendable, Equatable {
     }
 
     /// Every value in such a text by its full key, a list's by their places: `editor.modules[0]`.
-    public static func leaves(of text: String, name: String) throws -> [String: String] {
+    package static func leaves(of text: String, name: String) throws -> [String: String] {
         var leaves: [String: String] = [:]
         func visit(_ written: Written, _ keyPath: String) {
             switch written.value {

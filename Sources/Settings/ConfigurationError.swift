@@ -2,20 +2,20 @@
 /// found and where it was written. The command line exits with status 2 for it.
 ///
 ///     editor.steps: expected a whole number of at least 1, found 'two' (quickstart.yaml:4:10)
-public struct ConfigurationError: Error, CustomStringConvertible, Sendable, Equatable {
+package struct ConfigurationError: Error, CustomStringConvertible, Sendable, Equatable {
     /// "file:line:column" (both from 1, columns in Unicode scalars), "file", or "command line: key=value".
-    public let location: String
+    package let location: String
     /// The full key path, such as `data.train.path`; nil where no single key is at fault.
-    public let keyPath: String?
-    public let problem: String
+    package let keyPath: String?
+    package let problem: String
 
-    public init(location: String, keyPath: String? = nil, problem: String) {
+    package init(location: String, keyPath: String? = nil, problem: String) {
         self.location = location
         self.keyPath = keyPath
         self.problem = problem
     }
 
-    public var description: String {
+    package var description: String {
         guard let keyPath else { return "\(location): \(problem)" }
         return "\(keyPath): \(problem) (\(location))"
     }
@@ -23,7 +23,7 @@ public struct ConfigurationError: Error, CustomStringConvertible, Sendable, Equa
 
 extension ConfigurationError {
     /// For a key that is optional in general, but that this command (`amend train`) cannot do without.
-    public static func missing(_ keyPath: String, neededBy command: String, in location: String) -> ConfigurationError {
+    package static func missing(_ keyPath: String, neededBy command: String, in location: String) -> ConfigurationError {
         ConfigurationError(location: location, keyPath: keyPath, problem: "\(command) needs it, and it is not set")
     }
 }
@@ -45,7 +45,7 @@ enum Location: Sendable, Equatable {
 
 /// Text from the user as it may stand inside a one-line message: without line breaks, control and
 /// direction characters, and not longer than 60 characters.
-public func abbreviated(_ text: String) -> String {
+package func abbreviated(_ text: String) -> String {
     var result = ""
     for (index, scalar) in text.unicodeScalars.enumerated() {
         if index == 60 { return result + "…" }

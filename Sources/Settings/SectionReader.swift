@@ -1,5 +1,5 @@
 /// One section of a configuration as it was written.
-public struct SectionReader: Sendable {
+package struct SectionReader: Sendable {
     /// The full key path, such as `data.train`; empty for the whole configuration.
     let keyPath: String
     let location: Location
@@ -7,7 +7,7 @@ public struct SectionReader: Sendable {
     private let entries: [Written.Entry]
 
     /// The whole of a configuration; `source` and `keys` are for messages.
-    public init(_ root: Written, keys: [String], source: String) throws {
+    package init(_ root: Written, keys: [String], source: String) throws {
         try self.init(root, keyPath: "", keys: keys, in: .file(source))
     }
 
@@ -27,12 +27,12 @@ public struct SectionReader: Sendable {
     }
 
     /// The section under a key of this one; `keys` is for messages.
-    public func section(_ key: String, keys: [String]) throws -> SectionReader {
+    package func section(_ key: String, keys: [String]) throws -> SectionReader {
         try SectionReader(written(key), keyPath: path(key), keys: keys, in: file)
     }
 
     /// Refuses keys that are not among `keys`; `elsewhere` says what to add for one that is at home in another place, which null takes out.
-    public func refuseKeys(except keys: [String], elsewhere: (String) -> String? = { _ in nil }) throws {
+    package func refuseKeys(except keys: [String], elsewhere: (String) -> String? = { _ in nil }) throws {
         for entry in entries where !keys.contains(entry.key) && !(entry.value.isNull && elsewhere(entry.key) != nil) {
             var problem = "there is no such key"
             if let place = elsewhere(entry.key) {
@@ -48,7 +48,7 @@ public struct SectionReader: Sendable {
     }
 
     /// Without some keys, but where the command line gives them.
-    public func dropping(_ isUnwanted: (String) -> Bool) -> SectionReader {
+    package func dropping(_ isUnwanted: (String) -> Bool) -> SectionReader {
         SectionReader(
             keyPath: keyPath, location: location, file: file,
             entries: entries.filter { entry in
@@ -62,16 +62,16 @@ public struct SectionReader: Sendable {
     }
 
     /// Whether anything stands under this section's key.
-    public var isGiven: Bool { !entries.isEmpty }
+    package var isGiven: Bool { !entries.isEmpty }
 
     /// An error about a value that is wrong only in relation to another; placed at `key`, or at the section if that
     /// key was left at its default.
-    public func error(_ key: String, _ problem: String) -> ConfigurationError {
+    package func error(_ key: String, _ problem: String) -> ConfigurationError {
         ConfigurationError(location: (entry(key)?.value.location ?? location).text, keyPath: path(key), problem: problem)
     }
 
     /// The setting's value alone.
-    public func value<Value>(of setting: Setting<Value>) throws -> Value { try setting.value(in: self) }
+    package func value<Value>(of setting: Setting<Value>) throws -> Value { try setting.value(in: self) }
 
     /// nil for a key that is not given, or given as `null` or `~`. A key with nothing after its colon is given: a value was forgotten.
     func written(_ key: String) -> Written? { entry(key).flatMap { $0.value.isNull ? nil : $0.value } }

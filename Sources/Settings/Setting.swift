@@ -1,17 +1,17 @@
 /// One key of a configuration, in the one place that says what it is: its name, what it may hold, its default, what it means, and whether a run
 /// with another value is another run. Reading, canonical text, differences between runs and the reference of all keys come from it.
-public struct Setting<Value: Sendable>: AnySetting {
-    public let name: String
-    public let meaning: String
-    public let identity: SettingIdentity
+package struct Setting<Value: Sendable>: AnySetting {
+    package let name: String
+    package let meaning: String
+    package let identity: SettingIdentity
     /// As the reference gives it: "2", "as data.batches"; nil where the key must be given.
-    public let defaultText: String?
+    package let defaultText: String?
     let kind: SettingKind<Value>
     /// nil: the key must be given.
     let fallback: Value?
 
     /// - Parameter described: What to say of a default that depends on other keys: "as data.batches".
-    public init(
+    package init(
         _ name: String, _ kind: SettingKind<Value>, default fallback: Value, described: String? = nil,
         identity: SettingIdentity = .run, _ meaning: String
     ) {
@@ -23,7 +23,7 @@ public struct Setting<Value: Sendable>: AnySetting {
         defaultText = described ?? kind.canonical(fallback).plainText
     }
 
-    public init(required name: String, _ kind: SettingKind<Value>, identity: SettingIdentity = .run, _ meaning: String) {
+    package init(required name: String, _ kind: SettingKind<Value>, identity: SettingIdentity = .run, _ meaning: String) {
         self.name = name
         self.kind = kind
         self.identity = identity
@@ -32,13 +32,13 @@ public struct Setting<Value: Sendable>: AnySetting {
         defaultText = nil
     }
 
-    public var values: String { kind.expected }
+    package var values: String { kind.expected }
 
-    public func read(_ section: SectionReader) throws -> any Sendable { Held(value: try value(in: section)) }
+    package func read(_ section: SectionReader) throws -> any Sendable { Held(value: try value(in: section)) }
 
-    public func canonical(_ held: any Sendable) -> CanonicalValue { kind.canonical(Self.value(held)) }
+    package func canonical(_ held: any Sendable) -> CanonicalValue { kind.canonical(Self.value(held)) }
 
-    public func isDefault(_ held: any Sendable) -> Bool { fallback.map { kind.canonical($0) == canonical(held) } ?? false }
+    package func isDefault(_ held: any Sendable) -> Bool { fallback.map { kind.canonical($0) == canonical(held) } ?? false }
 
     /// Of the section, or the default.
     func value(in section: SectionReader) throws -> Value {
@@ -54,7 +54,7 @@ public struct Setting<Value: Sendable>: AnySetting {
 }
 
 /// Whether a run with another value of a setting is another run.
-public enum SettingIdentity: Sendable {
+package enum SettingIdentity: Sendable {
     /// No: it may have another value when a run goes on.
     case mayChange
     /// Yes.
@@ -66,7 +66,7 @@ public enum SettingIdentity: Sendable {
 }
 
 /// A setting whatever it holds.
-public protocol AnySetting: Sendable {
+package protocol AnySetting: Sendable {
     var name: String { get }
     var meaning: String { get }
     var identity: SettingIdentity { get }
@@ -83,31 +83,31 @@ public protocol AnySetting: Sendable {
 private struct Held<Value: Sendable>: Sendable { let value: Value }
 
 /// The settings of a section, each a property of the type.
-public protocol SettingGroup: Sendable {
+package protocol SettingGroup: Sendable {
     /// In the order of their declaration.
     var settings: [any AnySetting] { get }
 }
 
 extension SettingGroup {
-    public var settings: [any AnySetting] { Mirror(reflecting: self).children.compactMap { $0.value as? any AnySetting } }
+    package var settings: [any AnySetting] { Mirror(reflecting: self).children.compactMap { $0.value as? any AnySetting } }
 }
 
 /// The values of a group of settings: `section.steps` is the value of the group's setting `steps`.
 @dynamicMemberLookup
-public struct Section<Group: SettingGroup>: AnySection {
-    public let group: Group
+package struct Section<Group: SettingGroup>: AnySection {
+    package let group: Group
     private let values: [String: any Sendable]
 
     /// Reads every setting of the group. The section's keys have been checked.
-    public init(_ group: Group, _ reader: SectionReader) throws {
+    package init(_ group: Group, _ reader: SectionReader) throws {
         self.group = group
         values = Dictionary(uniqueKeysWithValues: try group.settings.map { ($0.name, try $0.read(reader)) })
     }
 
-    public subscript<Value>(dynamicMember setting: KeyPath<Group, Setting<Value>>) -> Value { self[group[keyPath: setting]] }
+    package subscript<Value>(dynamicMember setting: KeyPath<Group, Setting<Value>>) -> Value { self[group[keyPath: setting]] }
 
     /// A setting that the group does not list, or not now, has its default.
-    public subscript<Value>(_ setting: Setting<Value>) -> Value {
+    package subscript<Value>(_ setting: Setting<Value>) -> Value {
         guard let held = values[setting.name] else {
             guard let fallback = setting.fallback else { preconditionFailure("\(setting.name) is not of this section, and has no default") }
             return fallback
@@ -115,9 +115,9 @@ public struct Section<Group: SettingGroup>: AnySection {
         return Setting<Value>.value(held)
     }
 
-    public var settings: [any AnySetting] { group.settings }
+    package var settings: [any AnySetting] { group.settings }
 
-    public func canonical(_ isWanted: (SettingIdentity, _ isDefault: Bool) -> Bool) -> CanonicalValue {
+    package func canonical(_ isWanted: (SettingIdentity, _ isDefault: Bool) -> Bool) -> CanonicalValue {
         var entries: [String: CanonicalValue] = [:]
         for setting in group.settings {
             guard let held = values[setting.name], isWanted(setting.identity, setting.isDefault(held)) else { continue }
@@ -128,7 +128,7 @@ public struct Section<Group: SettingGroup>: AnySection {
 }
 
 /// The values of some group.
-public protocol AnySection: Sendable {
+package protocol AnySection: Sendable {
     var settings: [any AnySetting] { get }
     /// Of the settings that are wanted.
     func canonical(_ isWanted: (SettingIdentity, _ isDefault: Bool) -> Bool) -> CanonicalValue

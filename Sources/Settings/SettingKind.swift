@@ -1,5 +1,5 @@
 /// What a setting may hold: how it is read, checked and written.
-public struct SettingKind<Value: Sendable>: Sendable {
+package struct SettingKind<Value: Sendable>: Sendable {
     /// In words, after "expected".
     let expected: String
     let parse: @Sendable (Written, _ keyPath: String) throws -> Value
@@ -8,14 +8,14 @@ public struct SettingKind<Value: Sendable>: Sendable {
 
 extension SettingKind where Value == String {
     /// Text as it was written, quoted or not: `no` is "no" and `1.0` is "1.0".
-    public static func text(_ what: String) -> SettingKind {
+    package static func text(_ what: String) -> SettingKind {
         SettingKind(expected: "a \(what)", parse: { try $0.text(at: $1, what: what) }, canonical: { .text($0) })
     }
 }
 
 extension SettingKind where Value == [String] {
     /// At least one text, none empty, none twice.
-    public static func texts(_ what: String, such example: String) -> SettingKind {
+    package static func texts(_ what: String, such example: String) -> SettingKind {
         SettingKind(
             expected: "a list of \(what)s, such as \(example)",
             parse: { written, keyPath in
@@ -39,7 +39,7 @@ extension SettingKind where Value == [String] {
 extension SettingKind where Value == Int {
     /// A whole number in `range`. Where the range ends at `Int.max`, 32 bits are still the limit unless `isWide`: no
     /// count of a real run comes near it, and products of three such counts are checked for overflow.
-    public static func wholeNumber(_ range: ClosedRange<Int>, isWide: Bool = false) -> SettingKind {
+    package static func wholeNumber(_ range: ClosedRange<Int>, isWide: Bool = false) -> SettingKind {
         let limit = isWide ? range.upperBound : min(range.upperBound, Int(Int32.max))
         let expected = range.upperBound == .max ? "a whole number of at least \(range.lowerBound)" : "a whole number from \(range.lowerBound) to \(range.upperBound)"
         return SettingKind(
@@ -57,17 +57,17 @@ extension SettingKind where Value == Int {
     }
 
     /// At least 1.
-    public static var count: SettingKind { wholeNumber(1...(.max)) }
+    package static var count: SettingKind { wholeNumber(1...(.max)) }
 }
 
 extension SettingKind where Value == Double {
     /// A positive number that is neither zero nor infinite in single precision, in which the arithmetic is done.
-    public static var positive: SettingKind { number("a positive number (from 1.2e-38 to 3.4e+38)") { $0 > 0 && Float($0).isNormal } }
+    package static var positive: SettingKind { number("a positive number (from 1.2e-38 to 3.4e+38)") { $0 > 0 && Float($0).isNormal } }
 
-    public static var notNegative: SettingKind { number("a number of at least 0 (and at most 3.4e+38)") { $0 >= 0 && Float($0).isFinite } }
+    package static var notNegative: SettingKind { number("a number of at least 0 (and at most 3.4e+38)") { $0 >= 0 && Float($0).isFinite } }
 
     /// From 0 to 1.
-    public static var share: SettingKind { number("a number from 0 to 1") { (0...1).contains($0) } }
+    package static var share: SettingKind { number("a number from 0 to 1") { (0...1).contains($0) } }
 
     /// A finite number that satisfies `condition`; `expected` says which in words.
     private static func number(_ expected: String, where condition: @escaping @Sendable (Double) -> Bool) -> SettingKind {
@@ -84,7 +84,7 @@ extension SettingKind where Value == Double {
 
 extension SettingKind where Value == Int? {
     /// A word, which is nil, or else a whole number of at least 1 and at most `limit`.
-    public static func word(_ word: String, orCountUpTo limit: Int, of things: String) -> SettingKind {
+    package static func word(_ word: String, orCountUpTo limit: Int, of things: String) -> SettingKind {
         let expected = "'\(word)' or a whole number of \(things) of at least 1"
         return SettingKind(
             expected: expected,
@@ -102,7 +102,7 @@ extension SettingKind where Value == Int? {
 
 extension SettingKind {
     /// One of some things that have names; `whole` says what has just the one.
-    public static func one(of things: [Value], whole: String = "", named name: @escaping @Sendable (Value) -> String) -> SettingKind {
+    package static func one(of things: [Value], whole: String = "", named name: @escaping @Sendable (Value) -> String) -> SettingKind {
         let words = things.map(name), expected = words.count == 1 ? "\(words[0]), the only one of \(whole)" : "one of \(words.joined(separator: ", "))"
         return SettingKind(
             expected: expected,
@@ -116,7 +116,7 @@ extension SettingKind {
 }
 
 extension SettingKind where Value: CaseIterable & RawRepresentable<String> {
-    public static var choice: SettingKind { one(of: Array(Value.allCases)) { $0.rawValue } }
+    package static var choice: SettingKind { one(of: Array(Value.allCases)) { $0.rawValue } }
 }
 
 extension Written {

@@ -1,5 +1,5 @@
 /// A value of the configuration before it has a type, with where it was written.
-public struct Written: Sendable {
+package struct Written: Sendable {
     enum Value: Sendable {
         /// `isQuoted`: written in quotes or as a block of text, so that it is text even if it looks like a number.
         case scalar(String, isQuoted: Bool)

@@ -1,10 +1,10 @@
 import Foundation
 
 /// Results. Whoever asked for them must learn if they did not arrive: every write is checked, at once, and nothing is buffered here.
-public enum StandardOutput {
+package enum StandardOutput {
     /// Writes the text whole, waiting for a slow reader as long as it takes.
     /// - Throws: ``OutputError``.
-    public static func write(_ text: String) throws {
+    package static func write(_ text: String) throws {
         let bytes = Array(text.utf8)
         var problem = bytes.withUnsafeBytes { writeAll($0, to: STDOUT_FILENO, patience: nil) }
         if problem == 0 { problem = closingProblem() }
@@ -12,7 +12,7 @@ public enum StandardOutput {
     }
 
     /// The text and a line feed.
-    public static func writeLine(_ line: String) throws { try write(line + "\n") }
+    package static func writeLine(_ line: String) throws { try write(line + "\n") }
 
     /// A network file system may report a full disk only when a descriptor of the file is closed.
     private static func closingProblem() -> Int32 {
@@ -23,8 +23,8 @@ public enum StandardOutput {
 }
 
 /// Standard output could not be written.
-public struct OutputError: Error, CustomStringConvertible, Sendable {
-    public let description: String
+package struct OutputError: Error, CustomStringConvertible, Sendable {
+    package let description: String
 
     init(_ code: Int32) {
         // The descriptor that takes the place of a closed one cannot be written either.
@@ -35,5 +35,5 @@ public struct OutputError: Error, CustomStringConvertible, Sendable {
     private init(description: String) { self.description = description }
 
     /// The same, with what became of the work whose result this was.
-    public func adding(_ note: String) -> OutputError { OutputError(description: "\(description); \(note)") }
+    package func adding(_ note: String) -> OutputError { OutputError(description: "\(description); \(note)") }
 }

@@ -2,11 +2,11 @@ import Foundation
 
 /// The three streams that a process is given: the one place that makes them safe, and with `StandardOutput` and `StandardError` the
 /// only one that writes to them.
-public enum StandardStreams {
+package enum StandardStreams {
     /// Call before anything opens a file. A stream that was closed (`2>&-`) gets a descriptor, or the next file opened would get its number and
     /// what is written to the stream would end up inside it. And a reader that goes away (EPIPE), or a file that reaches `ulimit -f` (EFBIG), is
     /// an error of the write from now on, not a signal that ends the process.
-    public static func prepare() {
+    package static func prepare() {
         signal(SIGPIPE, SIG_IGN)
         signal(SIGXFSZ, SIG_IGN)
         occupy(STDIN_FILENO, O_RDONLY)

@@ -3,9 +3,10 @@
 public struct BadInput: Error, CustomStringConvertible, Sendable {
     /// The file, with a key, line or tensor name where there is one.
     public let location: String
+    /// What was expected there, and what was found.
     public let problem: String
 
-    public init(_ location: String, _ problem: String) {
+    package init(_ location: String, _ problem: String) {
         self.location = location
         self.problem = problem
     }

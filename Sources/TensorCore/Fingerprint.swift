@@ -2,10 +2,13 @@
 public struct Fingerprint: Sendable {
     private var hash: UInt64 = 0xCBF2_9CE4_8422_2325
 
+    /// Of nothing yet.
     public init() {}
 
+    /// Takes a byte in.
     public mutating func mix(byte: UInt8) { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
 
+    /// Takes a word's bytes in, the lowest first.
     public mutating func mix(_ word: UInt32) {
         for shift in stride(from: 0, to: 32, by: 8) { mix(byte: UInt8(truncatingIfNeeded: word >> UInt32(shift))) }
     }
@@ -16,6 +19,7 @@ public struct Fingerprint: Sendable {
         mix(byte: 0xFF)
     }
 
+    /// The hash so far.
     public var value: UInt64 { hash }
 
     /// In hexadecimal.

@@ -2,7 +2,9 @@ import CKernels
 
 /// Owned float32 storage, aligned to a cache line and freed with its last reference.
 public final class FloatBuffer: @unchecked Sendable {
+    /// The first float. Valid while the buffer lives.
     public let pointer: UnsafeMutablePointer<Float>
+    /// How many floats.
     public let count: Int
 
     /// Uninitialised storage of `count` floats. Ends the process where there is no memory for it: see `Memory`.
@@ -19,7 +21,9 @@ public final class FloatBuffer: @unchecked Sendable {
 /// A row-major float32 matrix: a handle on shared storage. Copies of the handle and row ranges of it see the same
 /// elements; `copy()` makes new ones. Rows are contiguous. Concurrent writers must keep to rows of their own.
 public struct Matrix: @unchecked Sendable {
+    /// The number of rows.
     public let rows: Int
+    /// The number of columns: floats from one row to the next.
     public let columns: Int
     private let buffer: FloatBuffer
     private let offset: Int
@@ -36,6 +40,7 @@ public struct Matrix: @unchecked Sendable {
         self.init(buffer: FloatBuffer(count: rows * columns, for: "a matrix of \(rows) × \(columns)"), offset: 0, rows: rows, columns: columns)
     }
 
+    /// `elements` row by row, as many as there are.
     public init(rows: Int, columns: Int, _ elements: [Float]) {
         precondition(elements.count == rows * columns, "\(elements.count) elements for a matrix of \(rows) × \(columns)")
         self.init(uninitializedRows: rows, columns: columns)
@@ -49,6 +54,7 @@ public struct Matrix: @unchecked Sendable {
         self.columns = columns
     }
 
+    /// The number of elements.
     public var count: Int { rows * columns }
 
     /// What keeps the elements alive.
@@ -57,8 +63,10 @@ public struct Matrix: @unchecked Sendable {
     /// The first element. Valid while any handle on the storage lives.
     public var pointer: UnsafeMutablePointer<Float> { buffer.pointer + offset }
 
+    /// The first element of a row.
     public func row(_ index: Int) -> UnsafeMutablePointer<Float> { pointer + index * columns }
 
+    /// One element. Not checked.
     public subscript(row: Int, column: Int) -> Float {
         get { pointer[row * columns + column] }
         nonmutating set { pointer[row * columns + column] = newValue }
@@ -82,12 +90,14 @@ public struct Matrix: @unchecked Sendable {
         return Matrix(buffer: buffer, offset: offset, rows: rows, columns: columns)
     }
 
+    /// The same elements in storage of their own.
     public func copy() -> Matrix {
         let result = Matrix(uninitializedRows: rows, columns: columns)
         result.assign(self)
         return result
     }
 
+    /// Copies the elements of a matrix of the same shape.
     public func assign(_ other: Matrix) {
         precondition(
             other.rows == rows && other.columns == columns,
@@ -95,6 +105,7 @@ public struct Matrix: @unchecked Sendable {
         pointer.update(from: other.pointer, count: count)
     }
 
+    /// Sets all elements.
     public func fill(_ value: Float) { pointer.update(repeating: value, count: count) }
 
     /// self += other
@@ -109,13 +120,16 @@ public struct Matrix: @unchecked Sendable {
         amend_axpy(pointer, factor, other.pointer, count)
     }
 
+    /// self *= factor
     public func scale(by factor: Float) { amend_scale(pointer, factor, count) }
 
     /// Σ x², in double precision.
     public var sumOfSquares: Double { amend_sum_of_squares(pointer, count) }
 
+    /// Whether no element is infinite or not a number.
     public var isFinite: Bool { amend_all_finite(pointer, count) != 0 }
 
+    /// A copy, row by row.
     public var elements: [Float] { Array(UnsafeBufferPointer(start: pointer, count: count)) }
 
     /// The rows of `parts` one below the other. All have `columns` columns.

@@ -3,11 +3,11 @@ import Foundation
 import Synchronization
 
 /// Memory that could not be had, where the caller can say so itself: one line with what it was for, how many bytes, and what to do.
-public struct OutOfMemory: Error, CustomStringConvertible, Sendable {
-    public let description: String
+package struct OutOfMemory: Error, CustomStringConvertible, Sendable {
+    package let description: String
 
     /// `what`: "a work buffer of OpenBLAS".
-    public init(bytes: Int, for what: String) {
+    package init(bytes: Int, for what: String) {
         description = withUnsafeTemporaryAllocation(of: CChar.self, capacity: 2048) { text in
             _ = amend_memory_describe(text.baseAddress, text.count, bytes, what)
             return text.baseAddress.map { String(cString: $0) } ?? ""
@@ -17,44 +17,44 @@ public struct OutOfMemory: Error, CustomStringConvertible, Sendable {
 
 /// The gateway of everything large that is allocated, and what is said where there is no memory for it. Most of what allocates cannot throw:
 /// a failure then ends the process with one line on standard error and status 1, after an attempt to save what is finished.
-public enum Memory {
+package enum Memory {
     /// `bytes` of memory for `what`, aligned to a cache line; freed by `deallocate()`. Ends the process where there is none.
-    public static func allocate(bytes: Int, for what: @autoclosure () -> String) -> UnsafeMutableRawPointer {
+    package static func allocate(bytes: Int, for what: @autoclosure () -> String) -> UnsafeMutableRawPointer {
         if let memory = amend_memory_try(64, bytes) { return memory }
         amend_memory_failed(bytes, what())
     }
 
     /// The same; throws ``OutOfMemory`` instead.
-    public static func tryToAllocate(bytes: Int, for what: @autoclosure () -> String) throws -> UnsafeMutableRawPointer {
+    package static func tryToAllocate(bytes: Int, for what: @autoclosure () -> String) throws -> UnsafeMutableRawPointer {
         guard let memory = amend_memory_try(64, bytes) else { throw OutOfMemory(bytes: bytes, for: what()) }
         return memory
     }
 
     /// Whether so much more could be mapped at once now. It is not kept.
-    public static func has(bytes: Int) -> Bool {
+    package static func has(bytes: Int) -> Bool {
         guard let start = mmap(nil, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), start != MAP_FAILED else { return false }
         munmap(start, bytes)
         return true
     }
 
     /// Bytes of address space that `ulimit -v` leaves to this process; nil without a limit.
-    public static var roomBelowLimit: Int? {
+    package static var roomBelowLimit: Int? {
         let bytes = amend_memory_room()
         return bytes < 0 ? nil : bytes
     }
 
     /// What the process is at, for the line: "training batch 3".
-    public static func setWork(_ work: String) { amend_memory_set_work(work) }
+    package static func setWork(_ work: String) { amend_memory_set_work(work) }
 
     /// What the line begins with: "rank 1/2: ".
-    public static func setSpeaker(_ speaker: String) { amend_memory_set_speaker(speaker) }
+    package static func setSpeaker(_ speaker: String) { amend_memory_set_speaker(speaker) }
 
     /// What is added to the line where nothing more can be saved: "; the checkpoint of batch 2 is kept: …".
-    public static func setKept(_ note: String) { amend_memory_set_kept(note) }
+    package static func setKept(_ note: String) { amend_memory_set_kept(note) }
 
     /// Called, at most once, before a failure ends the process, to save what is finished; what it returns is added to the line. It may be any
     /// thread, in the middle of anything: the closure must not wait for what that thread may hold. Nil: nothing is saved.
-    public static func setRescue(_ body: (@Sendable () -> String)?) {
+    package static func setRescue(_ body: (@Sendable () -> String)?) {
         rescue.withLock { $0 = body }
         amend_memory_set_rescue(
             body == nil

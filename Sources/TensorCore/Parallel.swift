@@ -2,11 +2,13 @@ import CKernels
 
 /// The threads that numeric loops of this process run on. Set once at start, from the main thread.
 public enum Threads {
+    /// Starts so many, at least one, the calling thread among them.
     public static func start(_ count: Int) {
         precondition(count >= 1, "\(count) threads")
         amend_pool_start(Int32(count))
     }
 
+    /// How many there are.
     public static var count: Int { Int(amend_pool_threads()) }
 }
 
@@ -34,6 +36,8 @@ public func parallelFor(_ count: Int, grain: Int, _ body: (Int) -> Void) {
 
 /// Carries a value (a pointer, mostly) into a loop whose iterations write to places of their own.
 public struct UncheckedSendable<Value>: @unchecked Sendable {
+    /// What is carried.
     public let value: Value
+    /// Carries `value`.
     public init(_ value: Value) { self.value = value }
 }

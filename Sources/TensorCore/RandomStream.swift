@@ -2,9 +2,9 @@ import CKernels
 
 /// Random numbers by counter: Philox 4×32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011).
 /// A number depends on (seed, purpose, index) alone: never on a rank, a thread, the clock, or what was drawn before.
-public struct RandomStream: Sendable {
+package struct RandomStream: Sendable {
     /// What a stream is for. Raw values are part of the format: they must never change or be reused.
-    public enum Purpose: UInt32, Sendable {
+    package enum Purpose: UInt32, Sendable {
         case hypernetworkInitialization = 1
         case sampling = 2
         case generation = 3
@@ -15,13 +15,13 @@ public struct RandomStream: Sendable {
     private let stream: (UInt32, UInt32)
 
     /// `lane` separates streams of one purpose: a tensor's number, say.
-    public init(seed: UInt64, purpose: Purpose, lane: UInt32 = 0) {
+    package init(seed: UInt64, purpose: Purpose, lane: UInt32 = 0) {
         key = (UInt32(truncatingIfNeeded: seed), UInt32(truncatingIfNeeded: seed >> 32))
         stream = (purpose.rawValue, lane)
     }
 
     /// Four 32-bit words of block `counter`.
-    public func block(_ counter: UInt64) -> (UInt32, UInt32, UInt32, UInt32) {
+    package func block(_ counter: UInt64) -> (UInt32, UInt32, UInt32, UInt32) {
         var x = (UInt32(truncatingIfNeeded: counter), UInt32(truncatingIfNeeded: counter >> 32), stream.0, stream.1)
         var k = key
         for _ in 0..<10 {
@@ -36,7 +36,7 @@ public struct RandomStream: Sendable {
     }
 
     /// Standard normal numbers with indices `range` of this stream (Box and Muller; four to a block), the same bits on every machine.
-    public func fillNormal(_ range: Range<Int>, into out: UnsafeMutablePointer<Float>) {
+    package func fillNormal(_ range: Range<Int>, into out: UnsafeMutablePointer<Float>) {
         guard !range.isEmpty else { return }
         let (firstBlock, skipped) = range.lowerBound.quotientAndRemainder(dividingBy: 4)
         var written = 0

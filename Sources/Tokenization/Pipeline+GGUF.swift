@@ -20,9 +20,10 @@ extension Pipeline {
             if let problem = merges.append(line: ExactString(line)) { throw vocabulary.fail("merges[\(index)]", problem) }
         }
         let model = BytePairModel(pieces: pieces, merges: .listed(merges.byPair), ignoresMerges: words.ignoresMerges)
-        try self.init(
-            vocabulary, model: model, added: AddedVocabulary(vocabulary.addedTokens()) { $0 }, normalizer: words.normalizer,
-            preTokenizer: words.preTokenizer, decoder: .byteLevel, addsBeginningOfText: words.addsBeginningOfText)
+        self.init(
+            added: try AddedVocabulary(vocabulary.addedTokens()) { $0 }, normalizer: words.normalizer, preTokenizer: words.preTokenizer, model: model,
+            templates: [try vocabulary.template(beginsText: words.addsBeginningOfText)], decoder: .byteLevel,
+            beginningOfText: vocabulary.beginningOfText, endOfText: vocabulary.endOfText)
         if words.areAssumed {
             let pre = vocabulary.pre.map { "is '\($0)'" } ?? "is missing"
             notes = [
@@ -46,29 +47,23 @@ extension Pipeline {
         var added = try vocabulary.addedTokens()
         // SentencePiece puts the marker before the text and then looks for user-defined tokens.
         for index in added.indices where prefixes && !added[index].isSpecial { added[index].isNormalized = true }
-        try self.init(
-            vocabulary, model: model, added: AddedVocabulary(added) { marking.apply($0, marksStart: false) },
-            normalizer: prefixes ? .sequence([.prepend(wordStartMarker), marking]) : marking,
-            preTokenizer: nil,
-            decoder: .sequence([unmarking, .byteFallback, .fuse] + (prefixes ? [.strip(" ", start: 1, stop: 0)] : [])),
-            addsBeginningOfText: true)
-    }
-
-    private init(
-        _ vocabulary: GGUFVocabulary, model: BytePairModel, added: AddedVocabulary, normalizer: Normalizer?,
-        preTokenizer: PreTokenizer?, decoder: TokenDecoder, addsBeginningOfText: Bool
-    ) throws {
-        for (key, flag, id) in [
-            ("bos", vocabulary.addBeginningOfText, vocabulary.beginningOfText), ("eos", vocabulary.addEndOfText, vocabulary.endOfText),
-        ] where flag == true && id == nil {
-            throw vocabulary.fail("add_\(key)_token", "is true, but there is no \(key)_token_id")
-        }
-        let first = vocabulary.addBeginningOfText ?? addsBeginningOfText ? vocabulary.beginningOfText : nil
-        let last = vocabulary.addEndOfText ?? false ? vocabulary.endOfText : nil
         self.init(
-            added: added, normalizer: normalizer, preTokenizer: preTokenizer, model: model,
-            templates: [Template(before: first.map { [$0] } ?? [], after: last.map { [$0] } ?? [])], decoder: decoder,
+            added: AddedVocabulary(added) { marking.apply($0, marksStart: false) },
+            normalizer: prefixes ? .sequence([.prepend(wordStartMarker), marking]) : marking, preTokenizer: nil, model: model,
+            templates: [try vocabulary.template(beginsText: true)],
+            decoder: .sequence([unmarking, .byteFallback, .fuse] + (prefixes ? [.strip(" ", start: 1, stop: 0)] : [])),
             beginningOfText: vocabulary.beginningOfText, endOfText: vocabulary.endOfText)
+    }
+}
+
+extension GGUFVocabulary {
+    /// What goes before and after a text; `beginsText`: a beginning, where the file does not say.
+    fileprivate func template(beginsText: Bool) throws -> Template {
+        for (key, flag, id) in [("bos", addBeginningOfText, beginningOfText), ("eos", addEndOfText, endOfText)] where flag == true && id == nil {
+            throw fail("add_\(key)_token", "is true, but there is no \(key)_token_id")
+        }
+        let first = addBeginningOfText ?? beginsText ? beginningOfText : nil, last = addEndOfText ?? false ? endOfText : nil
+        return Template(before: first.map { [$0] } ?? [], after: last.map { [$0] } ?? [])
     }
 }
 

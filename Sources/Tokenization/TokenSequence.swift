@@ -1,11 +1,11 @@
 /// A prompt followed by an answer, as token ids.
-public struct TokenSequence: Sendable, Equatable {
-    public let prompt: [Int32]
-    public let answer: [Int32]
+package struct TokenSequence: Sendable, Equatable {
+    package let prompt: [Int32]
+    package let answer: [Int32]
     /// What it was made of, for messages.
-    public let source: String?
+    package let source: String?
 
-    public init(prompt: [Int32], answer: [Int32], source: String? = nil) {
+    package init(prompt: [Int32], answer: [Int32], source: String? = nil) {
         precondition(!prompt.isEmpty && !answer.isEmpty, "a sequence of \(prompt.count) prompt and \(answer.count) answer tokens")
         self.prompt = prompt
         self.answer = answer
@@ -13,5 +13,5 @@ public struct TokenSequence: Sendable, Equatable {
     }
 
     /// The tokens that a model reads: the last answer token predicts nothing.
-    public var fedCount: Int { prompt.count + answer.count - 1 }
+    package var fedCount: Int { prompt.count + answer.count - 1 }
 }

@@ -1,7 +1,7 @@
 /// A byte-pair tokenizer that gives the ids which Hugging Face's `tokenizers` gives.
 ///
 /// Safe to use from several threads at once.
-public final class Tokenizer: Sendable {
+package final class Tokenizer: Sendable {
     private let pipeline: Pipeline
     private let words = WordCache()
 
@@ -14,41 +14,41 @@ public final class Tokenizer: Sendable {
     ///
     /// Its `truncation` and `padding` sections are not applied. Throws `BadInput` if the file cannot be read, is no such
     /// file, contradicts itself, or names a component that is not known here.
-    public convenience init(contentsOf path: String) throws {
+    package convenience init(contentsOf path: String) throws {
         self.init(try Pipeline(contentsOf: path))
     }
 
     /// Reads tokenizer.json and the files beside it in a Hugging Face directory, and gives the ids that transformers 5 gives: see ``TokenizerSettings``.
     ///
     /// Throws `BadInput` for what the other initialisers throw it for, and for a setting that would change tokens and is not known here.
-    public convenience init(directory: String) throws {
+    package convenience init(directory: String) throws {
         self.init(try Pipeline(directory: directory))
     }
 
     /// A tokenizer from the metadata of a GGUF file. Throws `BadInput` if they are not those of a known tokenizer.
-    public convenience init(gguf vocabulary: GGUFVocabulary) throws {
+    package convenience init(gguf vocabulary: GGUFVocabulary) throws {
         self.init(try Pipeline(vocabulary))
     }
 
     /// What a user should know of the files that the tokenizer was read from, in one line each: what they contradict each other in, and which counts.
-    public var notes: [String] { pipeline.notes }
+    package var notes: [String] { pipeline.notes }
 
     /// The highest id + 1. Ids below it may be unused.
-    public let vocabularySize: Int
+    package let vocabularySize: Int
 
     /// The id that starts a text, where it is known: from GGUF metadata, the token that the post-processor puts first, or
     /// a special token by one of the usual names. In a directory, first of all what tokenizer_config.json names.
-    public var beginningOfText: Int32? { pipeline.beginningOfText }
+    package var beginningOfText: Int32? { pipeline.beginningOfText }
 
     /// The id that ends a text, where it is known; found like `beginningOfText`.
-    public var endOfText: Int32? { pipeline.endOfText }
+    package var endOfText: Int32? { pipeline.endOfText }
 
     /// The ids of a text. Special tokens that are spelled out in the text become their ids.
     ///
     /// A character that the vocabulary cannot express is left out if the tokenizer has no unknown token.
     /// - Parameter addSpecialTokens: whether to put those around the text that the tokenizer prescribes, such as a
     ///   beginning-of-text token.
-    public func encode(_ text: String, addSpecialTokens: Bool) -> [Int32] {
+    package func encode(_ text: String, addSpecialTokens: Bool) -> [Int32] {
         let ids = ids(of: ExactString(text), marksStart: true)
         return addSpecialTokens ? pipeline.templates.reduce(ids) { $1.apply($0) } : ids
     }
@@ -57,12 +57,12 @@ public final class Tokenizer: Sendable {
     ///
     /// Where the tokenizer puts a word-start marker "▁" before every text, the space is the only one that the answer
     /// starts with: " Paris" is "▁Paris", not "▁▁Paris".
-    public func encodeContinuation(_ answer: String) -> [Int32] {
+    package func encodeContinuation(_ answer: String) -> [Int32] {
         ids(of: ExactString(" " + answer), marksStart: false)
     }
 
     /// The text of ids. Ids that are not in the vocabulary are skipped; bytes that are not UTF-8 become U+FFFD.
-    public func decode(_ ids: [Int32], skipSpecialTokens: Bool) -> String {
+    package func decode(_ ids: [Int32], skipSpecialTokens: Bool) -> String {
         pipeline.decode(ids, skipSpecialTokens: skipSpecialTokens)
     }
 

@@ -4,14 +4,14 @@ import Configuration
 import LinearAlgebra
 
 /// What `run.compute=auto` stands for: what the run began with, or for a new run what is fastest on the machines of all ranks.
-public struct ComputeChoice {
+package struct ComputeChoice {
     /// With the arithmetic in place of `auto`.
-    public let configuration: RunConfiguration
+    package let configuration: RunConfiguration
     /// What to tell the user of it; nil where nothing was to choose.
-    public let note: String?
+    package let note: String?
 
     /// Collective.
-    public init(_ configuration: RunConfiguration, _ communicator: Communicator) throws {
+    package init(_ configuration: RunConfiguration, _ communicator: Communicator) throws {
         guard configuration.run.compute == nil else {
             (self.configuration, note) = (configuration, nil)
             return

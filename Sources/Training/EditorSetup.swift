@@ -6,19 +6,19 @@ import LinearAlgebra
 import Transformer
 
 /// Builds the parts of a run from its configuration.
-public enum EditorSetup {
-    public static func work(_ configuration: RunConfiguration, _ communicator: Communicator) -> Work {
-        Work(communicator: communicator, shards: configuration.run.shards, reduction: configuration.run.reduction == .fast ? .fast : .ordered)
+package enum EditorSetup {
+    package static func work(_ configuration: RunConfiguration, _ communicator: Communicator) -> ShardedWork {
+        ShardedWork(communicator: communicator, shards: configuration.run.shards, reduction: configuration.run.reduction == .fast ? .fast : .ordered)
     }
 
     /// Of products with the weights of the model and of the hypernetworks; `auto` has been replaced by what it stands for, see ComputeChoice.
-    public static func arithmetic(_ configuration: RunConfiguration) -> Arithmetic {
+    package static func arithmetic(_ configuration: RunConfiguration) -> Arithmetic {
         guard let arithmetic = configuration.run.compute else { preconditionFailure("run.compute=auto is resolved before a run begins") }
         return arithmetic
     }
 
     /// An engine with a fresh editor for the model's edited modules.
-    public static func engine(_ configuration: RunConfiguration, model: LanguageModel, work: Work) -> EditEngine {
+    package static func engine(_ configuration: RunConfiguration, model: LanguageModel, work: ShardedWork) -> EditEngine {
         let editor = configuration.editor, method = configuration.method, shapes = model.edited.map { ModuleShape(keySize: $0.keySize, valueSize: $0.valueSize) }
         var options = EditorOptions(
             steps: editor.steps, rank: editor.rank, blocks: editor.blocks, innerLearningRate: Float(editor.innerLearningRate),
@@ -29,7 +29,7 @@ public enum EditorSetup {
             model: model, editor: Editor(options, shapes: shapes, ownership: Ownership(pieces: work.shards, owned: work.ownShards)), rule: method.rule, work: work)
     }
 
-    public static func learning(_ configuration: RunConfiguration) -> LearningOptions {
+    package static func learning(_ configuration: RunConfiguration) -> LearningOptions {
         let editor = configuration.editor, plan = configuration.plan
         var options = LearningOptions(
             plan: plan, steps: editor.steps, regularization: plan.norm.map { Float(editor[$0]) } ?? 0,

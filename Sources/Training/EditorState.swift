@@ -12,7 +12,7 @@ extension Communicator: CheckpointExchange {}
 struct EditorState {
     let editor: Editor
     let model: LanguageModel
-    let work: Work
+    let work: ShardedWork
 
     // MARK: Saving
 
@@ -34,12 +34,12 @@ struct EditorState {
         func sharded(_ kind: String, _ owned: Matrix) -> StateTensor {
             let first = parameter.ownedRows.lowerBound * columns
             return StateTensor(
-                name: "\(kind).\(parameter.name)", shape: parameter.shape, elementType: .f32, pieces: pieces,
-                holder: { [partition = work.partition] in partition.owner(of: $0) },
+                name: "\(kind).\(parameter.name)", shape: parameter.shape, elementType: .f32,
+                pieces: .init(pieces) { [partition = work.partition] in partition.owner(of: $0) },
                 bytes: { range in Self.bytes(owned, range.lowerBound - first, range.count) })
         }
         let value = StateTensor(
-            name: "parameter.\(parameter.name)", shape: parameter.shape, elementType: .f32, pieces: pieces,
+            name: "parameter.\(parameter.name)", shape: parameter.shape, elementType: .f32, pieces: .init(pieces),
             bytes: { range in Self.bytes(parameter.value, range.lowerBound, range.count) },
             reference: { range, out in parameter.fillStart(range, into: out.baseAddress!.assumingMemoryBound(to: Float.self)) })
         return [value, sharded("adam.first", parameter.firstMoment), sharded("adam.second", parameter.secondMoment)]

@@ -8,10 +8,10 @@ import TensorCore
 import Transformer
 
 /// Reads a trained editor back for use.
-public enum TrainedEditor {
+package enum TrainedEditor {
     /// Fills the engine's editor from the newest valid checkpoint under the configuration's directory; returns the checkpoint's path and the batches
     /// trained. A method that is not trained needs no checkpoint: nil, and the editor stays as it is.
-    public static func load(
+    package static func load(
         into engine: EditEngine, configuration: RunConfiguration,
         report: @escaping (String) -> Void
     ) throws -> (path: String, batches: Int)? {
@@ -25,7 +25,7 @@ public enum TrainedEditor {
 
     /// The newest valid checkpoint under `directory`, or the one that `directory` is, and the configuration of the run that wrote it, with
     /// `overrides`.
-    public static func open(
+    package static func open(
         _ directory: String, overrides: [String], exchange: Communicator,
         report: @escaping (String) -> Void
     ) throws -> (checkpoint: LoadedCheckpoint, configuration: RunConfiguration) {
@@ -41,7 +41,7 @@ public enum TrainedEditor {
         return (checkpoint, configuration)
     }
 
-    public static func load(_ checkpoint: LoadedCheckpoint, into engine: EditEngine, configuration: RunConfiguration) throws -> (path: String, batches: Int) {
+    package static func load(_ checkpoint: LoadedCheckpoint, into engine: EditEngine, configuration: RunConfiguration) throws -> (path: String, batches: Int) {
         try checkEditor(of: checkpoint, configuration)
         let saved = try checkpoint.document.state.decode(SavedState.self, location: checkpoint.path)
         guard saved.model == engine.model.fingerprint else {

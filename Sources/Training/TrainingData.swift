@@ -15,7 +15,7 @@ struct TrainingData {
     private let tokenizer: Tokenizer
 
     /// Loads the records; this rank checks its share of them, so that none stops a run hours later. `message` hears of repeated prompts.
-    init(_ configuration: RunConfiguration, tokenizer: Tokenizer, model: LanguageModel, work: Work, message: (String) -> Void) throws {
+    init(_ configuration: RunConfiguration, tokenizer: Tokenizer, model: LanguageModel, work: ShardedWork, message: (String) -> Void) throws {
         let split = try configuration.trainingSplit(neededBy: "train")
         path = split.path
         records = try DatasetFile.load(split.path, format: split.format)

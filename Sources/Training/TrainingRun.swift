@@ -15,41 +15,46 @@ import Transformer
 
 /// What a run of meta-training came to.
 public struct TrainingSummary: Sendable {
+    /// The directory of the last checkpoint.
     public let checkpoint: String
+    /// SHA-256 of the editor's state, in hexadecimal: equal for equal bits.
     public let digest: String
     /// Of the whole run, resumed parts included.
     public let batches: Int
+    /// Edits trained on, of the whole run.
     public let edits: Int
+    /// Steps of the optimizer, of the whole run.
     public let updates: Int
     /// Mean over all batches of the rephrasings' mean cross entropy; not a number where nothing is learned.
     public let loss: Double
     /// Spent here, from the first batch to the last checkpoint.
     public let seconds: Double
+    /// Mean over what was trained here.
     public let secondsPerEdit: Double
     /// Floating-point operations of this rank's matrix products, in that time.
-    public let operations: Double
+    package let operations: Double
     /// Of this rank, in that time.
-    public let phases: [(phase: PhaseClock.Phase, share: PhaseClock.Share)]
+    package let phases: [(phase: PhaseClock.Phase, share: PhaseClock.Share)]
     /// Stopped early on request, with everything saved.
     public let isStopped: Bool
 }
 
 /// Where a run's messages and progress go; rank 0 alone speaks.
-public struct TrainingOutput {
-    public var message: (String) -> Void
+package struct TrainingOutput {
+    package var message: (String) -> Void
     /// Batches done, of how many, and the loss of the last, if it has one; called before the first batch too.
-    public var progress: (Int, Int, Double?) -> Void
+    package var progress: (Int, Int, Double?) -> Void
 
-    public init(message: @escaping (String) -> Void, progress: @escaping (Int, Int, Double?) -> Void) {
+    package init(message: @escaping (String) -> Void, progress: @escaping (Int, Int, Double?) -> Void) {
         self.message = message
         self.progress = progress
     }
 }
 
 /// The coordinator of meta-training: order of batches, checkpoints, resuming, stopping.
-public final class TrainingRun {
+package final class TrainingRun {
     private let configuration: RunConfiguration
-    private let work: Work
+    private let work: ShardedWork
     private let output: TrainingOutput
     private let model: LanguageModel
     private let learner: MetaLearner
@@ -62,7 +67,7 @@ public final class TrainingRun {
         didSet { Memory.setKept(lastSave.map { "; \(InterruptedTraining.Kept(batches: $0.step, checkpoint: $0.path).text)" } ?? "") }
     }
 
-    public init(_ configuration: RunConfiguration, model: LanguageModel, tokenizer: Tokenizer, communicator: Communicator, output: TrainingOutput) throws {
+    package init(_ configuration: RunConfiguration, model: LanguageModel, tokenizer: Tokenizer, communicator: Communicator, output: TrainingOutput) throws {
         self.configuration = configuration
         self.output = output
         self.model = model
@@ -82,7 +87,7 @@ public final class TrainingRun {
 
     /// Trains to the end, or until `stopRequested` is true on any rank; saves before it returns. Where it fails, what was finished is kept, and
     /// an `InterruptedTraining` names it.
-    public func run(stopRequested: () -> Bool) throws -> TrainingSummary {
+    package func run(stopRequested: () -> Bool) throws -> TrainingSummary {
         rescueWhenMemoryEnds()
         defer {
             Memory.setRescue(nil)

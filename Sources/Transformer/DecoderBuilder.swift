@@ -24,44 +24,41 @@ struct TensorNames: Sendable {
     var fusedProjection: (@Sendable (Int) -> String)?
 }
 
-/// Makes a model of the tensors of a file, whose shapes must be those that the configuration implies, and of which none may be left.
-struct DecoderBuilder {
-    let configuration: DecoderConfiguration
-    let source: TensorLedger
-    let precision: WeightPrecision
+/// How a file stores a model: names, order, and what may be there or not.
+struct StoredForm {
     let names: TensorNames
     /// Hugging Face's names of linear modules, whatever the file calls them.
     let moduleName: @Sendable (Int, LinearRole) -> String
     /// Whether linear weights lie as [keySize, valueSize] (GPT-2's Conv1D).
     var isTransposed = false
     /// What the file leaves out of the norms' weights: 1 in Hugging Face's Gemma files.
-    var normOffset: Float
+    var normOffset: Float = 0
     /// Whether the rows of queries and keys come in neighbouring pairs to be turned, where the engine turns halves (llama.cpp's Llama files).
-    let permutesPairs: Bool
+    var permutesPairs = false
     /// Whether single modules may lack biases of the kinds that the configuration has, but for `requiredBiases`.
-    let biasesMayLack: Bool
-    let requiredBiases: Set<DecoderConfiguration.Bias>
-    /// Tensors that nothing needs.
-    var harmless: [HarmlessTensors]
+    var biasesMayLack = false
+    var requiredBiases: Set<DecoderConfiguration.Bias> = []
+    /// Tensors that nothing needs; those of the rotaries' frequencies never are.
+    var harmless: [HarmlessTensors] = []
     /// Tensors that were read with the configuration.
-    let readElsewhere: [String]
+    var readElsewhere: [String] = []
     /// The sizes that the configuration has, by the file's names, for messages.
     let sizes: String
+}
+
+/// Makes a model of the tensors of a file, whose shapes must be those that the configuration implies, and of which none may be left.
+struct DecoderBuilder {
+    let configuration: DecoderConfiguration
+    let source: TensorLedger
+    let precision: WeightPrecision
+    var form: StoredForm
     /// What is to be said of how the files were understood.
     let notes: [String]
 
-    init(
-        configuration: DecoderConfiguration, source: any WeightSource, precision: WeightPrecision, names: TensorNames,
-        moduleName: @escaping @Sendable (Int, LinearRole) -> String, isTransposed: Bool = false, normOffset: Float = 0, permutesPairs: Bool = false,
-        biasesMayLack: Bool = false, requiredBiases: Set<DecoderConfiguration.Bias> = [], harmless: [HarmlessTensors] = [],
-        readElsewhere: [String] = [], sizes: String, notes: [String] = []
-    ) {
+    init(_ configuration: DecoderConfiguration, _ source: any WeightSource, _ precision: WeightPrecision, _ form: StoredForm, notes: [String] = []) {
         self.configuration = configuration
         self.source = TensorLedger(source)
-        (self.precision, self.names, self.moduleName) = (precision, names, moduleName)
-        (self.isTransposed, self.normOffset, self.permutesPairs) = (isTransposed, normOffset, permutesPairs)
-        (self.biasesMayLack, self.requiredBiases) = (biasesMayLack, requiredBiases)
-        (self.harmless, self.readElsewhere, self.sizes, self.notes) = (harmless + [.frequencies], readElsewhere, sizes, notes)
+        (self.precision, self.form, self.notes) = (precision, form, notes)
     }
 
     private var loader: WeightLoader { WeightLoader(precision: precision) }
@@ -70,17 +67,17 @@ struct DecoderBuilder {
     func build() throws -> LanguageModel {
         do {
             let model = try assemble()
-            for name in readElsewhere { _ = source.tensor(name) }
-            try source.refuseUnread(harmless)
+            for name in form.readElsewhere { _ = source.tensor(name) }
+            try source.refuseUnread(form.harmless + [.frequencies])
             return model
         } catch let error as BadInput {
-            throw BadInput(error.location, error.problem + " (the configuration has \(sizes))")
+            throw BadInput(error.location, error.problem + " (the configuration has \(form.sizes))")
         }
     }
 
     private func assemble() throws -> LanguageModel {
         var c = configuration, notes = notes
-        let ends = try TiedHead(source, names, c).resolve()
+        let ends = try TiedHead(source, form.names, c).resolve()
         c.hasTiedHead = ends.head == nil
         notes += ends.notes
         let embedding = try loader.weight(ends.embedding)
@@ -91,18 +88,18 @@ struct DecoderBuilder {
             LanguageModel.Parts(
                 embedding: embedding,
                 positionEmbedding: c.hasLearnedPositions
-                    ? try loader.weight(source.require(names.positions + ".weight", shape: [c.contextLength, c.hiddenSize])) : nil,
+                    ? try loader.weight(source.require(form.names.positions + ".weight", shape: [c.contextLength, c.hiddenSize])) : nil,
                 layers: zip(layers, c.attention).map { layer, attention in
                     DecoderLayer(layer, c, attention, rotary: rotaries.isEmpty ? nil : rotaries[attention.rotary])
                 },
-                finalNorm: try norm(names.finalNorm, c.hiddenSize),
+                finalNorm: try norm(form.names.finalNorm, c.hiddenSize),
                 head: try ends.head.map { try loader.weight($0) } ?? embedding,
-                headBias: c.biases.contains(.head) ? try vector(names.head + ".bias", c.vocabularySize) : nil), notes: notes)
+                headBias: c.biases.contains(.head) ? try vector(form.names.head + ".bias", c.vocabularySize) : nil), notes: notes)
     }
 
     private func layer(_ index: Int) throws -> DecoderLayer.Parts {
         let c = configuration
-        func norm(_ role: NormRole, _ size: Int) throws -> Norm { try self.norm(names.norm(index, role), size) }
+        func norm(_ role: NormRole, _ size: Int) throws -> Norm { try self.norm(form.names.norm(index, role), size) }
         return DecoderLayer.Parts(
             inputNorm: try norm(.input, c.hiddenSize),
             query: try linear(index, .query), key: try linear(index, .key), value: try linear(index, .value), output: try linear(index, .output),
@@ -117,7 +114,7 @@ struct DecoderBuilder {
 
     private func norm(_ name: String, _ size: Int) throws -> Norm {
         Norm(
-            weight: try WeightLoader.vector(source.require(name + ".weight", shape: [size]), plus: normOffset),
+            weight: try WeightLoader.vector(source.require(name + ".weight", shape: [size]), plus: form.normOffset),
             bias: configuration.normKind == .layer ? try vector(name + ".bias", size) : nil, epsilon: configuration.normEpsilon)
     }
 
@@ -125,8 +122,8 @@ struct DecoderBuilder {
 
     private func linear(_ layer: Int, _ role: LinearRole) throws -> Linear {
         let c = configuration, shape = shape(role)
-        let isFused = names.fusedProjection != nil && role.bias == .queryKeyValue
-        let name = isFused ? names.fusedProjection?(layer) ?? "" : names.linear(layer, role)
+        let isFused = form.names.fusedProjection != nil && role.bias == .queryKeyValue
+        let name = isFused ? form.names.fusedProjection?(layer) ?? "" : form.names.linear(layer, role)
         let whole = isFused ? c.querySize + 2 * c.keyValueSize : shape.values
         let first =
             switch role {
@@ -135,22 +132,22 @@ struct DecoderBuilder {
             default: 0
             }
         let part = first..<first + shape.values
-        let tensor = try source.require(name + ".weight", shape: isTransposed ? [shape.keys, whole] : [whole, shape.keys])
+        let tensor = try source.require(name + ".weight", shape: form.isTransposed ? [shape.keys, whole] : [whole, shape.keys])
         let heads =
             switch role {
-            case .query where permutesPairs: c.headCount
-            case .key where permutesPairs: c.keyValueHeadCount
+            case .query where form.permutesPairs: c.headCount
+            case .key where form.permutesPairs: c.keyValueHeadCount
             default: 0
             }
         let order = heads > 0 ? Self.halves(rows: shape.values, heads: heads) : nil
-        let weight = try loader.weight(tensor, transposed: isTransposed, part: part, order: order)
-        return Linear(name: moduleName(layer, role), weight: weight, bias: try bias(role, name + ".bias", whole: whole, part: part, order: order))
+        let weight = try loader.weight(tensor, transposed: form.isTransposed, part: part, order: order)
+        return Linear(name: form.moduleName(layer, role), weight: weight, bias: try bias(role, name + ".bias", whole: whole, part: part, order: order))
     }
 
     /// [1, part.count], in the order of the weight's rows; nil where there is none.
     private func bias(_ role: LinearRole, _ name: String, whole: Int, part: Range<Int>, order: ((Int) -> Int)?) throws -> Matrix? {
         guard configuration.biases.contains(role.bias) else { return nil }
-        if biasesMayLack, !requiredBiases.contains(role.bias), source.tensor(name) == nil { return nil }
+        if form.biasesMayLack, !form.requiredBiases.contains(role.bias), source.tensor(name) == nil { return nil }
         let elements = try vector(name, whole).elements
         return Matrix(rows: 1, columns: part.count, part.map { elements[order?($0) ?? $0] })
     }

@@ -2,57 +2,57 @@ import Foundation
 import TensorCore
 
 /// The sizes, constants and arrangement of a decoder-only transformer, whatever file they came from. The defaults are those of Llama.
-public struct DecoderConfiguration: Sendable, Equatable {
-    public var family: String  // Hugging Face's model_type
-    public var hiddenSize: Int
-    public var intermediateSize: Int
-    public var layerCount: Int
-    public var headCount: Int
-    public var keyValueHeadCount: Int
-    public var headSize: Int
-    public var vocabularySize: Int
-    public var contextLength: Int
-    public var hasTiedHead: Bool
+package struct DecoderConfiguration: Sendable, Equatable {
+    package var family: String  // Hugging Face's model_type
+    package var hiddenSize: Int
+    package var intermediateSize: Int
+    package var layerCount: Int
+    package var headCount: Int
+    package var keyValueHeadCount: Int
+    package var headSize: Int
+    package var vocabularySize: Int
+    package var contextLength: Int
+    package var hasTiedHead: Bool
 
-    public var normKind = NormKind.rms
-    public var normEpsilon: Float
-    public var activation = Activation.silu
+    package var normKind = NormKind.rms
+    package var normEpsilon: Float
+    package var activation = Activation.silu
     /// Whether the feed-forward part is down(f(gate x) ∘ up x); else it is down(f(up x)).
-    public var isGated = true
+    package var isGated = true
     /// Whether attention and feed-forward part read the same norm of the layer's input and are added together (GPT-J).
-    public var isParallel = false
+    package var isParallel = false
     /// Whether what each part of a layer adds is normed first (Gemma 2 and 3).
-    public var hasOutputNorms = false
+    package var hasOutputNorms = false
     /// Whether each head's query and key are normed (Gemma 3).
-    public var hasHeadNorms = false
-    public var biases: Set<Bias> = []
+    package var hasHeadNorms = false
+    package var biases: Set<Bias> = []
     /// Whether a vector for each position is added to the embedding (GPT-2).
-    public var hasLearnedPositions = false
-    public var embeddingScale: Float = 1
+    package var hasLearnedPositions = false
+    package var embeddingScale: Float = 1
     /// 0: none. Otherwise attention scores or logits s become cap · tanh(s / cap).
-    public var attentionSoftCap: Float = 0
-    public var logitSoftCap: Float = 0
+    package var attentionSoftCap: Float = 0
+    package var logitSoftCap: Float = 0
 
     /// The rotary embeddings that layers choose from; empty where there are none.
-    public var rotaries: [RotaryConfiguration]
+    package var rotaries: [RotaryConfiguration]
     /// For each layer.
-    public var attention: [Attention]
+    package var attention: [Attention]
 
-    public enum NormKind: Sendable { case rms, layer }
-    public enum Activation: Sendable { case silu, geluTanh }
-    public enum Bias: Sendable { case queryKeyValue, attentionOutput, feedForward, head }
+    package enum NormKind: Sendable { case rms, layer }
+    package enum Activation: Sendable { case silu, geluTanh }
+    package enum Bias: Sendable { case queryKeyValue, attentionOutput, feedForward, head }
 
-    public struct Attention: Sendable, Equatable {
+    package struct Attention: Sendable, Equatable {
         /// What ⟨query, key⟩ is multiplied by.
-        public var scale: Float
+        package var scale: Float
         /// Tokens that are seen, the asking one included; 0: all before it.
-        public var window = 0
+        package var window = 0
         /// Which of `rotaries`.
-        public var rotary = 0
+        package var rotary = 0
     }
 
-    public var querySize: Int { headCount * headSize }
-    public var keyValueSize: Int { keyValueHeadCount * headSize }
+    package var querySize: Int { headCount * headSize }
+    package var keyValueSize: Int { keyValueHeadCount * headSize }
 
     /// " (num_attention_heads, n_head, attention.head_count)": what files call a size.
     private static func keys(of size: String) -> String {
@@ -102,8 +102,8 @@ public struct DecoderConfiguration: Sendable, Equatable {
 }
 
 /// Rotary position embeddings (Su et al., arXiv 2104.09864), and how their frequencies are scaled for longer texts.
-public struct RotaryConfiguration: Sendable, Equatable {
-    public enum Scaling: Sendable, Equatable {
+package struct RotaryConfiguration: Sendable, Equatable {
+    package enum Scaling: Sendable, Equatable {
         case none
         case linear(factor: Float)
         case llama3(factor: Float, lowFrequency: Float, highFrequency: Float, originalContext: Float)
@@ -114,14 +114,14 @@ public struct RotaryConfiguration: Sendable, Equatable {
         case yarn(factor: Float, originalContext: Float, fast: Float, slow: Float, isTruncated: Bool)
     }
 
-    public var base: Float
-    public var scaling = Scaling.none
+    package var base: Float
+    package var scaling = Scaling.none
     /// Leading elements of a head that are turned.
-    public var dimensions: Int
+    package var dimensions: Int
     /// Whether neighbouring elements form pairs (GPT-J), instead of element i with i + dimensions / 2.
-    public var turnsNeighbors = false
+    package var turnsNeighbors = false
     /// What cosines and sines are multiplied by (YaRN).
-    public var attentionFactor: Float = 1
+    package var attentionFactor: Float = 1
 
     /// What YaRN recommends: 0.1 ln factor + 1.
     static func yarnAttentionFactor(_ factor: Float) -> Float { factor <= 1 ? 1 : Float(0.1 * log(Double(factor)) + 1) }

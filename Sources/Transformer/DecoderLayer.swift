@@ -106,19 +106,18 @@ extension DecoderLayer {
         return mixed
     }
 
-    /// query, dMixed [Q, heads · size]; key, value [T, keyValueHeads · size]. Gradients of the queries, and of the keys and values of the last
-    /// `kept` tokens of each segment, which are rows from `keptOffsets` on of `keptTotal`.
+    /// dMixed [Q, heads · size]. Gradients of the queries, which are `rows`, and of the keys and values that `kept` are.
     func attendBackward(
-        _ query: Matrix, _ key: Matrix, _ value: Matrix, _ dMixed: Matrix, _ segments: [amend_segment], queryOffsets: [Int],
-        kept: [Int], keptOffsets: [Int], keptTotal: Int
+        _ projection: Projection, _ dMixed: Matrix, _ segments: [amend_segment], rows: SuffixRows, kept: SuffixRows
     ) -> (query: Matrix, key: Matrix, value: Matrix) {
+        let (query, key, value) = (projection.query, projection.key, projection.value)
         let keyHeads = key.columns / headSize, group = query.columns / headSize / keyHeads
         let dQuery = Matrix(uninitializedRows: query.rows, columns: query.columns)
-        let dKey = Matrix(rows: keptTotal, columns: key.columns), dValue = Matrix(rows: keptTotal, columns: key.columns)
+        let dKey = Matrix(rows: kept.total, columns: key.columns), dValue = Matrix(rows: kept.total, columns: key.columns)
         // One job per key head: the query heads that share it add to the same dKey and dValue, in order.
         parallelFor(segments.count * keyHeads) { job in
             let (index, keyHead) = job.quotientAndRemainder(dividingBy: keyHeads)
-            let segment = segments[index], offset = queryOffsets[index], keptOffset = keptOffsets[index]
+            let segment = segments[index], offset = rows.offsets[index], keptOffset = kept.offsets[index]
             let keyColumn = keyHead * headSize
             withUnsafeTemporaryAllocation(of: Float.self, capacity: 3 * segment.count) { scratch in
                 for head in keyHead * group..<(keyHead + 1) * group {
@@ -126,7 +125,7 @@ extension DecoderLayer {
                     amend_attention_backward(
                         dQuery.row(offset) + column, dKey.row(keptOffset) + keyColumn, dValue.row(keptOffset) + keyColumn,
                         dMixed.row(offset) + column, query.row(offset) + column, query.columns, key.pointer + keyColumn,
-                        value.pointer + keyColumn, key.columns, dKey.columns, segment, kept[index], headSize, scratch.baseAddress)
+                        value.pointer + keyColumn, key.columns, dKey.columns, segment, kept.counts[index], headSize, scratch.baseAddress)
                 }
             }
         }

@@ -3,12 +3,12 @@ import LinearAlgebra
 import TensorCore
 
 /// An edited module's inputs and output gradients on the rows of a backward pass.
-public struct ModuleRows {
-    public let module: Int  // index among the model's edited modules
-    public let keys: Matrix  // [R, keySize]
-    public let gradients: Matrix  // [R, valueSize], of the loss with respect to the output
+package struct CapturedRows {
+    package let module: Int  // index among the model's edited modules
+    package let keys: Matrix  // [R, keySize]
+    package let gradients: Matrix  // [R, valueSize], of the loss with respect to the output
 
-    public init(module: Int, keys: Matrix, gradients: Matrix) {
+    package init(module: Int, keys: Matrix, gradients: Matrix) {
         self.module = module
         self.keys = keys
         self.gradients = gradients
@@ -17,10 +17,10 @@ public struct ModuleRows {
 
 extension LanguageModel {
     /// Which rows of a sequence the gradients of a backward pass are wanted on.
-    public enum GradientRows { case answerTokens, allTokens }
+    package enum GradientRows { case answerTokens, allTokens }
 
     /// Floats that a backward pass on all tokens keeps of each: see `LayerRecord`.
-    public var activationsPerToken: Int {
+    package var activationsPerToken: Int {
         layers[firstEditedLayer...].reduce(0) { sum, layer in
             let outputs = [layer.query, layer.key, layer.value, layer.gate, layer.up].compactMap { $0?.valueSize }
             return sum + 3 * configuration.hiddenSize + outputs.reduce(0, +)
@@ -30,9 +30,9 @@ extension LanguageModel {
     /// The weighted loss of each prediction of `pack`, and through `visit` the keys and gradients of every edited module, top
     /// layer first. With `.answerTokens` gradients flow through answer rows alone, which is exact for them: the gradient at a
     /// row depends on later rows only, and answer tokens are the last rows of their sequence.
-    public func backpropagate(
+    package func backpropagate(
         _ pack: PackedSequences, _ prefix: FrozenPrefix, on mode: GradientRows, loss: AnswerLoss = .crossEntropy(weight: 1),
-        visit: (ModuleRows) throws -> Void
+        visit: (CapturedRows) throws -> Void
     ) rethrows -> [Float] {
         precondition(!pack.branches, "gradients of a pack whose segments continue each other")
         let rows = SuffixRows(pack, everything: mode == .allTokens)
@@ -54,11 +54,11 @@ extension LanguageModel {
     /// layer returns the gradient with respect to the norm that both parts read.
     private func feedForwardBackward(
         _ layer: DecoderLayer, _ gradient: Matrix, _ record: LayerRecord, stopsHere: Bool,
-        visit: (ModuleRows) throws -> Void
+        visit: (CapturedRows) throws -> Void
     ) rethrows -> Matrix? {
         func report(_ module: Linear, _ keys: @autoclosure () -> Matrix, _ gradients: @autoclosure () -> Matrix) throws {
             if let index = edited.firstIndex(where: { $0 === module }) {
-                try visit(ModuleRows(module: index, keys: keys(), gradients: gradients()))
+                try visit(CapturedRows(module: index, keys: keys(), gradients: gradients()))
             }
         }
         let (gate, up) = (record.inner.gate, record.inner.up)
@@ -95,9 +95,7 @@ extension LanguageModel {
         if let norm = layer.attentionOutputNorm, let output = attention.output { dOutput = norm.backward(gradient, output) }
         let dMixed = Matrix(uninitializedRows: gradient.rows, columns: layer.output.keySize)
         layer.output.backward(dOutput, into: dMixed)
-        var (dQuery, dKey, dValue) = layer.attendBackward(
-            projection.query, projection.key, projection.value, dMixed, layer.segments(pack, rows), queryOffsets: rows.offsets,
-            kept: inputRows.counts, keptOffsets: inputRows.offsets, keptTotal: inputRows.total)
+        var (dQuery, dKey, dValue) = layer.attendBackward(projection, dMixed, layer.segments(pack, rows), rows: rows, kept: inputRows)
         layer.rotary?.apply(dQuery, positions: rows.positions, inverse: true)
         layer.rotary?.apply(dKey, positions: inputRows.positions, inverse: true)
         if let queryNorm = layer.queryNorm, let keyNorm = layer.keyNorm, let rawQuery = projection.rawQuery, let rawKey = projection.rawKey {

@@ -5,7 +5,7 @@ import TensorCore
 extension LanguageModel {
     /// Runs the part of the model below every edit. Tokens are below the vocabulary's size, positions below `longestSequence`: callers
     /// check what users supply.
-    public func prefix(of pack: PackedSequences) -> FrozenPrefix {
+    package func prefix(of pack: PackedSequences) -> FrozenPrefix {
         precondition(pack.positions.allSatisfy { $0 < longestSequence }, "a position beyond \(longestSequence)")
         precondition(pack.tokens.allSatisfy { $0 >= 0 && $0 < configuration.vocabularySize }, "a token outside 0..<\(configuration.vocabularySize)")
         let everything = SuffixRows(pack, everything: true)

@@ -3,15 +3,15 @@ import LinearAlgebra
 import TensorCore
 
 /// What the model makes of one prediction.
-public struct Prediction: Sendable, Equatable {
+package struct Prediction: Sendable, Equatable {
     /// Natural log of the probability of the labelled token.
-    public let logProbability: Float
+    package let logProbability: Float
     /// Whether the labelled token is the most likely one.
-    public let isMostLikely: Bool
+    package let isMostLikely: Bool
 }
 
 /// What is lost at a prediction, which weighs what the pack says.
-public enum AnswerLoss: Sendable {
+package enum AnswerLoss: Sendable {
     /// weight · cross entropy of the labelled token.
     case crossEntropy(weight: Float)
     /// weight · KL(reference‖model) over the whole vocabulary, with the reference's `normedAnswers` [predictions, d].
@@ -23,7 +23,7 @@ extension LanguageModel {
     private static let rowsAtATime = 64
 
     /// Scores every prediction of `pack`, on the edited model.
-    public func score(_ pack: PackedSequences, _ prefix: FrozenPrefix) -> [Prediction] {
+    package func score(_ pack: PackedSequences, _ prefix: FrozenPrefix) -> [Prediction] {
         var predictions: [Prediction] = []
         forEachBlockOfLogits(normedAnswers(pack, prefix)) { first, logits in
             for row in 0..<logits.rows {
@@ -37,10 +37,10 @@ extension LanguageModel {
     }
 
     /// Logits [predictions, vocabulary] of every prediction of `pack`, on the edited model.
-    public func logits(_ pack: PackedSequences, _ prefix: FrozenPrefix) -> Matrix { logits(normedAnswers(pack, prefix)) }
+    package func logits(_ pack: PackedSequences, _ prefix: FrozenPrefix) -> Matrix { logits(normedAnswers(pack, prefix)) }
 
     /// The normed residual stream above the last layer at the predictions [A, d], on the edited model: all that its predictions rest on.
-    public func normedAnswers(_ pack: PackedSequences, _ prefix: FrozenPrefix) -> Matrix { finalNorm.forward(answerHidden(pack, prefix)) }
+    package func normedAnswers(_ pack: PackedSequences, _ prefix: FrozenPrefix) -> Matrix { finalNorm.forward(answerHidden(pack, prefix)) }
 
     /// The residual stream above the last layer at the predictions [A, d].
     private func answerHidden(_ pack: PackedSequences, _ prefix: FrozenPrefix) -> Matrix {

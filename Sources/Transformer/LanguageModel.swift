@@ -5,8 +5,8 @@ import TensorCore
 ///
 /// Legend: T packed tokens, Q of them that ask, R suffix rows (those that carry gradients), A predictions, d hiddenSize.
 /// Used from one thread at a time; its loops run on the process's threads.
-public final class LanguageModel {
-    public let configuration: DecoderConfiguration
+package final class LanguageModel {
+    package let configuration: DecoderConfiguration
     let embedding: WeightMatrix  // [vocabulary, d]
     let positionEmbedding: WeightMatrix?  // [positions, d]
     let layers: [DecoderLayer]
@@ -15,22 +15,22 @@ public final class LanguageModel {
     let headBias: Matrix?  // [1, vocabulary]
 
     /// Longest packed sequence that positions are known for.
-    public let longestSequence: Int
+    package let longestSequence: Int
     static let mostPositions = 8192
 
     /// Of products with weights; everything else is float32.
-    public var arithmetic = Arithmetic.float32 {
+    package var arithmetic = Arithmetic.float32 {
         didSet { for layer in layers { for module in layer.modules { module.arithmetic = arithmetic } } }
     }
 
     /// What is to be said of how the model's files were understood, a line each: where they contradict themselves.
-    public let loadingNotes: [String]
+    package let loadingNotes: [String]
 
-    public let weightMemory: WeightMemory
+    package let weightMemory: WeightMemory
     private let weights: [WeightMatrix]
 
     /// The modules being edited, in configuration order.
-    public private(set) var edited: [Linear] = []
+    package private(set) var edited: [Linear] = []
     /// The lowest layer with an edited module: what comes before its feed-forward part never changes.
     private(set) var firstEditedLayer = 0
     private(set) var isLastLayerEdited = false
@@ -66,13 +66,13 @@ public final class LanguageModel {
     }
 
     /// The modules that can be edited, bottom first.
-    public var editableModules: [Linear] { layers.flatMap(\.feedForwardModules) }
+    package var editableModules: [Linear] { layers.flatMap(\.feedForwardModules) }
 
     /// Patterns that name the editable modules of one kind in all layers, with one of them.
-    public var editableModuleGroups: [(pattern: String, first: Linear)] { ModulePattern.groups(editableModules) }
+    package var editableModuleGroups: [(pattern: String, first: Linear)] { ModulePattern.groups(editableModules) }
 
     /// Throws `BadInput` at `location` unless the model can read the sequence `tokens`.
-    public func check(_ tokens: [Int32], of location: String) throws {
+    package func check(_ tokens: [Int32], of location: String) throws {
         guard tokens.count <= longestSequence else {
             throw BadInput(
                 location,
@@ -85,7 +85,7 @@ public final class LanguageModel {
     }
 
     /// Chooses the modules to edit, by patterns such as `model.layers.11-15.mlp.gate_proj`.
-    public func selectModules(_ patterns: [String]) throws {
+    package func selectModules(_ patterns: [String]) throws {
         edited = try ModulePattern.expand(patterns, among: editableModules)
         let isEditedLayer = layers.map { $0.feedForwardModules.contains { isEdited($0) } }
         firstEditedLayer = isEditedLayer.firstIndex(of: true) ?? layers.count
@@ -93,13 +93,13 @@ public final class LanguageModel {
     }
 
     /// Drops every edit.
-    public func restore() {
+    package func restore() {
         for module in edited { module.restore() }
     }
 
     /// Tells models apart: taken over the sizes and over one row of every layer's weights and the last norm, as float32. Equal for equal
     /// weights, whatever file they came from.
-    public var fingerprint: String {
+    package var fingerprint: String {
         var fingerprint = Fingerprint()
         let c = configuration
         for size in [c.hiddenSize, c.intermediateSize, c.layerCount, c.headCount, c.keyValueHeadCount, c.headSize, c.vocabularySize] {
@@ -126,28 +126,28 @@ public final class LanguageModel {
 }
 
 /// What the weights of a model take.
-public struct WeightMemory: Sendable, Equatable {
+package struct WeightMemory: Sendable, Equatable {
     /// Bytes of files mapped read-only, which all processes of a machine share.
-    public var mapped = 0
+    package var mapped = 0
     /// Bytes of this process's own.
-    public var owned = 0
+    package var owned = 0
 }
 
 extension LanguageModel {
 
     /// How the weights lie in memory: "q4_1", with the number of parameters.
-    public var weightTypes: [(type: String, parameters: Int)] {
+    package var weightTypes: [(type: String, parameters: Int)] {
         var counts: [String: Int] = [:]
         for weight in weights { counts["\(weight.element)", default: 0] += weight.valueSize * weight.keySize }
         return counts.map { ($0.key, $0.value) }.sorted { ($1.parameters, $0.type) < ($0.parameters, $1.type) }
     }
 
-    public var parameterCount: Int { weights.reduce(0) { $0 + $1.valueSize * $1.keySize } }
+    package var parameterCount: Int { weights.reduce(0) { $0 + $1.valueSize * $1.keySize } }
 }
 
 /// What the frozen part of the model leaves of a pack: everything up to the feed-forward part of the
 /// lowest edited layer. It stays valid for every later use of the pack, whatever the edits.
-public struct FrozenPrefix: Sendable {
+package struct FrozenPrefix: Sendable {
     /// The residual stream.
     let hidden: Matrix  // [T, d]
     /// What the feed-forward part of the lowest edited layer reads, where that is no norm of `hidden` (parallel layers).

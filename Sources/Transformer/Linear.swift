@@ -4,13 +4,13 @@ import TensorCore
 
 /// A linear layer of the frozen model, y = x (W + ΔW)ᵀ + b, where ΔW is what edits have added. W itself is never written:
 /// dropping the edit restores the layer bit for bit.
-public final class Linear {
-    public let name: String
-    public let keySize: Int
-    public let valueSize: Int
+package final class Linear {
+    package let name: String
+    package let keySize: Int
+    package let valueSize: Int
     let weight: WeightMatrix
     private let bias: Matrix?  // [1, valueSize]
-    public private(set) var edit: WeightEdit
+    package private(set) var edit: WeightEdit
     /// Of all products with this layer, edits included.
     var arithmetic = Arithmetic.float32
 
@@ -24,21 +24,21 @@ public final class Linear {
     }
 
     /// Whether the model's file holds Wᵀ, as GPT-2's does.
-    public var isStoredTransposed: Bool { weight.isTransposed }
+    package var isStoredTransposed: Bool { weight.isTransposed }
 
     /// ΔW += (keysᵀ products)ᵀ; keys [n, keySize], products [n, valueSize].
-    public func add(keys: Matrix, products: Matrix) { edit.append(keys: keys, products: products) }
+    package func add(keys: Matrix, products: Matrix) { edit.append(keys: keys, products: products) }
 
     /// ΔW += shiftᵀ; shift [keySize, valueSize].
-    public func add(shift: Matrix) { edit.append(shift: shift) }
+    package func add(shift: Matrix) { edit.append(shift: shift) }
 
     /// Replaces the edit: an empty one restores the model, a kept one puts an earlier state back.
-    public func setEdit(_ edit: WeightEdit) { self.edit = edit }
+    package func setEdit(_ edit: WeightEdit) { self.edit = edit }
 
-    public func restore() { edit = WeightEdit(keySize: keySize, valueSize: valueSize) }
+    package func restore() { edit = WeightEdit(keySize: keySize, valueSize: valueSize) }
 
     /// Row `row` of W, without edits.
-    public func frozenRow(_ row: Int) -> [Float] {
+    package func frozenRow(_ row: Int) -> [Float] {
         [Float](unsafeUninitializedCapacity: keySize) { buffer, count in
             if let out = buffer.baseAddress { weight.decodeRow(row, into: out) }
             count = keySize

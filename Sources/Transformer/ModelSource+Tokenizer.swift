@@ -5,7 +5,7 @@ import WeightFiles
 
 extension ModelSource {
     /// Throws `BadInput` for a tokenizer that cannot be read, or says something that would change tokens and is not known here.
-    public func loadTokenizer() throws -> Tokenizer {
+    package func loadTokenizer() throws -> Tokenizer {
         switch kind {
         case .gguf(let file): try Tokenizer(gguf: Self.vocabulary(of: file))
         case .huggingFace(let directory): try Tokenizer(directory: directory)
@@ -21,20 +21,21 @@ extension ModelSource {
             return id
         }
         try refuseUnknownKeys(of: file)
-        return GGUFVocabulary(
+        var vocabulary = GGUFVocabulary(
             source: file.path,
             model: try file.required(prefix + "model", file.string),
-            pre: try file.string(prefix + "pre"),
             tokens: try file.required(prefix + "tokens", file.strings),
             tokenTypes: try file.integers(prefix + "token_type")?.map { Int32(clamping: $0) },
             merges: try file.strings(prefix + "merges") ?? [],
-            scores: try file.floats(prefix + "scores")?.map { Float($0) },
-            beginningOfText: try id("bos_token_id"),
-            endOfText: try id("eos_token_id"),
-            unknown: try id("unknown_token_id"),
-            addBeginningOfText: try file.bool(prefix + "add_bos_token"),
-            addEndOfText: try file.bool(prefix + "add_eos_token"),
-            addSpacePrefix: try file.bool(prefix + "add_space_prefix"))
+            scores: try file.floats(prefix + "scores")?.map { Float($0) })
+        vocabulary.pre = try file.string(prefix + "pre")
+        vocabulary.beginningOfText = try id("bos_token_id")
+        vocabulary.endOfText = try id("eos_token_id")
+        vocabulary.unknown = try id("unknown_token_id")
+        vocabulary.addBeginningOfText = try file.bool(prefix + "add_bos_token")
+        vocabulary.addEndOfText = try file.bool(prefix + "add_eos_token")
+        vocabulary.addSpacePrefix = try file.bool(prefix + "add_space_prefix")
+        return vocabulary
     }
 
     /// Keys that are read above.

@@ -5,16 +5,16 @@ import Tokenization
 import WeightFiles
 
 /// A model on disk: a .gguf file, a directory that holds exactly one, or a Hugging Face directory with config.json.
-public struct ModelSource: Sendable {
+package struct ModelSource: Sendable {
     enum Kind: Sendable {
         case gguf(GGUFFile)
         case huggingFace(directory: String)
     }
 
-    public let path: String
+    package let path: String
     let kind: Kind
 
-    public init(_ path: String) throws {
+    package init(_ path: String) throws {
         self.path = path
         var isDirectory: ObjCBool = false
         guard FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) else {
@@ -47,7 +47,7 @@ public struct ModelSource: Sendable {
     }
 
     /// Reads the configuration and opens the weights.
-    public func loadModel(weights precision: WeightPrecision = .auto) throws -> LanguageModel {
+    package func loadModel(weights precision: WeightPrecision = .auto) throws -> LanguageModel {
         switch kind {
         case .gguf(let file):
             let architecture = try file.required("general.architecture", file.string)
@@ -67,11 +67,11 @@ public struct ModelSource: Sendable {
 }
 
 /// A model of a family that cannot be computed.
-public struct UnsupportedFamily: Error, CustomStringConvertible, Sendable {
+package struct UnsupportedFamily: Error, CustomStringConvertible, Sendable {
     let path: String
     let key: String
     let found: String
     let supported: [String]
 
-    public var description: String { "\(path): \(key) is \(quoted(found)); supported: \(supported.joined(separator: ", "))" }
+    package var description: String { "\(path): \(key) is \(quoted(found)); supported: \(supported.joined(separator: ", "))" }
 }

@@ -76,7 +76,7 @@ enum ModulePattern {
 }
 
 /// A pattern that names no module: a mistake in the configuration.
-public struct ModulePatternError: Error, CustomStringConvertible, Sendable {
-    public let description: String
+package struct ModulePatternError: Error, CustomStringConvertible, Sendable {
+    package let description: String
     init(_ problem: String) { description = "editor.modules: " + problem }
 }

@@ -4,7 +4,7 @@ import Tokenization
 
 /// Sequences laid end to end without padding. An answer token is a row whose next token belongs to the answer; the
 /// answer tokens of a sequence are its last rows.
-public struct PackedSequences: Sendable {
+package struct PackedSequences: Sendable {
     /// Rows of the packed matrices that attend to each other.
     struct Segment: Sendable {
         var first: Int
@@ -14,25 +14,25 @@ public struct PackedSequences: Sendable {
         var answers: Int  // the last rows that are answer tokens
     }
 
-    public let tokens: [Int32]
-    public let positions: [Int32]
+    package let tokens: [Int32]
+    package let positions: [Int32]
     let segments: [Segment]
     /// For each prediction, in order: the row that makes it, the token it should predict, its weight in the loss.
-    public let answerRows: [Int]
-    public let labels: [Int32]
-    public let weights: [Float]
+    package let answerRows: [Int]
+    package let labels: [Int32]
+    package let weights: [Float]
     /// The predictions of each sequence, and the rows and predictions of each micro-batch.
-    public let predictions: [Range<Int>]
-    public let microBatchTokens: [Range<Int>]
-    public let microBatchAnswers: [Range<Int>]
+    package let predictions: [Range<Int>]
+    package let microBatchTokens: [Range<Int>]
+    package let microBatchAnswers: [Range<Int>]
 
-    public var tokenCount: Int { tokens.count }
-    public var answerCount: Int { answerRows.count }
-    public var isEmpty: Bool { tokens.isEmpty }
+    package var tokenCount: Int { tokens.count }
+    package var answerCount: Int { answerRows.count }
+    package var isEmpty: Bool { tokens.isEmpty }
 
     /// Micro-batches one behind the other. A prediction weighs 1 / (the predictions of its micro-batch): the loss is the sum
     /// over micro-batches of the mean over their answer tokens.
-    public init(microBatches: [[TokenSequence]]) {
+    package init(microBatches: [[TokenSequence]]) {
         var builder = Builder()
         for sequences in microBatches {
             let firstToken = builder.tokens.count, firstAnswer = builder.rows.count
@@ -46,7 +46,7 @@ public struct PackedSequences: Sendable {
 
     /// Prompts with several candidate answers each, for scoring: the prompt is read once and every answer continues it.
     /// `predictions` holds a range for each answer of the first prompt, then of the second, and so on. Forward only.
-    public init(prompts: [(prompt: [Int32], answers: [[Int32]])]) {
+    package init(prompts: [(prompt: [Int32], answers: [[Int32]])]) {
         var builder = Builder()
         for (prompt, answers) in prompts { builder.append(prompt: prompt, answers: answers) }
         self.init(builder)

@@ -3,16 +3,16 @@ import Foundation
 import TensorCore
 
 /// Reads one text piece by piece on the model as it is edited, keeping the keys and values of what it has read.
-public final class TextReader {
+package final class TextReader {
     private let model: LanguageModel
     private let keys: [Matrix]  // for each layer [capacity, keyValueHeads · size], turned
     private let values: [Matrix]
-    public let capacity: Int
+    package let capacity: Int
     /// Tokens read so far.
-    public private(set) var count = 0
+    package private(set) var count = 0
 
     /// `capacity`: tokens that will be read at most, no more than the model's `longestSequence`.
-    public init(_ model: LanguageModel, capacity: Int) {
+    package init(_ model: LanguageModel, capacity: Int) {
         precondition(capacity <= model.longestSequence, "\(capacity) tokens for a model of \(model.longestSequence)")
         self.model = model
         self.capacity = capacity
@@ -22,7 +22,7 @@ public final class TextReader {
     }
 
     /// Reads `tokens`, at least one; returns the logits of what follows the last.
-    public func read(_ tokens: [Int32]) -> [Float] {
+    package func read(_ tokens: [Int32]) -> [Float] {
         precondition(!tokens.isEmpty && count + tokens.count <= capacity, "\(tokens.count) tokens after \(count) of \(capacity)")
         let positions = (count..<count + tokens.count).map { Int32($0) }
         let hidden = model.embed(tokens, positions: positions)
@@ -42,16 +42,16 @@ public final class TextReader {
 }
 
 /// How the next token is chosen of its logits.
-public struct TokenChoice: Sendable {
+package struct TokenChoice: Sendable {
     /// 0: the most likely token. Otherwise logits are divided by it before one is drawn.
-    public var temperature: Double
+    package var temperature: Double
     /// Draw among this many of the most likely tokens only; 0: among all.
-    public var topK: Int
+    package var topK: Int
     /// Draw among the most likely tokens that together have at least this probability.
-    public var topP: Double
+    package var topP: Double
     private let stream: RandomStream
 
-    public init(temperature: Double = 0, topK: Int = 0, topP: Double = 1, seed: UInt64 = 1, lane: UInt32 = 0) {
+    package init(temperature: Double = 0, topK: Int = 0, topP: Double = 1, seed: UInt64 = 1, lane: UInt32 = 0) {
         precondition(temperature >= 0 && topK >= 0 && topP > 0 && topP <= 1, "temperature \(temperature), top k \(topK), top p \(topP)")
         self.temperature = temperature
         self.topK = topK
@@ -60,7 +60,7 @@ public struct TokenChoice: Sendable {
     }
 
     /// The token number `index` of a continuation; of equally likely ones the first.
-    public func token(_ logits: [Float], index: Int) -> Int32 {
+    package func token(_ logits: [Float], index: Int) -> Int32 {
         if temperature == 0 { return Int32(logits.indices.reduce(0) { logits[$1] > logits[$0] ? $1 : $0 }) }
         var order = logits.indices.sorted { (logits[$1], $0) < (logits[$0], $1) }
         if topK > 0 { order = Array(order.prefix(topK)) }

@@ -6,40 +6,40 @@ import TensorCore
 /// New edits are thin factors, which cost 2 n (k + v) operations for every token that passes. The dense form costs kv floats of memory
 /// and is added to the weight as that is read. Beyond `foldingRows` factors are folded into it. When that happens depends on the
 /// rows alone, so it is the same on any number of ranks.
-public struct WeightEdit: Sendable {
-    public struct Factors: Sendable {
-        public let keys: Matrix  // [n, keySize]
-        public let products: Matrix  // [n, valueSize]
+package struct WeightEdit: Sendable {
+    package struct Factors: Sendable {
+        package let keys: Matrix  // [n, keySize]
+        package let products: Matrix  // [n, valueSize]
 
-        public init(keys: Matrix, products: Matrix) {
+        package init(keys: Matrix, products: Matrix) {
             precondition(keys.rows == products.rows, "factors of \(keys.rows) and \(products.rows) rows")
             self.keys = keys
             self.products = products
         }
     }
 
-    public let keySize: Int
-    public let valueSize: Int
-    public private(set) var factors: Factors?
-    public private(set) var dense: Matrix?  // [valueSize, keySize]; never written once set
+    package let keySize: Int
+    package let valueSize: Int
+    package private(set) var factors: Factors?
+    package private(set) var dense: Matrix?  // [valueSize, keySize]; never written once set
 
-    public init(keySize: Int, valueSize: Int) {
+    package init(keySize: Int, valueSize: Int) {
         self.keySize = keySize
         self.valueSize = valueSize
     }
 
     /// A state that was saved.
-    public init(keySize: Int, valueSize: Int, factors: Factors?, dense: Matrix?) {
+    package init(keySize: Int, valueSize: Int, factors: Factors?, dense: Matrix?) {
         self.init(keySize: keySize, valueSize: valueSize)
         self.factors = factors
         self.dense = dense
     }
 
-    public var isEmpty: Bool { factors == nil && dense == nil }
+    package var isEmpty: Bool { factors == nil && dense == nil }
 
     /// Rows of factors beyond which they are folded: where the dense form is smaller, and at most 96. (Folding n rows costs 2 n k v
     /// operations once; at 96 rows a few hundred tokens, an edit batch, have cost as much, for every size of model.)
-    public var foldingRows: Int { min(96, keySize * valueSize / (keySize + valueSize)) }
+    package var foldingRows: Int { min(96, keySize * valueSize / (keySize + valueSize)) }
 
     mutating func append(keys: Matrix, products: Matrix) {
         precondition(
@@ -71,7 +71,7 @@ public struct WeightEdit: Sendable {
     }
 
     /// rows ΔWᵀ [n, valueSize] for rows [n, keySize].
-    public func applied(to rows: Matrix) -> Matrix {
+    package func applied(to rows: Matrix) -> Matrix {
         let result = Matrix(rows: rows.rows, columns: valueSize)
         if let dense { multiply(rows.operand, dense.transposed, into: result, accumulate: true) }
         if let factors {
@@ -81,7 +81,7 @@ public struct WeightEdit: Sendable {
     }
 
     /// ΔWᵀ [keySize, valueSize].
-    public func transposedShift() -> Matrix {
+    package func transposedShift() -> Matrix {
         let shift = materialized(), result = Matrix(uninitializedRows: keySize, columns: valueSize)
         parallelFor(keySize, grain: 16) { key in
             for value in 0..<valueSize { result[key, value] = shift[value, key] }
@@ -90,7 +90,7 @@ public struct WeightEdit: Sendable {
     }
 
     /// ΔW [valueSize, keySize] itself.
-    public func materialized() -> Matrix {
+    package func materialized() -> Matrix {
         let result = dense?.copy() ?? Matrix(rows: valueSize, columns: keySize)
         if let factors { multiply(factors.products.transposed, factors.keys.operand, into: result, accumulate: true) }
         return result

@@ -19,9 +19,9 @@ struct WeightMatrix: @unchecked Sendable {
 
     /// W, or Wᵀ.
     func operand(transposed: Bool, addend: Matrix? = nil) -> Operand {
-        let stored = Operand(
-            data: data, element: element, rows: isTransposed ? keySize : valueSize, columns: isTransposed ? valueSize : keySize,
-            stride: stride, owner: owner, addend: addend)
+        let weight = Operand(
+            data: data, element: element, rows: isTransposed ? keySize : valueSize, columns: isTransposed ? valueSize : keySize, stride: stride, owner: owner)
+        let stored = addend.map(weight.adding) ?? weight
         return transposed == isTransposed ? stored : stored.transposed
     }
 

@@ -2,7 +2,7 @@ import CKernels
 
 /// How the elements of a stored tensor are encoded. The quantised types keep `blockElements` consecutive elements of a
 /// row in `blockBytes` bytes; the others are blocks of one element.
-public enum ElementType: Sendable, Hashable, CaseIterable {
+package enum ElementType: Sendable, Hashable, CaseIterable {
     case f64, f32, f16, bf16
     case i8, i16, i32, i64, u8, u16, u32, u64, bool
     case f8_e4m3, f8_e5m2
@@ -10,10 +10,10 @@ public enum ElementType: Sendable, Hashable, CaseIterable {
     case q2_K, q3_K, q4_K, q5_K, q6_K, iq4_xs
 
     /// The name ggml and safetensors use: `F32`, `BOOL`, `Q4_K`.
-    public var name: String { "\(self)".uppercased() }
+    package var name: String { "\(self)".uppercased() }
 
     /// Elements in a block; a row of a tensor is a whole number of blocks.
-    public var blockElements: Int {
+    package var blockElements: Int {
         switch self {
         case .q4_0, .q4_1, .q5_0, .q5_1, .q8_0, .iq4_nl: 32
         case .q2_K, .q3_K, .q4_K, .q5_K, .q6_K, .iq4_xs: 256
@@ -21,7 +21,7 @@ public enum ElementType: Sendable, Hashable, CaseIterable {
         }
     }
 
-    public var blockBytes: Int {
+    package var blockBytes: Int {
         switch self {
         case .i8, .u8, .bool, .f8_e4m3, .f8_e5m2: 1
         case .f16, .bf16, .i16, .u16: 2
@@ -42,7 +42,7 @@ public enum ElementType: Sendable, Hashable, CaseIterable {
     }
 
     /// Whether `StoredTensor` can decode this type to float32.
-    public var isDecodable: Bool { decoder != nil }
+    package var isDecodable: Bool { decoder != nil }
 
     /// Decodes `count` blocks from any address.
     typealias Decoder = @convention(c) (_ blocks: UnsafeRawPointer?, _ count: Int, _ out: UnsafeMutablePointer<Float>?) -> Void
@@ -74,13 +74,13 @@ public enum ElementType: Sendable, Hashable, CaseIterable {
 
 extension ElementType {
     /// The type for a GGUF tensor's type code; nil for a code that is not read here.
-    public init?(ggml code: UInt32) {
+    package init?(ggml code: UInt32) {
         guard let type = Self.byCode[code] else { return nil }
         self = type
     }
 
     /// The type for a safetensors `dtype`; nil for one that is not read here.
-    public init?(safetensors dtype: String) {
+    package init?(safetensors dtype: String) {
         guard let type = Self.byDtype[dtype] else { return nil }
         self = type
     }

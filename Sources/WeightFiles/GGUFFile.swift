@@ -3,17 +3,17 @@ import TensorCore
 
 /// A GGUF file (version 2 or 3, little-endian): metadata, then tensors in ggml's types. Opening reads the metadata and
 /// the tensors' descriptions, not their data.
-public struct GGUFFile: WeightSource {
-    public let path: String
-    public let metadata: [String: GGUFValue]
+package struct GGUFFile: WeightSource {
+    package let path: String
+    package let metadata: [String: GGUFValue]
     private let table: TensorTable
 
-    public var tensorNames: [String] { table.names }
-    public func tensor(_ name: String) -> StoredTensor? { table[name] }
+    package var tensorNames: [String] { table.names }
+    package func tensor(_ name: String) -> StoredTensor? { table[name] }
 
     /// Throws `BadInput` for a file that cannot be mapped, breaks the format, holds a tensor of a type that is not known
     /// here, or is one part of several.
-    public init(path: String) throws {
+    package init(path: String) throws {
         var reader = GGUFReader(file: try MappedFile.open(path))
         let contents = try reader.read()
         self.path = path
@@ -29,16 +29,16 @@ public struct GGUFFile: WeightSource {
 
 /// Each returns nil for a key that is absent, and throws `BadInput` for a value of another type.
 extension GGUFFile {
-    public func string(_ key: String) throws -> String? {
+    package func string(_ key: String) throws -> String? {
         try value(key, "a string") { if case .string(let string) = $0 { string } else { nil } }
     }
 
-    public func integer(_ key: String) throws -> Int? {
+    package func integer(_ key: String) throws -> Int? {
         try value(key, "an integer up to \(Int.max)") { if case .integer(let integer) = $0 { integer } else { nil } }
     }
 
     /// An integer is taken too.
-    public func float(_ key: String) throws -> Double? {
+    package func float(_ key: String) throws -> Double? {
         try value(key, "a float") {
             switch $0 {
             case .float(let float): float
@@ -48,24 +48,24 @@ extension GGUFFile {
         }
     }
 
-    public func bool(_ key: String) throws -> Bool? {
+    package func bool(_ key: String) throws -> Bool? {
         try value(key, "a bool") { if case .bool(let bool) = $0 { bool } else { nil } }
     }
 
-    public func bools(_ key: String) throws -> [Bool]? {
+    package func bools(_ key: String) throws -> [Bool]? {
         try value(key, "an array of bools") { if case .bools(let bools) = $0 { bools } else { nil } }
     }
 
-    public func strings(_ key: String) throws -> [String]? {
+    package func strings(_ key: String) throws -> [String]? {
         try value(key, "an array of strings") { if case .strings(let strings) = $0 { strings } else { nil } }
     }
 
-    public func integers(_ key: String) throws -> [Int]? {
+    package func integers(_ key: String) throws -> [Int]? {
         try value(key, "an array of integers") { if case .integers(let integers) = $0 { integers } else { nil } }
     }
 
     /// An array of integers is taken too.
-    public func floats(_ key: String) throws -> [Double]? {
+    package func floats(_ key: String) throws -> [Double]? {
         try value(key, "an array of floats") {
             switch $0 {
             case .floats(let floats): floats
@@ -77,7 +77,7 @@ extension GGUFFile {
 
     /// The value of a key that must be there: `try file.required("llama.block_count", file.integer)`. Throws `BadInput`
     /// where it is not.
-    public func required<Value>(_ key: String, _ read: (String) throws -> Value?) throws -> Value {
+    package func required<Value>(_ key: String, _ read: (String) throws -> Value?) throws -> Value {
         guard let value = try read(key) else { throw BadInput(path, "the metadata lack \(quoted(key))") }
         return value
     }

@@ -1,7 +1,7 @@
 import Documents
 
 /// A metadata value of a GGUF file. Integers of all widths are `Int`, floats of both widths `Double` (exact).
-public enum GGUFValue: Sendable, Equatable {
+package enum GGUFValue: Sendable, Equatable {
     case integer(Int)
     /// An integer above `Int.max`.
     case unsigned(UInt64)
@@ -31,7 +31,7 @@ public enum GGUFValue: Sendable, Equatable {
     }
 
     /// The value itself where it is short, else what it is: for messages.
-    public var text: String {
+    package var text: String {
         switch self {
         case .integer(let value): "\(value)"
         case .unsigned(let value): "\(value)"

@@ -7,10 +7,10 @@ import TensorCore
 /// not outlive that.
 ///
 /// A file that another process truncates while it is mapped raises SIGBUS on the next access, as with every mapping.
-public final class MappedFile: Sendable {
-    public let path: String
+package final class MappedFile: Sendable {
+    package let path: String
     /// Never empty.
-    public nonisolated(unsafe) let bytes: UnsafeRawBufferPointer
+    package nonisolated(unsafe) let bytes: UnsafeRawBufferPointer
 
     private init(path: String, bytes: UnsafeRawBufferPointer) {
         self.path = path
@@ -20,7 +20,7 @@ public final class MappedFile: Sendable {
     deinit { munmap(UnsafeMutableRawPointer(mutating: bytes.baseAddress), bytes.count) }
 
     /// Throws `BadInput` for a path that cannot be opened for reading, is no regular file, is empty, or is a Git LFS pointer.
-    public static func open(_ path: String) throws -> MappedFile {
+    package static func open(_ path: String) throws -> MappedFile {
         // Without O_NONBLOCK a named pipe would block here until someone writes to it.
         let descriptor = Foundation.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else { throw BadInput(path, "cannot be opened: \(describe(errno))") }

@@ -4,17 +4,17 @@ import TensorCore
 
 /// A model directory in Hugging Face's layout: `model.safetensors`, or, where that is absent,
 /// `model.safetensors.index.json` and the files (shards) that it names beside it.
-public struct SafetensorsDirectory: WeightSource {
+package struct SafetensorsDirectory: WeightSource {
     /// The directory.
-    public let path: String
+    package let path: String
     private let table: TensorTable
 
-    public var tensorNames: [String] { table.names }
-    public func tensor(_ name: String) -> StoredTensor? { table[name] }
+    package var tensorNames: [String] { table.names }
+    package func tensor(_ name: String) -> StoredTensor? { table[name] }
 
     /// Throws `BadInput` where neither file exists, the index is malformed, or a shard is missing, malformed, outside the
     /// directory, without a tensor that the index says it has, or with one of another shard. Tensors that the index does not name count too.
-    public init(directory: String) throws {
+    package init(directory: String) throws {
         path = directory
         let single = directory + "/model.safetensors"
         let index = directory + "/model.safetensors.index.json"
@@ -30,7 +30,7 @@ public struct SafetensorsDirectory: WeightSource {
     }
 
     /// How to convert weights of another format that are there; "" where there are none.
-    public static func advice(on directory: String) -> String {
+    package static func advice(on directory: String) -> String {
         let files = ((try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []).sorted()
         if let file = files.first(where: { $0.hasPrefix("consolidated") || $0 == "params.json" }) {
             return "; \(quoted(file)) is of the layout in which the makers' own code reads the model: take the release for transformers, or convert it "

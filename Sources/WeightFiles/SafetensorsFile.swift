@@ -3,17 +3,17 @@ import TensorCore
 
 /// One safetensors file: 8 bytes of header length (little-endian), a JSON header, then the data, which the tensors cover
 /// without hole or overlap. Opening reads the header only.
-public struct SafetensorsFile: WeightSource {
-    public let path: String
+package struct SafetensorsFile: WeightSource {
+    package let path: String
     /// `__metadata__`: whatever its writer noted. Empty where there is none.
-    public let metadata: [String: String]
+    package let metadata: [String: String]
     private let table: TensorTable
 
-    public var tensorNames: [String] { table.names }
-    public func tensor(_ name: String) -> StoredTensor? { table[name] }
+    package var tensorNames: [String] { table.names }
+    package func tensor(_ name: String) -> StoredTensor? { table[name] }
 
     /// Throws `BadInput` for a file that cannot be mapped or breaks the format anywhere in its header.
-    public init(path: String) throws {
+    package init(path: String) throws {
         let file = try MappedFile.open(path)
         let header = try Self.headerRange(of: file)
         var reader = HeaderReader(file: file, dataStart: header.upperBound)

@@ -3,16 +3,16 @@ import TensorCore
 
 /// A tensor in a mapped file, its bytes checked to lie inside the file and to be exactly what its shape needs. Holds no
 /// elements of its own: copying one is cheap, and keeps the mapping alive.
-public struct StoredTensor: Sendable {
-    public let name: String
+package struct StoredTensor: Sendable {
+    package let name: String
     /// Row-major, outermost dimension first, for GGUF too (whose own order is the reverse). Empty for a scalar.
-    public let shape: [Int]
-    public let elementType: ElementType
-    public let file: MappedFile
+    package let shape: [Int]
+    package let elementType: ElementType
+    package let file: MappedFile
     /// Where in `file.bytes` the elements are: any alignment.
-    public let byteRange: Range<Int>
+    package let byteRange: Range<Int>
     /// The product of `shape`: 1 for a scalar, 0 where a dimension is 0.
-    public let elementCount: Int
+    package let elementCount: Int
 
     /// Throws `BadInput` where the shape's product overflows, the last dimension is not a whole number of blocks, or
     /// the bytes needed are not all in the file.
@@ -55,9 +55,9 @@ public struct StoredTensor: Sendable {
     }
 
     /// The last dimension; 1 for a scalar.
-    public var columns: Int { shape.last ?? 1 }
+    package var columns: Int { shape.last ?? 1 }
     /// The product of all dimensions but the last; 1 for a vector or scalar.
-    public var rows: Int { shape.dropLast().reduce(1, *) }
+    package var rows: Int { shape.dropLast().reduce(1, *) }
 }
 
 // MARK: elements
@@ -66,7 +66,7 @@ extension StoredTensor {
     /// Decodes whole rows to float32 in row-major order: `destination` holds `range.count × columns` floats, which are
     /// overwritten. f64 is rounded; every other decodable type is exact. Throws `BadInput` for a type that cannot be
     /// decoded.
-    public func decodeRows(_ range: Range<Int>, into destination: UnsafeMutablePointer<Float>) throws {
+    package func decodeRows(_ range: Range<Int>, into destination: UnsafeMutablePointer<Float>) throws {
         precondition(range.lowerBound >= 0 && range.upperBound <= rows, "rows \(range) of '\(name)', which has \(rows)")
         let decoder = try decoder()
         let rowBlocks = columns / elementType.blockElements
@@ -75,7 +75,7 @@ extension StoredTensor {
 
     /// Decodes some columns of one row, at block boundaries or not: `destination` holds `columns.count` floats, which are
     /// overwritten. Throws `BadInput` for a type that cannot be decoded.
-    public func decode(row: Int, columns range: Range<Int>, into destination: UnsafeMutablePointer<Float>) throws {
+    package func decode(row: Int, columns range: Range<Int>, into destination: UnsafeMutablePointer<Float>) throws {
         precondition(row >= 0 && row < rows, "row \(row) of '\(name)', which has \(rows)")
         precondition(
             range.lowerBound >= 0 && range.upperBound <= columns, "columns \(range) of '\(name)', which has \(columns)")
@@ -102,7 +102,7 @@ extension StoredTensor {
 
     /// The elements where they are, if they are f32 at an address that is a multiple of 4; nil otherwise. Valid as long
     /// as `file` lives. Writing to them would end the process: the mapping is read-only.
-    public var mappedFloats: UnsafePointer<Float>? {
+    package var mappedFloats: UnsafePointer<Float>? {
         guard elementType == .f32, let base = file.bytes.baseAddress else { return nil }
         let start = base + byteRange.lowerBound
         guard Int(bitPattern: start) % MemoryLayout<Float>.alignment == 0 else { return nil }

@@ -2,7 +2,7 @@ import Documents
 import TensorCore
 
 /// Named tensors from one file or several.
-public protocol WeightSource: Sendable {
+package protocol WeightSource: Sendable {
     /// The file, or the directory of several.
     var path: String { get }
     /// In the order in which the data lie in the file; for several files, sorted.
@@ -13,7 +13,7 @@ public protocol WeightSource: Sendable {
 
 extension WeightSource {
     /// The tensor of that name. Throws `BadInput` where it is missing, or has another shape than the one given.
-    public func require(_ name: String, shape: [Int]? = nil) throws -> StoredTensor {
+    package func require(_ name: String, shape: [Int]? = nil) throws -> StoredTensor {
         guard let tensor = tensor(name) else {
             throw BadInput(path, "tensor \(quoted(name)) is missing (\(tensorNames.count) tensors found)")
         }

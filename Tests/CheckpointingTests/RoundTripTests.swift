@@ -143,7 +143,7 @@ import Testing
                 // Every rank believes that the other one, or itself, holds the only piece.
                 let holder = (exchange.rank + offset) % 2
                 let tensor = StateTensor(
-                    name: "moment", shape: [1], elementType: .f32, holder: { _ in holder }, bytes: { _ in UnsafeRawBufferPointer(value) })
+                    name: "moment", shape: [1], elementType: .f32, pieces: .init([0..<1]) { _ in holder }, bytes: { _ in UnsafeRawBufferPointer(value) })
                 let store = try CheckpointStore(options: sampleOptions(directory.path), exchange: exchange) { _ in }
                 return try store.begin(step: 1, state: [tensor], document: sampleDocument, exchange: exchange).finish()
             }

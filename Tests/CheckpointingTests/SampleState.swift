@@ -66,7 +66,7 @@ final class SampleState: @unchecked Sendable {
         entries.map { entry in
             let holder: (Int) -> Int? = { entry.isSharded ? $0 * size / entry.pieces.count : nil }
             return StateTensor(
-                name: entry.name, shape: entry.shape, elementType: entry.elementType, pieces: entry.pieces, holder: holder,
+                name: entry.name, shape: entry.shape, elementType: entry.elementType, pieces: .init(entry.pieces, holder: holder),
                 bytes: { elements in
                     let piece = entry.pieces.firstIndex { $0.lowerBound <= elements.lowerBound && elements.upperBound <= $0.upperBound }
                     if piece == nil || ![nil, rank].contains(holder(piece!)) { violations.add("\(entry.name) \(elements)") }

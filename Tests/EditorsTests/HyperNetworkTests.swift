@@ -31,7 +31,7 @@ struct SmallNetwork {
 
     /// Forward, backward and all accumulation; the gradients are then in the parameters.
     func accumulate(slices: [Range<Int>]) {
-        let pass = forward(), backward = network.backward(pass, gradient: MadeRows(differences: weights), slices: slices)
+        let pass = forward(), backward = network.backward(pass, gradient: ReadoutRows(differences: weights), slices: slices)
         for index in network.blocks.indices {
             network.accumulateMatrices(block: index, inputs: pass.inputs[index], hidden: pass.hidden[index], rows: backward.blocks[index])
         }
@@ -101,13 +101,13 @@ struct SmallNetwork {
     @Test func slicesAreIndependent() {
         let small = SmallNetwork(), pass = small.forward()
         let slices = [0..<2, 2..<2, 2..<6]
-        let whole = small.network.backward(pass, gradient: MadeRows(differences: small.weights), slices: slices).vectors.slices
+        let whole = small.network.backward(pass, gradient: ReadoutRows(differences: small.weights), slices: slices).vectors.slices
         #expect(whole[1].elements.allSatisfy { $0 == 0 })
         for (slice, expected) in zip(slices, whole) where !slice.isEmpty {
             let part = small.network.forward(
                 keys: small.keys.rows(slice), gradients: small.gradients.rows(slice), modules: Array(SmallNetwork.rowModules[slice]),
                 keepsActivations: true)
-            let found = small.network.backward(part, gradient: MadeRows(differences: small.weights.rows(slice)), slices: [0..<slice.count])
+            let found = small.network.backward(part, gradient: ReadoutRows(differences: small.weights.rows(slice)), slices: [0..<slice.count])
             expectSame(found.vectors.slices[0], expected, "vectors of rows \(slice)")
             expectSame(part.made.differences, pass.made.differences.rows(slice), "d of rows \(slice)")
         }
@@ -120,7 +120,7 @@ struct SmallNetwork {
         for range in [0..<2, 2..<SmallNetwork.rowCount] {
             let pass = parts.network.forward(
                 keys: parts.keys.rows(range), gradients: parts.gradients.rows(range), modules: Array(SmallNetwork.rowModules[range]), keepsActivations: true)
-            let backward = parts.network.backward(pass, gradient: MadeRows(differences: parts.weights.rows(range)), slices: [0..<range.count])
+            let backward = parts.network.backward(pass, gradient: ReadoutRows(differences: parts.weights.rows(range)), slices: [0..<range.count])
             parts.network.accumulate(pass, backward.blocks, into: sums)
         }
         for (index, (found, expected)) in zip(parts.network.blocks, whole.network.blocks).enumerated() {

@@ -64,7 +64,8 @@ struct StoredWeight {
     var data: UnsafeRawPointer { UnsafeRawPointer(storage.pointer) }
 
     func operand(_ addend: Matrix? = nil) -> Operand {
-        Operand(data: data, element: element, rows: decoded.rows, columns: decoded.columns, stride: decoded.columns, owner: storage, addend: addend)
+        let weight = Operand(data: data, element: element, rows: decoded.rows, columns: decoded.columns, stride: decoded.columns, owner: storage)
+        return addend.map(weight.adding) ?? weight
     }
 
     /// Columns `range` of it, and their values.

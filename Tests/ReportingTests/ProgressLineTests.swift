@@ -14,9 +14,9 @@ private final class Stage: Sendable {
         let output = ProgressOutput(isTerminal: isTerminal, width: { self.state.withLock { $0.width } }) { text in
             self.state.withLock { $0.text += text }
         }
-        return ProgressLine("train", total: total, done: done, unit: "batches", output: output) {
-            self.state.withLock { $0.seconds }
-        }
+        var clock = ProgressLine.Clock()
+        clock.seconds = { self.state.withLock { $0.seconds } }
+        return ProgressLine("train", total: total, done: done, unit: "batches", output: output, clock: clock)
     }
 
     /// What a terminal shows after all that was written: "\r" returns to the start of the line and erases nothing.

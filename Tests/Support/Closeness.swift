@@ -2,7 +2,7 @@ import TensorCore
 import Testing
 
 /// ‖found − expected‖ / ‖expected‖ over the elements in order; infinite where the counts differ or a number is not finite.
-public func relativeError<Found: BinaryFloatingPoint, Expected: BinaryFloatingPoint>(_ found: [Found], _ expected: [Expected]) -> Double {
+package func relativeError<Found: BinaryFloatingPoint, Expected: BinaryFloatingPoint>(_ found: [Found], _ expected: [Expected]) -> Double {
     guard found.count == expected.count else { return .infinity }
     let difference = zip(found, expected).reduce(0) { $0 + (Double($1.0) - Double($1.1)) * (Double($1.0) - Double($1.1)) }
     let size = expected.reduce(0) { $0 + Double($1) * Double($1) }
@@ -10,7 +10,7 @@ public func relativeError<Found: BinaryFloatingPoint, Expected: BinaryFloatingPo
     return error.isFinite ? error : .infinity
 }
 
-public func expectClose<Found: BinaryFloatingPoint, Expected: BinaryFloatingPoint>(
+package func expectClose<Found: BinaryFloatingPoint, Expected: BinaryFloatingPoint>(
     _ found: [Found], _ expected: [Expected], within tolerance: Double, _ what: String, sourceLocation: SourceLocation = #_sourceLocation
 ) {
     let error = relativeError(found, expected)
@@ -18,19 +18,19 @@ public func expectClose<Found: BinaryFloatingPoint, Expected: BinaryFloatingPoin
 }
 
 /// Expects the same bits: zeros of either sign and NaNs are told apart.
-public func expectSame(_ found: [Float], _ expected: [Float], _ what: String, sourceLocation: SourceLocation = #_sourceLocation) {
+package func expectSame(_ found: [Float], _ expected: [Float], _ what: String, sourceLocation: SourceLocation = #_sourceLocation) {
     let different = zip(found, expected).count { $0.bitPattern != $1.bitPattern } + abs(found.count - expected.count)
     #expect(different == 0, "\(what): \(different) of \(expected.count) numbers have other bits", sourceLocation: sourceLocation)
 }
 
 /// Expects the same shape and the same bits.
-public func expectSame(_ found: Matrix, _ expected: Matrix, _ what: String, sourceLocation: SourceLocation = #_sourceLocation) {
+package func expectSame(_ found: Matrix, _ expected: Matrix, _ what: String, sourceLocation: SourceLocation = #_sourceLocation) {
     #expect(found.rows == expected.rows && found.columns == expected.columns, "\(what)", sourceLocation: sourceLocation)
     expectSame(found.elements, expected.elements, what, sourceLocation: sourceLocation)
 }
 
 /// The gradient of `function` at `x` by central differences; with analytic functions of order one it is good to about 1e-9.
-public func centralDifferences(at x: [Double], step: Double = 1e-5, of function: ([Double]) throws -> Double) rethrows -> [Double] {
+package func centralDifferences(at x: [Double], step: Double = 1e-5, of function: ([Double]) throws -> Double) rethrows -> [Double] {
     try x.indices.map { index in
         var high = x, low = x
         high[index] += step

@@ -2,55 +2,55 @@ import Foundation
 import Testing
 
 /// The top of this package.
-public let packageRoot = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+package let packageRoot = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
 
 /// A real model, where Scripts/fetch-model.sh puts it; a test that needs it fails without it.
-public func fetchedModel(_ name: String, _ file: String) throws -> URL {
+package func fetchedModel(_ name: String, _ file: String) throws -> URL {
     let url = packageRoot.appendingPathComponent("models/\(name)/\(file)")
     try #require(FileManager.default.fileExists(atPath: url.path), "no model at \(url.path); 'Scripts/fetch-model.sh \(name)' puts it there")
     return url
 }
 
 /// A directory of its own, removed when the last reference goes.
-public final class TemporaryDirectory: Sendable {
-    public let url = FileManager.default.temporaryDirectory.appendingPathComponent("amend-tests-\(UUID().uuidString)")
+package final class TemporaryDirectory: Sendable {
+    package let url = FileManager.default.temporaryDirectory.appendingPathComponent("amend-tests-\(UUID().uuidString)")
 
-    public init() throws { try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true) }
+    package init() throws { try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true) }
 
     deinit { try? FileManager.default.removeItem(at: url) }
 
-    public var path: String { url.path }
+    package var path: String { url.path }
 
     /// Writes a file; returns its path.
-    public func write(_ bytes: some Sequence<UInt8>, to name: String = "file") throws -> String {
+    package func write(_ bytes: some Sequence<UInt8>, to name: String = "file") throws -> String {
         let file = url.appendingPathComponent(name)
         try Data(bytes).write(to: file)
         return file.path
     }
 
     /// The names in a subdirectory, sorted; none where there is no such directory.
-    public func entries(_ subdirectory: String = "") -> [String] {
+    package func entries(_ subdirectory: String = "") -> [String] {
         ((try? FileManager.default.contentsOfDirectory(atPath: path + "/" + subdirectory)) ?? []).sorted()
     }
 }
 
-public func writeJSON(_ object: Any, to file: URL) throws {
+package func writeJSON(_ object: Any, to file: URL) throws {
     try JSONSerialization.data(withJSONObject: object, options: .sortedKeys).write(to: file)
 }
 
-public func littleEndian<Value: FixedWidthInteger>(_ value: Value) -> [UInt8] { withUnsafeBytes(of: value.littleEndian) { Array($0) } }
+package func littleEndian<Value: FixedWidthInteger>(_ value: Value) -> [UInt8] { withUnsafeBytes(of: value.littleEndian) { Array($0) } }
 
 /// A tensor as safetensors stores it, of the type that it calls so ("F32").
-public struct SafetensorsTensor {
-    public var type: String
-    public var shape: [Int]
-    public var bytes: [UInt8]
+package struct SafetensorsTensor {
+    package var type: String
+    package var shape: [Int]
+    package var bytes: [UInt8]
 
-    public init(type: String, shape: [Int], bytes: [UInt8]) { (self.type, self.shape, self.bytes) = (type, shape, bytes) }
+    package init(type: String, shape: [Int], bytes: [UInt8]) { (self.type, self.shape, self.bytes) = (type, shape, bytes) }
 }
 
 /// A safetensors file with these tensors, one after another.
-public func safetensors(_ tensors: [(name: String, tensor: SafetensorsTensor)]) throws -> Data {
+package func safetensors(_ tensors: [(name: String, tensor: SafetensorsTensor)]) throws -> Data {
     var header: [String: Any] = [:], body = Data()
     for (name, tensor) in tensors {
         header[name] = ["dtype": tensor.type, "shape": tensor.shape, "data_offsets": [body.count, body.count + tensor.bytes.count]] as [String: Any]

@@ -1,15 +1,15 @@
 import Foundation
 
 /// What a program that ended by itself did.
-public struct ProgramResult: Sendable {
-    public let status: Int32
-    public let output: String
-    public let errors: String
+package struct ProgramResult: Sendable {
+    package let status: Int32
+    package let output: String
+    package let errors: String
 }
 
 /// A program that could not be run to its end.
-public struct ProgramFailure: Error, CustomStringConvertible {
-    public let description: String
+package struct ProgramFailure: Error, CustomStringConvertible {
+    package let description: String
 }
 
 /// Runs `program` on `ranks` ranks of this machine under mpirun and waits for the end of the job.
@@ -23,7 +23,7 @@ public struct ProgramFailure: Error, CustomStringConvertible {
 ///   - environment: added to this process's.
 ///   - timeoutSeconds: after which the job is killed.
 /// - Throws: ``ProgramFailure`` on a timeout, with what the job had printed.
-public func mpirun(
+package func mpirun(
     ranks: Int, program: URL, arguments: [String] = [], environment: [String: String] = [:],
     timeoutSeconds: Double = 60
 ) throws -> ProgramResult {
@@ -38,7 +38,7 @@ public func mpirun(
 }
 
 /// Runs `program` by itself and waits for its end; parameters and errors as for ``mpirun(ranks:program:arguments:environment:timeoutSeconds:)``.
-public func run(
+package func run(
     program: URL, arguments: [String] = [], environment: [String: String] = [:], timeoutSeconds: Double = 60
 ) throws -> ProgramResult {
     // Files, not pipes: they never fill up, and a surviving grandchild cannot keep them open for the reader.
@@ -69,7 +69,7 @@ public func run(
 
 /// The program `name` of this package, which the build puts next to the running test program. The test target must depend
 /// on its target.
-public func builtProgram(_ name: String) throws -> URL {
+package func builtProgram(_ name: String) throws -> URL {
     let tests = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
     let program = tests.deletingLastPathComponent().appendingPathComponent(name)
     guard FileManager.default.isExecutableFile(atPath: program.path) else {

@@ -2,13 +2,13 @@ import Foundation
 
 /// A ``TinyModel`` with data and a configuration of `amend`, in a directory. A sequence is four batches of seven edits; their four
 /// micro-batches are spread over five shards.
-public enum TinyFiles {
-    public static let batchesPerPass = 4
-    public static let editsPerBatch = 7
-    public static let modules = ["model.layers.1-2.mlp.gate_proj", "model.layers.2-3.mlp.down_proj"]
+package enum TinyFiles {
+    package static let batchesPerPass = 4
+    package static let editsPerBatch = 7
+    package static let modules = ["model.layers.1-2.mlp.gate_proj", "model.layers.2-3.mlp.down_proj"]
 
     /// Writes model, train.json, evaluation.json and run.yaml, whose checkpoints go to the directory `checkpoints` beside it.
-    public static func write(to directory: URL, model: TinyModel = TinyModel()) throws {
+    package static func write(to directory: URL, model: TinyModel = TinyModel()) throws {
         func file(_ name: String) -> URL { directory.appendingPathComponent(name) }
         try model.write(to: file("model"))
         try writeJSON(records(60, of: "s"), to: file("train.json"))
@@ -38,7 +38,7 @@ public enum TinyFiles {
     }
 
     /// Flat CounterFact records.
-    public static func records(_ count: Int, of letter: String) -> [[String: String]] {
+    package static func records(_ count: Int, of letter: String) -> [[String: String]] {
         let colors = ["red", "blue", "green", "black", "white"]
         return (0..<count).map { index in
             let color = { (step: Int) in colors[(index + step) % colors.count] }

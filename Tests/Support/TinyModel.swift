@@ -3,18 +3,18 @@ import TensorCore
 
 /// A model of a few hundred kilobytes as Hugging Face would store it: the Llama architecture, random weights, and a tokenizer
 /// that makes a token of every byte. A batch of edits takes it milliseconds.
-public struct TinyModel {
-    public static let hiddenSize = 32
-    public static let intermediateSize = 64
-    public static let layers = 4
-    public static let heads = 4
-    public static let keyValueHeads = 2
-    public static let vocabularySize = 257  // the bytes and <|endoftext|>
+package struct TinyModel {
+    package static let hiddenSize = 32
+    package static let intermediateSize = 64
+    package static let layers = 4
+    package static let heads = 4
+    package static let keyValueHeads = 2
+    package static let vocabularySize = 257  // the bytes and <|endoftext|>
 
     private var tensors: [(name: String, shape: [Int], values: [Float])] = []
 
     /// Equal weights for equal seeds.
-    public init(seed: UInt64 = 1) {
+    package init(seed: UInt64 = 1) {
         let (d, keyValueSize) = (Self.hiddenSize, Self.hiddenSize / Self.heads * Self.keyValueHeads)
         add("model.embed_tokens.weight", [Self.vocabularySize, d], scale: 1, seed)
         for layer in 0..<Self.layers {
@@ -39,13 +39,13 @@ public struct TinyModel {
     }
 
     /// Puts `value` in the place of every number that stands for an ASCII character in the embedding.
-    public mutating func setEmbedding(of character: Character, to value: Float) {
+    package mutating func setEmbedding(of character: Character, to value: Float) {
         let first = Int(Self.ids[character] ?? 0) * Self.hiddenSize
         tensors[0].values.replaceSubrange(first..<first + Self.hiddenSize, with: repeatElement(value, count: Self.hiddenSize))
     }
 
     /// Writes config.json, model.safetensors and tokenizer.json.
-    public func write(to directory: URL) throws {
+    package func write(to directory: URL) throws {
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
         try writeJSON(Self.configuration, to: directory.appendingPathComponent("config.json"))
         try writeJSON(Self.tokenizer, to: directory.appendingPathComponent("tokenizer.json"))

@@ -252,8 +252,8 @@ import Tokenization
     @Test func higherScoresMergeFirst() throws {
         let tokens = ["<unk>", "a", "b", "c", "ab", "bc", "aa"]
         func ids(_ text: String, _ scores: [Float]) throws -> [Int32] {
-            let vocabulary = GGUFVocabulary(
-                source: "model.gguf", model: "llama", tokens: tokens, tokenTypes: [2, 1, 1, 1, 1, 1, 1], scores: scores, addSpacePrefix: false)
+            var vocabulary = GGUFVocabulary(source: "model.gguf", model: "llama", tokens: tokens, tokenTypes: [2, 1, 1, 1, 1, 1, 1], scores: scores)
+            vocabulary.addSpacePrefix = false
             return try Tokenizer(gguf: vocabulary).encode(text, addSpecialTokens: true)
         }
         #expect(try ids("abc", [0, -5, -5, -5, -1, -2, -3]) == [4, 3])

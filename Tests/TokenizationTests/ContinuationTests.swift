@@ -65,10 +65,10 @@ import Tokenization
     @Test(arguments: [true, false])
     func spacePrefixIsNotDoubled(addSpacePrefix: Bool) throws {
         let tokens = ["<unk>", "▁", "a", "▁a", "<u>"]
-        let tokenizer = try Tokenizer(
-            gguf: GGUFVocabulary(
-                source: "model.gguf", model: "llama", tokens: tokens, tokenTypes: [2, 1, 1, 1, 4], scores: [0, -2, -3, -1, 0],
-                addSpacePrefix: addSpacePrefix))
+        var vocabulary = GGUFVocabulary(
+            source: "model.gguf", model: "llama", tokens: tokens, tokenTypes: [2, 1, 1, 1, 4], scores: [0, -2, -3, -1, 0])
+        vocabulary.addSpacePrefix = addSpacePrefix
+        let tokenizer = try Tokenizer(gguf: vocabulary)
         #expect(tokenizer.encodeContinuation("a") == [3])
         #expect(tokenizer.encodeContinuation("a a") == [3, 3])
         #expect(tokenizer.encodeContinuation("<u>a") == [1, 4, 2])

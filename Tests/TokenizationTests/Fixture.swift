@@ -51,10 +51,11 @@ struct PlainVocabulary: Decodable {
 
     func gguf(pre: String?) -> GGUFVocabulary {
         let tokens = model.vocab.sorted { $0.value < $1.value }.map(\.key)
-        return GGUFVocabulary(
-            source: "model.gguf", model: "gpt2", pre: pre, tokens: tokens,
-            tokenTypes: tokens.map { $0.hasPrefix("<|") && $0.hasSuffix("|>") ? 3 : 1 },
-            merges: model.merges.map { $0.joined(separator: " ") }, beginningOfText: 1, endOfText: 0)
+        var vocabulary = GGUFVocabulary(
+            source: "model.gguf", model: "gpt2", tokens: tokens, tokenTypes: tokens.map { $0.hasPrefix("<|") && $0.hasSuffix("|>") ? 3 : 1 },
+            merges: model.merges.map { $0.joined(separator: " ") })
+        (vocabulary.pre, vocabulary.beginningOfText, vocabulary.endOfText) = (pre, 1, 0)
+        return vocabulary
     }
 }
 
@@ -68,9 +69,10 @@ struct ScoredVocabulary: Decodable {
     let unknown_token_id: Int32
 
     func gguf(addSpacePrefix: Bool? = nil) -> GGUFVocabulary {
-        GGUFVocabulary(
-            source: "model.gguf", model: "llama", tokens: tokens, tokenTypes: token_type, scores: scores,
-            beginningOfText: bos_token_id, endOfText: eos_token_id, unknown: unknown_token_id, addSpacePrefix: addSpacePrefix)
+        var vocabulary = GGUFVocabulary(source: "model.gguf", model: "llama", tokens: tokens, tokenTypes: token_type, scores: scores)
+        (vocabulary.beginningOfText, vocabulary.endOfText, vocabulary.unknown) = (bos_token_id, eos_token_id, unknown_token_id)
+        vocabulary.addSpacePrefix = addSpacePrefix
+        return vocabulary
     }
 }
 

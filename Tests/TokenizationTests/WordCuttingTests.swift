@@ -4,9 +4,9 @@ import Tokenization
 /// How a byte-level GGUF vocabulary cuts words, by the name that llama.cpp gives it, as transformers 5 reads these names.
 @Suite struct WordCuttingTests {
     private func tokenizer(_ pre: String?) throws -> Tokenizer {
-        try Tokenizer(
-            gguf: GGUFVocabulary(
-                source: "model.gguf", model: "gpt2", pre: pre, tokens: ["1", "11", "1111"], merges: ["1 1", "11 11"], addBeginningOfText: false))
+        var vocabulary = GGUFVocabulary(source: "model.gguf", model: "gpt2", tokens: ["1", "11", "1111"], merges: ["1 1", "11 11"])
+        (vocabulary.pre, vocabulary.addBeginningOfText) = (pre, false)
+        return try Tokenizer(gguf: vocabulary)
     }
 
     @Test(

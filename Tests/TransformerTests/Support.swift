@@ -117,8 +117,8 @@ extension LanguageModel {
     func losses(of pack: PackedSequences) -> [Float] { backpropagate(pack, prefix(of: pack), on: .answerTokens) { _ in } }
 
     /// The rows of every edited module, by module.
-    func rows(of pack: PackedSequences, on rows: GradientRows) -> [ModuleRows] {
-        var result: [ModuleRows] = []
+    func rows(of pack: PackedSequences, on rows: GradientRows) -> [CapturedRows] {
+        var result: [CapturedRows] = []
         _ = backpropagate(pack, prefix(of: pack), on: rows) { result.append($0) }
         return result.sorted { $0.module < $1.module }
     }

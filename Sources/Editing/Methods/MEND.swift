@@ -14,8 +14,8 @@ extension EditingMethod {
 private struct MENDReadout: Readout {
     var makesKeys: Bool { true }
 
-    func forward(keys: Matrix, z: Matrix, rates: [Float]) -> MadeRows {
-        let made = MadeRows(differences: Matrix(rows: z.rows, columns: z.columns - keys.columns), keys: Matrix(rows: z.rows, columns: keys.columns))
+    func forward(keys: Matrix, z: Matrix, rates: [Float]) -> ReadoutRows {
+        let made = ReadoutRows(differences: Matrix(rows: z.rows, columns: z.columns - keys.columns), keys: Matrix(rows: z.rows, columns: keys.columns))
         parallelFor(z.rows, grain: 8) { row in
             if let keys = made.keys { amend_add(keys.row(row), z.row(row), keys.columns) }
             amend_axpy(made.differences.row(row), -rates[row], z.row(row) + keys.columns, made.differences.columns)
@@ -24,7 +24,7 @@ private struct MENDReadout: Readout {
     }
 
     /// ∂ũ is the key's own gradient, ∂δ̃ = −η E, ∂η = −δ̃·E.
-    func backward(keys: Matrix, z: Matrix, rates: [Float], gradient: MadeRows) -> (dz: Matrix, rates: [Float]) {
+    func backward(keys: Matrix, z: Matrix, rates: [Float], gradient: ReadoutRows) -> (dz: Matrix, rates: [Float]) {
         guard let keyGradient = gradient.keys else { preconditionFailure("gradients of MEND's rows without those of its keys") }
         let dz = Matrix(rows: z.rows, columns: z.columns), differences = gradient.differences
         parallelFor(z.rows, grain: 8) { row in
@@ -36,7 +36,7 @@ private struct MENDReadout: Readout {
 }
 
 private struct OuterProductRule: ShiftRule {
-    func solve(keys: Matrix, made: MadeRows, lambda: Float) throws -> any ShiftSolution {
+    func solve(keys: Matrix, made: ReadoutRows, lambda: Float) throws -> any ShiftSolution {
         guard let ownKeys = made.keys else { preconditionFailure("an outer product of rows without keys") }
         return OuterProducts(keys: ownKeys, differences: made.differences)
     }
@@ -70,7 +70,7 @@ private struct OuterProducts: ShiftSolution {
     /// Nothing is solved for, and there is no λ.
     func solveBackward(inPlace projections: [Matrix]) -> Float { 0 }
 
-    func rowGradients(_ solved: [Matrix], rows range: Range<Int>) -> MadeRows {
-        MadeRows(differences: solved[0].rows(range), keys: solved[1].rows(range))
+    func rowGradients(_ solved: [Matrix], rows range: Range<Int>) -> ReadoutRows {
+        ReadoutRows(differences: solved[0].rows(range), keys: solved[1].rows(range))
     }
 }

@@ -13,16 +13,16 @@ extension EditingMethod {
 private struct UltraEditReadout: Readout {
     var makesKeys: Bool { false }
 
-    func forward(keys: Matrix, z: Matrix, rates: [Float]) -> MadeRows {
+    func forward(keys: Matrix, z: Matrix, rates: [Float]) -> ReadoutRows {
         let differences = Matrix(rows: z.rows, columns: z.columns - keys.columns)
         parallelFor(z.rows, grain: 8) { row in
             let square = amend_dot(z.row(row), z.row(row), keys.columns)
             amend_axpy(differences.row(row), -rates[row] * square, z.row(row) + keys.columns, differences.columns)
         }
-        return MadeRows(differences: differences)
+        return ReadoutRows(differences: differences)
     }
 
-    func backward(keys: Matrix, z: Matrix, rates: [Float], gradient: MadeRows) -> (dz: Matrix, rates: [Float]) {
+    func backward(keys: Matrix, z: Matrix, rates: [Float], gradient: ReadoutRows) -> (dz: Matrix, rates: [Float]) {
         preconditionFailure("UltraEdit has nothing to train")
     }
 }

@@ -17,8 +17,8 @@ enum GPT2Family: ModelFamily {
             norm: { "\(prefix)h.\($0).\($1 == .input ? "ln_1" : "ln_2")" },
             fusedProjection: { "\(prefix)h.\($0).attn.c_attn" })
         return try DecoderBuilder(
-            configuration: configuration, source: weights, precision: precision, names: names, moduleName: moduleName,
-            isTransposed: true, harmless: [.masks], sizes: file.sizes
+            configuration, weights, precision,
+            StoredForm(names: names, moduleName: moduleName, isTransposed: true, harmless: [.masks], sizes: file.sizes)
         ).build()
     }
 
@@ -85,8 +85,8 @@ enum GPT2Family: ModelFamily {
         var names = TensorNames.gguf
         names.fusedProjection = { "blk.\($0).attn_qkv" }
         return try DecoderBuilder(
-            configuration: configuration, source: file, precision: precision, names: names, moduleName: moduleName,
-            sizes: header.sizes
+            configuration, file, precision,
+            StoredForm(names: names, moduleName: moduleName, sizes: header.sizes)
         ).build()
     }
 

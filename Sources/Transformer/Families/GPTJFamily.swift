@@ -16,8 +16,8 @@ enum GPTJFamily: ModelFamily {
         try configuration.validate(file.path)
         try file.refuseUnread(HarmlessKeys.ofGPTJ)
         return try DecoderBuilder(
-            configuration: configuration, source: weights, precision: precision, names: names, moduleName: moduleName,
-            harmless: [.masks], sizes: file.sizes
+            configuration, weights, precision,
+            StoredForm(names: names, moduleName: moduleName, harmless: [.masks], sizes: file.sizes)
         ).build()
     }
 

@@ -19,8 +19,8 @@ enum Gemma2Family: ModelFamily {
         try configuration.validate(file.path)
         try file.refuseUnread(HarmlessKeys.ofGemma + HarmlessKeys.ofRope("rope_parameters") + HarmlessKeys.ofRope("rope_scaling"))
         return try DecoderBuilder(
-            configuration: configuration, source: weights, precision: precision, names: names("model.", head: "lm_head"),
-            moduleName: LlamaFamily.moduleName, normOffset: 1, sizes: file.sizes, notes: notes
+            configuration, weights, precision,
+            StoredForm(names: names("model.", head: "lm_head"), moduleName: LlamaFamily.moduleName, normOffset: 1, sizes: file.sizes), notes: notes
         ).build()
     }
 
@@ -87,8 +87,8 @@ enum Gemma2Family: ModelFamily {
         var configuration = configuration
         configuration.biases = header.biases(of: configuration)
         return DecoderBuilder(
-            configuration: configuration, source: file, precision: precision, names: .gguf, moduleName: LlamaFamily.moduleName,
-            biasesMayLack: true, sizes: header.sizes)
+            configuration, file, precision,
+            StoredForm(names: .gguf, moduleName: LlamaFamily.moduleName, biasesMayLack: true, sizes: header.sizes))
     }
 
     private static func arranged(_ configuration: DecoderConfiguration) -> DecoderConfiguration {

@@ -10,8 +10,8 @@ enum Gemma3Family: ModelFamily {
         let configuration = try configuration(file)
         try file.refuseUnread(harmless(""))
         return try DecoderBuilder(
-            configuration: configuration, source: weights, precision: precision, names: Gemma2Family.names("model.", head: "lm_head"),
-            moduleName: LlamaFamily.moduleName, normOffset: 1, sizes: file.sizes
+            configuration, weights, precision,
+            StoredForm(names: Gemma2Family.names("model.", head: "lm_head"), moduleName: LlamaFamily.moduleName, normOffset: 1, sizes: file.sizes)
         ).build()
     }
 
@@ -89,7 +89,7 @@ enum Gemma3Family: ModelFamily {
         _ = try file.required(header.key("rope.freq_base"), file.float)
         try header.refuseUnread(HarmlessKeys.ofGGUFImages)
         var builder = Gemma2Family.builder(configuration, file, precision, header)
-        builder.harmless.append(.images)
+        builder.form.harmless.append(.images)
         return try builder.build()
     }
 
@@ -137,9 +137,10 @@ enum Gemma3MultimodalFamily: ModelFamily {
         let prefix = ["model.language_model.", "language_model.model.", "model."].first { weights.tensor($0 + "embed_tokens.weight") != nil }
         let head = weights.tensor("language_model.lm_head.weight") != nil ? "language_model.lm_head" : "lm_head"
         return try DecoderBuilder(
-            configuration: configuration, source: weights, precision: precision,
-            names: Gemma2Family.names(prefix ?? "model.language_model.", head: head), moduleName: LlamaFamily.moduleName,
-            normOffset: 1, harmless: [.images], sizes: file.sizes
+            configuration, weights, precision,
+            StoredForm(
+                names: Gemma2Family.names(prefix ?? "model.language_model.", head: head), moduleName: LlamaFamily.moduleName, normOffset: 1, harmless: [.images],
+                sizes: file.sizes)
         ).build()
     }
 }

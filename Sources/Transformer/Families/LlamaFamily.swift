@@ -22,8 +22,8 @@ enum LlamaFamily: ModelFamily {
         try configuration.validate(file.path)
         try file.refuseUnread(HarmlessKeys.ofRope("rope_parameters") + HarmlessKeys.ofRope("rope_scaling"))
         return try DecoderBuilder(
-            configuration: configuration, source: weights, precision: precision, names: names, moduleName: moduleName,
-            sizes: file.sizes, notes: notes
+            configuration, weights, precision,
+            StoredForm(names: names, moduleName: moduleName, sizes: file.sizes), notes: notes
         ).build()
     }
 
@@ -34,8 +34,8 @@ enum LlamaFamily: ModelFamily {
         try header.refuseUnread()
         configuration.biases = header.biases(of: configuration)
         return try DecoderBuilder(
-            configuration: configuration, source: file, precision: precision, names: .gguf, moduleName: moduleName,
-            permutesPairs: true, biasesMayLack: true, readElsewhere: [GGUFHeader.divisors], sizes: header.sizes
+            configuration, file, precision,
+            StoredForm(names: .gguf, moduleName: moduleName, permutesPairs: true, biasesMayLack: true, readElsewhere: [GGUFHeader.divisors], sizes: header.sizes)
         ).build()
     }
 

@@ -14,8 +14,8 @@ enum MistralFamily: ModelFamily {
         try configuration.validate(file.path)
         try file.refuseUnread(HarmlessKeys.ofRope("rope_parameters") + HarmlessKeys.ofRope("rope_scaling"))
         return try DecoderBuilder(
-            configuration: configuration, source: weights, precision: precision, names: LlamaFamily.names,
-            moduleName: LlamaFamily.moduleName, sizes: file.sizes, notes: notes
+            configuration, weights, precision,
+            StoredForm(names: LlamaFamily.names, moduleName: LlamaFamily.moduleName, sizes: file.sizes), notes: notes
         ).build()
     }
 

@@ -12,8 +12,8 @@ enum Qwen2Family: ModelFamily {
         try configuration.validate(file.path)
         try file.refuseUnread(HarmlessKeys.ofRope("rope_parameters") + HarmlessKeys.ofRope("rope_scaling"))
         return try DecoderBuilder(
-            configuration: configuration, source: weights, precision: precision, names: LlamaFamily.names,
-            moduleName: LlamaFamily.moduleName, sizes: file.sizes, notes: notes
+            configuration, weights, precision,
+            StoredForm(names: LlamaFamily.names, moduleName: LlamaFamily.moduleName, sizes: file.sizes), notes: notes
         ).build()
     }
 
@@ -43,9 +43,10 @@ enum Qwen2Family: ModelFamily {
         try header.refuseUnread()
         configuration.biases = header.biases(of: configuration).union([.queryKeyValue])
         return try DecoderBuilder(
-            configuration: configuration, source: file, precision: precision, names: .gguf,
-            moduleName: LlamaFamily.moduleName, biasesMayLack: true, requiredBiases: [.queryKeyValue],
-            readElsewhere: [GGUFHeader.divisors], sizes: header.sizes
+            configuration, file, precision,
+            StoredForm(
+                names: .gguf, moduleName: LlamaFamily.moduleName, biasesMayLack: true, requiredBiases: [.queryKeyValue], readElsewhere: [GGUFHeader.divisors],
+                sizes: header.sizes)
         ).build()
     }
 }

@@ -3,35 +3,35 @@ import TensorCore
 
 /// How the work of a run is spread: virtual shards over ranks. Nothing that is computed depends on the number of ranks, only
 /// who computes it.
-public struct Work {
+package struct ShardedWork {
     /// How sums over shards are taken: in one fixed order, or as fast as MPI makes them, with bits that depend on the ranks.
-    public enum Reduction: Sendable { case ordered, fast }
+    package enum Reduction: Sendable { case ordered, fast }
 
-    public let communicator: Communicator
-    public let partition: ShardPartition
-    public let reduction: Reduction
-    public let phases = PhaseClock()
+    package let communicator: Communicator
+    package let partition: ShardPartition
+    package let reduction: Reduction
+    package let phases = PhaseClock()
 
-    public init(communicator: Communicator, shards: Int, reduction: Reduction = .ordered) {
+    package init(communicator: Communicator, shards: Int, reduction: Reduction = .ordered) {
         precondition(shards >= communicator.size, "\(shards) shards for \(communicator.size) ranks")
         self.communicator = communicator
         self.reduction = reduction
         partition = ShardPartition(shards: shards, ranks: communicator.size)
     }
 
-    public var shards: Int { partition.shards }
-    public var ownShards: Range<Int> { partition.range(of: communicator.rank) }
+    package var shards: Int { partition.shards }
+    package var ownShards: Range<Int> { partition.range(of: communicator.rank) }
 
     /// The contiguous share of `count` things that belongs to shard `shard`.
-    public func share(of count: Int, shard: Int) -> Range<Int> { count * shard / shards..<count * (shard + 1) / shards }
+    package func share(of count: Int, shard: Int) -> Range<Int> { count * shard / shards..<count * (shard + 1) / shards }
 
     /// The share of `count` things that belongs to rank `rank`: those of its shards.
-    public func share(of count: Int, rank: Int) -> Range<Int> {
+    package func share(of count: Int, rank: Int) -> Range<Int> {
         let own = partition.range(of: rank)
         return own.isEmpty ? 0..<0 : count * own.lowerBound / shards..<count * own.upperBound / shards
     }
 
-    public func ownShare(of count: Int) -> Range<Int> { share(of: count, rank: communicator.rank) }
+    package func ownShare(of count: Int) -> Range<Int> { share(of: count, rank: communicator.rank) }
 
     /// Every rank's rows, in rank order, where rank r holds the rows `counts[r]`. On one rank, the rows themselves.
     func gatherRows(_ own: Matrix, counts: [Int]) throws -> Matrix {
