@@ -58,6 +58,17 @@ extension ProgramTests {
             }
         }
 
+        /// A file of one batch is enough, one record fewer is not.
+        @Test func aFileOfOneBatchIsEnough() throws {
+            let run = try TinyRun(), size = TinyFiles.editsPerBatch, file = run.file("few.json")
+            let settings = ["data.train.path=\(file.path)", "data.batches=1", "training.passes=1", "training.update_every=sequence"]
+            try writeJSON(TinyFiles.records(size, of: "s"), to: file)
+            #expect(try run.train(settings).batches == 1)
+            try writeJSON(TinyFiles.records(size - 1, of: "s"), to: file)
+            let fewer = try run.amend("train", settings)
+            #expect(fewer.status == 3 && fewer.errors.contains("data.edits_per_batch is \(size)"), "\(fewer)")
+        }
+
         /// Seven edits are one micro-batch of seven or of at most eight, and two of at most six.
         @Test func microBatchesHaveTheirSize() throws {
             let run = try TinyRun()

@@ -24,7 +24,7 @@ import Transformer
         let shapes = model.edited.map { ModuleShape(keySize: $0.keySize, valueSize: $0.valueSize) }
         let engine = EditEngine(
             model: model, editor: Editor(editing, shapes: shapes, ownership: .everything(pieces: 2)), rule: method.rule,
-            work: Work(communicator: Communicator(), shards: 2))
+            work: ShardedWork(communicator: Communicator(), shards: 2))
         var options = LearningOptions(plan: plan, steps: 1, regularization: 0.25, localityWeight: 0, maxGradientNorm: .infinity, metaLearningRate: 1e-3)
         change(&options)
         return MetaLearner(engine: engine, options: options)
@@ -97,5 +97,20 @@ import Transformer
         #expect(counts == [[0, 1], [1, 0], [1, 1]])
         for _ in 0..<2 { try learner.endSequence(place: "the end") }
         #expect(learner.updates == 2 && learner.batchesSinceUpdate == 0 && norm(gradient(learner)) == 0)
+    }
+
+    /// Resumed between two updates, the next comes when it would have come.
+    @Test func countsGoOnWhereTheyWere() throws {
+        let learner = try learner { $0.updateEvery = 2 }
+        learner.resume(updates: 5, optimizerSteps: 7, batchesSinceUpdate: 1)
+        _ = try learner.learn(batch(0), place: "0")
+        #expect(learner.updates == 6 && learner.batchesSinceUpdate == 0 && learner.optimizerSteps == 8)
+    }
+
+    @Test func gradientsThatAreNoNumbersStopIt() throws {
+        let learner = try learner(), broken = learner.engine.editor.parameters[1]
+        learner.inspectGradients = { broken.gradient[0, 0] = .infinity }
+        let failure = #expect(throws: NumericalFailure.self) { try learner.learn(batch(0), place: "batch 3") }
+        #expect(failure?.description.contains("batch 3") == true && failure?.description.contains(broken.name) == true)
     }
 }

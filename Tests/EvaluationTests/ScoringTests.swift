@@ -3,6 +3,7 @@ import Datasets
 import Editing
 import Evaluation
 import Foundation
+import TensorCore
 import Testing
 
 /// Scores of a model whose every probability is known, worked out by hand.
@@ -20,7 +21,7 @@ import Testing
 
     private func report(_ records: [EditRecord], _ range: Range<Int>? = nil) throws -> ScoreReport {
         let bigrams = try BigramModel(Self.following)
-        let scorer = try Scorer(records, model: bigrams.model, tokenizer: bigrams.tokenizer, work: Work(communicator: Communicator(), shards: 4))
+        let scorer = try Scorer(records, model: bigrams.model, tokenizer: bigrams.tokenizer, work: ShardedWork(communicator: Communicator(), shards: 4))
         return try scorer.score(range ?? 0..<records.count).report
     }
 
@@ -130,16 +131,26 @@ import Testing
     @Test func promptsBeginWithTheSpecialToken() throws {
         let bigrams = try BigramModel(Self.following, beginning: "p")
         let scorer = try Scorer(
-            [record("", "X", over: "Y")], model: bigrams.model, tokenizer: bigrams.tokenizer, work: Work(communicator: Communicator(), shards: 2))
+            [record("", "X", over: "Y")], model: bigrams.model, tokenizer: bigrams.tokenizer, work: ShardedWork(communicator: Communicator(), shards: 2))
         expect(try scorer.score(0..<1).report.scores, 100, .nan, .nan, "X over Y after nothing but p")
     }
 
     @Test func batchesAddUp() throws {
         let records = [record("p", "X", over: "Y"), record("q", "X", over: "Y"), record("p", "X", over: "Y", neighbors: [("r", "Z")])]
         let bigrams = try BigramModel(Self.following)
-        let scorer = try Scorer(records, model: bigrams.model, tokenizer: bigrams.tokenizer, work: Work(communicator: Communicator(), shards: 2))
+        let scorer = try Scorer(records, model: bigrams.model, tokenizer: bigrams.tokenizer, work: ShardedWork(communicator: Communicator(), shards: 2))
         let sum = try scorer.score(0..<1) + scorer.score(1..<3)
         expect(sum.report.scores, 200.0 / 3, .nan, 100, "two batches")
         expect(sum.report.tokenAccuracy, 200.0 / 3, .nan, 100, "two batches by token accuracy")
+    }
+
+    @Test func aModelThatGivesNoNumbersHasNoScores() throws {
+        let bigrams = try BigramModel(Self.following), module = bigrams.model.edited[0]
+        let scorer = try Scorer(
+            [record("p", "X", over: "Y")], model: bigrams.model, tokenizer: bigrams.tokenizer, work: ShardedWork(communicator: Communicator(), shards: 1))
+        let shift = Matrix(rows: module.valueSize, columns: module.keySize)
+        shift.fill(.nan)
+        module.add(shift: shift)
+        #expect(throws: NumericalFailure.self) { try scorer.score(0..<1) }
     }
 }
