@@ -43,7 +43,7 @@ public final class EditingSession {
     public init(_ source: EditorSource, threads: Int? = nil) throws {
         let configuration = source.configuration, context = try RunContext(configuration, communicator, threads: threadsForThisRank(threads, communicator: communicator))
         (model, tokenizer, notes) = (context.model, context.tokenizer, context.notes)
-        let engine = EditorSetup.engine(configuration, model: model, work: EditorSetup.work(configuration, communicator))
+        let engine = try configuration.engine(model: model, tokenizer: tokenizer, work: configuration.work(communicator))
         if let checkpoint = source.checkpoint { _ = try TrainedEditor.load(checkpoint, into: engine, configuration: configuration) }
         (self.source, self.engine) = (source, engine)
         isTrained = source.checkpoint != nil || !configuration.method.isTrained
@@ -78,8 +78,8 @@ public final class EditingSession {
         let size = source.batchSize(records.count)
         for first in stride(from: 0, to: records.count, by: size) {
             let part = Array(records[first..<min(records.count, first + size)])
-            let batch = try EditBatch(records: part, tokenizer: tokenizer, microBatch: source.configuration.data.microBatch)
-            try engine.apply(batch.edits, place: "edits \(first + 1) to \(first + part.count)")
+            let batch = try source.configuration.batch(part, tokenizer: tokenizer)
+            try engine.apply(batch, place: "edits \(first + 1) to \(first + part.count)")
             editCount += part.count
         }
     }

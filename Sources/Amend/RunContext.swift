@@ -33,7 +33,7 @@ package struct RunContext {
         Memory.setWork("while loading the model")
         let source = try ModelSource(configuration.model.path)
         model = try source.loadModel(weights: configuration.model.weights)
-        model.arithmetic = EditorSetup.arithmetic(configuration)
+        model.arithmetic = configuration.arithmetic
         try model.selectModules(configuration.editor.modules)
         tokenizer = try source.loadTokenizer()
         Memory.setWork("while loading data and editor")

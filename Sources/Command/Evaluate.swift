@@ -52,7 +52,9 @@ struct Evaluate: ParsableCommand {
             let rest: JSONObject = [
                 "before": Self.json(summary.before.scores),
                 "tokenAccuracy": ["before": Self.json(summary.before.tokenAccuracy), "after": Self.json(summary.after.tokenAccuracy)],
-                "seconds": .number(summary.seconds), "secondsPerEdit": .number(perEdit(summary.seconds)), "scoringBeforeSeconds": .number(summary.scoringBeforeSeconds),
+                "exactMatch": ["before": Self.json(summary.before.exactMatch), "after": Self.json(summary.after.exactMatch)],
+                "unchanged": Self.json(summary.after.unchanged), "drift": summary.drift.map(Self.json) ?? .null, "seconds": .number(summary.seconds),
+                "secondsPerEdit": .number(perEdit(summary.seconds)), "scoringBeforeSeconds": .number(summary.scoringBeforeSeconds),
                 "editingSeconds": .number(summary.editingSeconds), "scoringAfterSeconds": .number(summary.scoringAfterSeconds),
                 "ranks": .integer(ranks), "operations": .number(operations), "residentBytes": .integer(memory.resident),
                 "privateBytes": .integer(memory.owned), "mappedBytes": .integer(memory.mapped),
@@ -67,17 +69,29 @@ struct Evaluate: ParsableCommand {
         var table = TextTable([""] + kinds.map(\.name))
         for (name, scores) in [
             ("before", summary.before.scores), ("after", summary.after.scores), ("token accuracy before", summary.before.tokenAccuracy),
-            ("token accuracy after", summary.after.tokenAccuracy),
+            ("token accuracy after", summary.after.tokenAccuracy), ("says it before", summary.before.exactMatch), ("says it after", summary.after.exactMatch),
+            ("next token unchanged", summary.after.unchanged),
         ] {
             table.add([name] + kinds.map { scores[$0] }.map { $0.isNaN ? "–" : String(format: "%.1f", $0) })
         }
+        let drift = summary.drift.map { drift in
+            "\nplain text, \(drift.tokens) tokens: \(String(format: "%.1f", drift.tokensKept)) % of likeliest tokens kept, "
+                + "\(String(format: "%.3f", drift.divergence)) nats of divergence per token, perplexity × \(String(format: "%.2f", drift.perplexityRatio))"
+        }
         return """
-            \(table.text)
+            \(table.text)\(drift ?? "")
             \(summary.edits) edits, protocol \(summary.after.scoring.rawValue), percent; \(Quantity.duration(seconds: summary.seconds)), \
             per edit \(text(summary.scoringBeforeSeconds)) s to score the unedited model, \(text(summary.editingSeconds)) to edit, \
             \(text(summary.scoringAfterSeconds)) to score the edited one; \(memory.text)
 
             """
+    }
+
+    private static func json(_ drift: Drift) -> JSONValue {
+        [
+            "divergence": .number(drift.divergence), "tokensKept": .number(drift.tokensKept), "perplexityRatio": .number(drift.perplexityRatio),
+            "tokens": .integer(drift.tokens),
+        ]
     }
 
     private static func json(_ scores: Scores) -> JSONValue {

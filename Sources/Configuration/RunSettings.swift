@@ -47,6 +47,9 @@ package struct EvaluationSettings: SettingGroup {
 
     package let batches: Setting<Int>
     package let editsPerBatch: Setting<Int>
+    package let driftPassages = Setting(
+        "drift_passages", .wholeNumber(0...24), default: 24, identity: .mayChange,
+        "passages of plain text, about 35 tokens each, by which is measured how edits change what they are not about; in batch mode after every batch")
     package let normalizer = Setting(
         "normalizer", .choice as SettingKind<Normalizer>, default: .online, identity: .mayChange, "whether it goes on learning while it edits")
 

@@ -7,10 +7,12 @@ package struct EditBatch: Sendable {
     package let edits: [[TokenSequence]]
     package let rephrasings: [[TokenSequence]]
     package let unrelated: [[TokenSequence]]
+    /// The edits' prompts with other subjects in them, each followed by the edit's answer.
+    package let contrasts: [[TokenSequence]]
     package let editCount: Int
 
-    /// Takes each record's edits, and the probes that it is trained on.
-    package init(records: [EditRecord], tokenizer: Tokenizer, microBatch: Int) throws {
+    /// Takes each record's edits, and the probes that it is trained on; `contrast`: what contrasts with the edits, if anything should.
+    package init(records: [EditRecord], tokenizer: Tokenizer, microBatch: Int, contrast: ContrastPrompts? = nil) throws {
         func microBatches(_ questions: (EditRecord) -> [Question]) throws -> [[TokenSequence]] {
             let sequences = try records.flatMap { record in
                 try questions(record).map { try TokenSequence(prompt: $0.prompt, answer: $0.answer, tokenizer: tokenizer, of: record) }
@@ -18,14 +20,21 @@ package struct EditBatch: Sendable {
             return Self.cut(sequences, microBatch)
         }
         func lessons(_ lesson: Probe.Lesson) -> (EditRecord) -> [Question] { { $0.lessons(lesson).map { Question(prompt: $0.prompt, answer: $0.answer) } } }
-        self.init(edits: try microBatches(\.edits), rephrasings: try microBatches(lessons(.follow)), unrelated: try microBatches(lessons(.keep)))
+        self.init(
+            edits: try microBatches(\.edits), rephrasings: try microBatches(lessons(.follow)), unrelated: try microBatches(lessons(.keep)),
+            contrasts: try contrast.map { contrast in
+                try microBatches { record in
+                    record.edits.flatMap { edit in contrast.prompts(for: edit, subject: record.subject).map { Question(prompt: $0, answer: edit.answer) } }
+                }
+            } ?? [])
     }
 
     /// Micro-batches as they are.
-    package init(edits: [[TokenSequence]], rephrasings: [[TokenSequence]], unrelated: [[TokenSequence]]) {
+    package init(edits: [[TokenSequence]], rephrasings: [[TokenSequence]], unrelated: [[TokenSequence]], contrasts: [[TokenSequence]] = []) {
         self.edits = edits
         self.rephrasings = rephrasings
         self.unrelated = unrelated
+        self.contrasts = contrasts
         editCount = edits.reduce(0) { $0 + $1.count }
     }
 

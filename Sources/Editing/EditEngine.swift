@@ -1,4 +1,5 @@
 import Communication
+import Datasets
 import Editors
 import LinearAlgebra
 import TensorCore
@@ -36,6 +37,8 @@ package final class EditEngine {
     package let work: ShardedWork
     /// Whether the normalisers go on learning from what is edited.
     package var observes = true
+    /// What edits should leave alone.
+    package var preservation = Preservation()
     /// Floats of activations to hold at a time: 1 GiB. What is more is computed in parts. Changes bits where the work of one shard takes more.
     package var activationsAtATime = 1 << 28
 
@@ -48,22 +51,27 @@ package final class EditEngine {
 
     /// One step of multi-step backpropagation: captures keys and value gradients of `edits` on the model as it is, and applies
     /// the edit that the step's networks make of them. `place` names the batch in errors.
-    func step(_ step: Int, _ edits: ShardedPack, keepsActivations: Bool, place: String) throws -> EditStep {
+    func step(_ step: Int, _ batch: EditPack, keepsActivations: Bool, place: String) throws -> EditStep {
+        let edits = batch.edits
         let rows = try work.phases.measure(.capture) { try capture(edits, place: place) }
-        let networks = editor.networks(step: step)
-        if observes { work.phases.measure(.normalizer) { observe(rows, edits.microBatchAnswerCounts, networks) } }
+        let contrast = try work.phases.measure(.capture) { try batch.contrasts.map(contrastKeys) }
+        let networks = editor.networks(step: step), (moments, learn) = editor.moments(step: step)
+        if observes && learn { work.phases.measure(.normalizer) { observe(rows, rowCounts(edits).ofMicroBatches, moments) } }
         var solutions = [(any ShiftSolution)?](repeating: nil, count: model.edited.count)
         var passes: [EditStep.GroupPass] = []
-        for (group, network) in zip(editor.groups, networks) {
-            let (pass, made) = try work.phases.measure(.hypernetwork) { try makeRows(group, network, rows, keepsActivations: keepsActivations) }
+        for (index, group) in editor.groups.enumerated() {
+            let network = networks[index], standardizer = moments[index].standardizer
+            let (pass, made) = try work.phases.measure(.hypernetwork) {
+                try makeRows(group, network, standardizer, rows, keepsActivations: keepsActivations)
+            }
             passes.append(pass)
             try work.phases.measure(.solve) {
                 for (index, module) in group.modules.enumerated() {
                     let keys = rows[module].keys
-                    do {
-                        solutions[module] = try rule.solve(
-                            keys: keys, made: made.rows(index * keys.rows..<(index + 1) * keys.rows), lambda: network.lambda(index))
-                    } catch {
+                    var system = ShiftSystem(keys: keys, made: made.rows(index * keys.rows..<(index + 1) * keys.rows), lambda: network.lambda(index))
+                    system.contrast = contrast?[module]
+                    system.background = preservation.backgrounds?[module]
+                    do { solutions[module] = try rule.solve(system) } catch {
                         throw NumericalFailure("\(place), step \(step + 1), \(model.edited[module].name): \(error)")
                     }
                 }
@@ -80,13 +88,13 @@ package final class EditEngine {
     }
 
     /// Applies step `step` of an edit batch, keeping nothing for learning.
-    package func apply(step index: Int, of edits: [[TokenSequence]], place: String) throws {
-        _ = try step(index, pack(edits), keepsActivations: false, place: place)
+    package func apply(step index: Int, of batch: EditBatch, place: String) throws {
+        _ = try step(index, pack(batch), keepsActivations: false, place: place)
     }
 
     /// Applies an edit batch: every step, each a backpropagation on the model that the last one edited.
-    package func apply(_ edits: [[TokenSequence]], place: String) throws {
-        let pack = pack(edits)
+    package func apply(_ batch: EditBatch, place: String) throws {
+        let pack = pack(batch)
         for index in 0..<editor.options.steps { _ = try step(index, pack, keepsActivations: false, place: place) }
     }
 
@@ -95,13 +103,27 @@ package final class EditEngine {
         try capture(pack(edits), place: "capture")
     }
 
+    /// A batch's edits, packed, and with them what contrasts with them.
+    func pack(_ batch: EditBatch) -> EditPack {
+        let usesContrasts = rule.preserves && preservation.contrastWeight > 0 && !batch.contrasts.isEmpty
+        return EditPack(edits: pack(batch.edits), contrasts: usesContrasts ? pack(batch.contrasts) : nil)
+    }
+
     func pack(_ microBatches: [[TokenSequence]]) -> ShardedPack {
         ShardedPack(microBatches, model: model, work: work, tokensAtATime: max(1, activationsAtATime / max(1, model.activationsPerToken)))
     }
 
-    /// Keys and value gradients of every edited module at the answer tokens of the whole batch, in canonical order.
+    /// Of the rows that are captured of a pack.
+    private func rowCounts(_ pack: ShardedPack) -> ShardedPack.RowCounts {
+        switch editor.options.positions {
+        case .answer: pack.answers
+        case .all: pack.tokens
+        }
+    }
+
+    /// Keys and value gradients of every edited module at the captured positions of the whole batch, in canonical order.
     func capture(_ edits: ShardedPack, place: String) throws -> [CapturedRows] {
-        let count = edits.rankAnswerCounts[work.communicator.rank]
+        let counts = rowCounts(edits).ofRanks, count = counts[work.communicator.rank], isEverywhere = editor.options.positions == .all
         let own = model.edited.indices.map { index in
             CapturedRows(
                 module: index, keys: Matrix(uninitializedRows: count, columns: model.edited[index].keySize),
@@ -109,8 +131,8 @@ package final class EditEngine {
         }
         var first = 0
         for chunk in edits.chunks {
-            let range = first..<first + chunk.pack.answerCount
-            _ = model.backpropagate(chunk.pack, chunk.prefix, on: .answerTokens) { rows in
+            let range = first..<first + (isEverywhere ? chunk.pack.tokenCount : chunk.pack.answerCount)
+            _ = model.backpropagate(chunk.pack, chunk.prefix, on: isEverywhere ? .allTokens : .answerTokens) { rows in
                 own[rows.module].keys.rows(range).assign(rows.keys)
                 own[rows.module].gradients.rows(range).assign(rows.gradients)
             }
@@ -119,23 +141,37 @@ package final class EditEngine {
         return try zip(model.edited, own).enumerated().map { index, both in
             let (linear, rows) = both
             let all = CapturedRows(
-                module: index, keys: try work.gatherRows(rows.keys, counts: edits.rankAnswerCounts),
-                gradients: try work.gatherRows(rows.gradients, counts: edits.rankAnswerCounts))
+                module: index, keys: try work.gatherRows(rows.keys, counts: counts), gradients: try work.gatherRows(rows.gradients, counts: counts))
             for (what, matrix) in [("keys", all.keys), ("value gradients", all.gradients)] where !matrix.isFinite {
                 let row = (0..<matrix.rows).first { !matrix.rows($0..<$0 + 1).isFinite } ?? 0
-                throw NumericalFailure("\(place), \(linear.name): the captured \(what) are not finite, first for \(edits.sample(ofAnswer: row))")
+                throw NumericalFailure(
+                    "\(place), \(linear.name): the captured \(what) are not finite, first for \(edits.sample(ofRow: row) { isEverywhere ? $0.fedCount : $0.answer.count })"
+                )
             }
             return all
         }
     }
 
+    /// √ν times the keys of every edited module at the answer tokens of what contrasts with the edits, on the model as it is.
+    private func contrastKeys(_ contrasts: ShardedPack) throws -> [Matrix] {
+        let own = model.edited.map { Matrix(uninitializedRows: contrasts.answers.ofRanks[work.communicator.rank], columns: $0.keySize) }
+        var first = 0
+        for chunk in contrasts.chunks {
+            let range = first..<first + chunk.pack.answerCount
+            model.captureKeys(chunk.pack, chunk.prefix, on: .answerTokens) { own[$0].rows(range).assign($1) }
+            first = range.upperBound
+        }
+        for keys in own { keys.scale(by: preservation.contrastWeight.squareRoot()) }
+        return try own.map { try work.gatherRows($0, counts: contrasts.answers.ofRanks) }
+    }
+
     /// Feeds the normalisers: each micro-batch in turn, and of it each module in configuration order.
-    private func observe(_ rows: [CapturedRows], _ microBatchAnswers: [Int], _ networks: [HyperNetwork]) {
-        for (group, network) in zip(editor.groups, networks) {
+    private func observe(_ rows: [CapturedRows], _ microBatchRows: [Int], _ moments: [RunningMoments]) {
+        for (group, moments) in zip(editor.groups, moments) {
             var first = 0
-            for count in microBatchAnswers {
+            for count in microBatchRows {
                 for module in group.modules {
-                    network.moments.observe(keys: rows[module].keys.rows(first..<first + count), gradients: rows[module].gradients.rows(first..<first + count))
+                    moments.observe(keys: rows[module].keys.rows(first..<first + count), gradients: rows[module].gradients.rows(first..<first + count))
                 }
                 first += count
             }
@@ -144,11 +180,10 @@ package final class EditEngine {
 
     /// The rows [modules · n] that a group's network makes, module by module; each rank runs it on its share.
     private func makeRows(
-        _ group: Editor.Group, _ network: HyperNetwork, _ captured: [CapturedRows],
+        _ group: Editor.Group, _ network: HyperNetwork, _ standardizer: Standardizer, _ captured: [CapturedRows],
         keepsActivations: Bool
     ) throws -> (EditStep.GroupPass, ReadoutRows) {
         let rows = GroupRows(group, group.modules.map { (captured[$0].keys, captured[$0].gradients) }, work: work)
-        let standardizer = network.moments.standardizer
         var pass: HyperNetwork.Pass?, own: [ReadoutRows]
         if keepsActivations && exchangesRows(rows.count, network) {
             let whole = forward(network, rows, rows.own, standardizer, keepsActivations: true)

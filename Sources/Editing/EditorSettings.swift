@@ -1,3 +1,4 @@
+import Editors
 import Settings
 
 /// The settings of an editor: those that every method has, those of a hypernetwork where the method has one, and those that its plan names.
@@ -13,6 +14,21 @@ package struct EditorSettings: SettingGroup {
         "of the hypernetwork: larger learns more, costs more memory and time; where step i has a network of its own, that has rank / (i + 1)")
     package let blocks = Setting("blocks", .wholeNumber(1...1024), default: 4, identity: .editor, "of the hypernetwork, one after another")
     package let innerLearningRate: Setting<Double>
+    package let positions = Setting(
+        "positions", .choice as SettingKind<EditorOptions.Positions>, default: .answer, identity: .runUnlessDefault,
+        "the tokens of an edit's prompt and answer whose keys and gradients edit the model: where the answer is predicted, as published, or all")
+    package let normalizer = Setting(
+        "normalizer", .choice as SettingKind<EditorOptions.Normalizer>, default: .perStep, identity: .runUnlessDefault,
+        "rows are standardised by each step's own moments, as published, or by the first step's: then what is already said no longer pushes")
+    package let contrastWeight = Setting(
+        "contrast_weight", .notNegative, default: 0, identity: .runUnlessDefault,
+        "ν, how firmly the edit's prompt with other subjects in it is held where it is; 0: not at all, as published")
+    package let contrastSubjects = Setting(
+        "contrast_subjects", .wholeNumber(1...256), default: 10, identity: .runUnlessDefault,
+        "how many other subjects, where contrast_weight is not 0; each costs a forward pass of the edit's prompt")
+    package let backgroundWeight = Setting(
+        "background_weight", .notNegative, default: 0, identity: .runUnlessDefault,
+        "μ, how firmly what the model does with plain text is held where it is; 0: not at all, as published")
     package let metaLearningRate = Setting("meta_learning_rate", .positive, default: 1e-5, "Adam's: how fast the hypernetwork learns")
     package let maxGradientNorm = Setting("max_gradient_norm", .positive, default: 1, "longer gradients are scaled down to this")
     private let plan: EditingMethod.Plan
@@ -24,12 +40,14 @@ package struct EditorSettings: SettingGroup {
         self.mode = Self.mode(of: method)
         self.plan = plan
         hasHypernetwork = method.hasHypernetwork
+        preserves = method.rule.preserves
         innerLearningRate = Setting(
             "inner_learning_rate", .positive, default: method.innerLearningRate, identity: .editor,
             "η, how far one edit moves the model at first; hypernetworks learn it from there")
     }
 
     private let hasHypernetwork: Bool
+    private let preserves: Bool
 
     package static let method = Setting(
         "method", .one(of: EditingMethod.all) { $0.name }, default: .emsedit, identity: .editor, "each has a recipe beside quickstart.yaml")
@@ -43,7 +61,8 @@ package struct EditorSettings: SettingGroup {
 
     package var settings: [any AnySetting] {
         let ofNetwork: [any AnySetting] = hasHypernetwork ? [rank, blocks, metaLearningRate, maxGradientNorm] : []
-        return [method, mode, steps, modules, innerLearningRate] + ofNetwork + plan.settings
+        let preserving: [any AnySetting] = preserves ? [contrastWeight, contrastSubjects, backgroundWeight] : []
+        return [method, mode, steps, modules, innerLearningRate, positions, normalizer] + preserving + ofNetwork + plan.settings
     }
 
     /// The names of the methods that have a setting of this name in some mode.

@@ -94,7 +94,7 @@ extension EditEngine {
 
     /// ", first for …": the first sample of all ranks whose loss is not finite.
     private func firstNotFinite(_ losses: [Float], _ pack: ShardedPack) throws -> String {
-        let before = pack.rankAnswerCounts[..<work.communicator.rank].reduce(0, +)
+        let before = pack.answers.ofRanks[..<work.communicator.rank].reduce(0, +)
         let own = losses.firstIndex { !$0.isFinite }.map { $0 + before } ?? Int.max
         let first = try work.communicator.allGather(own).min() ?? Int.max
         return first == .max ? "" : ", first for \(pack.sample(ofAnswer: first))"

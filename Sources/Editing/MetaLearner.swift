@@ -90,7 +90,7 @@ package final class MetaLearner {
         case .sequence: return try learnSequentially([batch] + earlier, place: place)
         case .step: return try learnInSteps(batch, place: place)
         case .none:
-            try engine.apply(batch.edits, place: place)
+            try engine.apply(batch, place: place)
             return BatchReport()
         }
     }
@@ -103,7 +103,7 @@ package final class MetaLearner {
     /// The first of `batches` is edited, all are learned from.
     private func learnSequentially(_ batches: [EditBatch], place: String) throws -> BatchReport {
         var report = BatchReport(), unrelated: [Objective.Unrelated] = []
-        let edits = engine.pack(batches[0].edits)
+        let edits = engine.pack(batches[0])
         let steps = try (0..<options.steps).map { step in
             if step == options.steps - 1 { unrelated = self.unrelated(batches) }
             return try engine.step(step, edits, keepsActivations: true, place: place)
@@ -120,7 +120,7 @@ package final class MetaLearner {
     private func learnInSteps(_ batch: EditBatch, place: String) throws -> BatchReport {
         var report = BatchReport()
         let model = engine.model, before = model.edited.map(\.edit)
-        let edits = engine.pack(batch.edits), rephrasings = engine.pack(batch.rephrasings), unrelated = unrelated([batch])
+        let edits = engine.pack(batch), rephrasings = engine.pack(batch.rephrasings), unrelated = unrelated([batch])
         for step in 0..<options.steps {
             defer { for (module, edit) in zip(model.edited, before) { module.setEdit(edit) } }
             let made = try engine.step(step, edits, keepsActivations: true, place: place)

@@ -22,31 +22,39 @@ final class ShardedPack {
     let chunks: [Chunk]
     /// Predictions of each of this rank's shards, counted over all chunks.
     let shardAnswers: [Range<Int>]
-    /// For every micro-batch of the batch, on all ranks: its number of answer tokens.
-    let microBatchAnswerCounts: [Int]
     /// For every shard of the batch: whether it has anything.
     let isPresent: [Bool]
-    /// For every rank: its number of answer tokens.
-    let rankAnswerCounts: [Int]
+    /// Of answer tokens.
+    let answers: RowCounts
+    /// Of all tokens that are read.
+    let tokens: RowCounts
     private let sequences: [TokenSequence]  // of all ranks
 
-    init(_ microBatches: [[TokenSequence]], model: LanguageModel, work: ShardedWork, tokensAtATime: Int) {
-        let answers = microBatches.map { $0.reduce(0) { $0 + $1.answer.count } }
-        microBatchAnswerCounts = answers
-        isPresent = (0..<work.shards).map { !work.share(of: microBatches.count, shard: $0).isEmpty }
-        rankAnswerCounts = (0..<work.communicator.size).map { rank in
-            work.share(of: microBatches.count, rank: rank).reduce(0) { $0 + answers[$1] }
+    /// How many rows of a kind there are, on all ranks.
+    struct RowCounts {
+        let ofMicroBatches: [Int]
+        let ofRanks: [Int]
+
+        init(_ microBatches: [[TokenSequence]], work: ShardedWork, of count: (TokenSequence) -> Int) {
+            let counts = microBatches.map { $0.reduce(0) { $0 + count($1) } }
+            ofMicroBatches = counts
+            ofRanks = (0..<work.communicator.size).map { rank in work.share(of: counts.count, rank: rank).reduce(0) { $0 + counts[$1] } }
         }
+    }
+
+    init(_ microBatches: [[TokenSequence]], model: LanguageModel, work: ShardedWork, tokensAtATime: Int) {
+        answers = RowCounts(microBatches, work: work) { $0.answer.count }
+        tokens = RowCounts(microBatches, work: work, of: \.fedCount)
+        isPresent = (0..<work.shards).map { !work.share(of: microBatches.count, shard: $0).isEmpty }
         var first = 0
-        shardAnswers = work.ownShards.map { shard in
+        shardAnswers = work.ownShards.map { [answers] shard in
             let start = first
-            first += work.share(of: microBatches.count, shard: shard).reduce(0) { $0 + answers[$1] }
+            first += work.share(of: microBatches.count, shard: shard).reduce(0) { $0 + answers.ofMicroBatches[$1] }
             return start..<first
         }
         sequences = Array(microBatches.joined())
-        let tokens = microBatches.map { $0.reduce(0) { $0 + $1.fedCount } }
         let shares = work.ownShards.map { work.share(of: microBatches.count, shard: $0) }
-        chunks = Self.cut(shares, tokens, atATime: tokensAtATime).map { parts in
+        chunks = Self.cut(shares, tokens.ofMicroBatches, atATime: tokensAtATime).map { parts in
             let pack = PackedSequences(microBatches: parts.flatMap { microBatches[$0.microBatches] })
             let start = parts[0].microBatches.lowerBound
             let pieces = parts.map { part in
@@ -84,10 +92,13 @@ final class ShardedPack {
     }
 
     /// What answer token `index` of the whole batch, in canonical order, belongs to.
-    func sample(ofAnswer index: Int) -> String {
+    func sample(ofAnswer index: Int) -> String { sample(ofRow: index, \.answer.count) }
+
+    /// What row `index` belongs to, where each sequence has `count` of them.
+    func sample(ofRow index: Int, _ count: (TokenSequence) -> Int) -> String {
         var last = 0
         for (number, sequence) in sequences.enumerated() {
-            last += sequence.answer.count
+            last += count(sequence)
             if index < last { return sequence.source ?? "sequence \(number + 1)" }
         }
         return "no sample of the batch"

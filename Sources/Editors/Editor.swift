@@ -13,8 +13,28 @@ package struct EditorOptions: Sendable {
     package var seed: UInt64
     package var arithmetic = Arithmetic.float32
     package var readout: any Readout = MALMENReadout()
+    package var normalizer = Normalizer.perStep
     /// A method without a hypernetwork has no blocks, and nothing that is trained.
     package var isTrained = true
+
+    package var positions = Positions.answer
+
+    /// At which tokens of an edit's prompt and answer rows are captured.
+    package enum Positions: String, Sendable, CaseIterable {
+        /// Where a token of the answer is predicted, as published.
+        case answer
+        /// At every token.
+        case all
+    }
+
+    /// Whose moments rows are standardised by.
+    package enum Normalizer: String, Sendable, CaseIterable {
+        /// Those of the step's own network, as published. Where an edit is already said its later gradients are small; divided by their own deviation they push as
+        /// hard as the first.
+        case perStep = "per-step"
+        /// The first step's for all steps, so that what is already said no longer pushes.
+        case firstStep = "first-step"
+    }
 
     package init(steps: Int, rank: Int, blocks: Int, innerLearningRate: Float, hasNetworkPerStep: Bool, seed: UInt64) {
         self.steps = steps
@@ -59,6 +79,14 @@ package final class Editor {
 
     /// The networks of step `step`, one for each group.
     package func networks(step: Int) -> [HyperNetwork] { networks[options.hasNetworkPerStep ? step : 0] }
+
+    /// Of step `step`: the moments that standardise each group's rows, and whether they learn from them.
+    package func moments(step: Int) -> (moments: [RunningMoments], learn: Bool) {
+        switch options.normalizer {
+        case .perStep: (networks(step: step).map(\.moments), true)
+        case .firstStep: (networks(step: 0).map(\.moments), step == 0)
+        }
+    }
 
     /// Every network once, in canonical order.
     package var allNetworks: [HyperNetwork] { networks.flatMap { $0 } }

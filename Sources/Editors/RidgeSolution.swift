@@ -10,6 +10,11 @@ import Transformer
 ///
 /// Backward needs ∂L/∂S only through H: in the dual form H = U ∂L/∂S [n, v], in the primal H = ∂L/∂S [k, v] itself.
 ///
+/// With a background M₀ = I + μC the shift minimises ‖U S − D‖² + λ tr SᵀM₀S. That is the above for the keys U L⁻ᵀ with L Lᵀ = M₀; written without L:
+///
+///     dual    S = V P,  V = M₀⁻¹Uᵀ [k, n],  P = (U V + λI)⁻¹ D          H = Vᵀ ∂L/∂S
+///     primal  S = (Uᵀ U + λM₀)⁻¹ Uᵀ D                                  ∂L/∂log λ = −λ⟨(Uᵀ U + λM₀)⁻¹ ∂L/∂S, M₀S⟩
+///
 /// The factor costs n³ / 3 operations in the dual form and k³ / 3 in the primal: in both no more than k² / 3 for each row, and the solves with
 /// it no more than 2 k v each.
 package struct RidgeSolution: Sendable {
@@ -18,6 +23,9 @@ package struct RidgeSolution: Sendable {
     package let keys: Matrix  // U [n, k]
     package let lambda: Float
     package let form: Form
+    /// Vᵀ [n, k] in the dual form with a background, else U.
+    package let shiftKeys: Matrix
+    private let background: Background?
     private let factor: Cholesky
     /// P [n, v] in the dual form, S [k, v] in the primal.
     package let solution: Matrix
@@ -25,21 +33,29 @@ package struct RidgeSolution: Sendable {
     /// The form that a system of `rows` rows takes.
     package static func form(rows: Int, keySize: Int) -> Form { rows > keySize ? .primal : .dual }
 
-    package init(keys: Matrix, differences: Matrix, lambda: Float) throws {
+    package init(keys: Matrix, differences: Matrix, lambda: Float, background: Background? = nil) throws {
         precondition(keys.rows == differences.rows, "\(keys.rows) keys and \(differences.rows) value differences")
         self.keys = keys
         self.lambda = lambda
+        self.background = background
         form = Self.form(rows: keys.rows, keySize: keys.columns)
         let gram: Matrix
         switch form {
         case .dual:
-            gram = multiply(keys.operand, keys.transposed)
+            let columns = background?.solved(keys)
+            gram = multiply(keys.operand, columns?.operand ?? keys.transposed)
+            shiftKeys = columns.map { $0.transposedCopy() } ?? keys
             solution = differences.copy()
         case .primal:
+            shiftKeys = keys
             gram = multiply(keys.transposed, keys.operand)
             solution = multiply(keys.transposed, differences.operand)
         }
-        for i in 0..<gram.rows { gram[i, i] += lambda }
+        if form == .primal, let background {
+            gram.add(background.moment, times: lambda)
+        } else {
+            for i in 0..<gram.rows { gram[i, i] += lambda }
+        }
         factor = try Cholesky(inPlace: gram)
         factor.solve(inPlace: solution)
     }
@@ -50,7 +66,7 @@ package struct RidgeSolution: Sendable {
     /// The rows X [m, k] and Γ [m, v] of a backward pass add this · Γ to H.
     package func projector(_ x: Matrix) -> Operand {
         switch form {
-        case .dual: multiply(keys.operand, x.transposed).operand
+        case .dual: multiply(shiftKeys.operand, x.transposed).operand
         case .primal: x.transposed
         }
     }
@@ -58,16 +74,16 @@ package struct RidgeSolution: Sendable {
     /// H from ∂L/∂S [k, v].
     package func projected(shiftGradient: Matrix) -> Matrix {
         switch form {
-        case .dual: multiply(keys.operand, shiftGradient.operand)
+        case .dual: multiply(shiftKeys.operand, shiftGradient.operand)
         case .primal: shiftGradient.copy()
         }
     }
 
-    /// What coefficient · ‖ΔW‖² adds to H, for all that `edit` carries: 2 · coefficient · U ΔWᵀ, or 2 · coefficient · ΔWᵀ.
+    /// What coefficient · ‖ΔW‖² adds to H, for all that `edit` carries: 2 · coefficient · U ΔWᵀ (V's transpose for U with a background), or 2 · coefficient · ΔWᵀ.
     package func projectedNormGradient(_ edit: WeightEdit, coefficient: Float) -> Matrix {
         let h: Matrix
         switch form {
-        case .dual: h = edit.applied(to: keys)
+        case .dual: h = edit.applied(to: shiftKeys)
         case .primal: h = edit.transposedShift()
         }
         h.scale(by: 2 * coefficient)
@@ -77,6 +93,7 @@ package struct RidgeSolution: Sendable {
     /// Solves H in place, which becomes what `differenceGradients` takes; returns ∂L/∂log λ.
     package func solveBackward(inPlace h: Matrix) -> Float {
         factor.solve(inPlace: h)
+        if form == .primal, let background { return -lambda * Float(dot(h, multiply(background.moment.operand, solution.operand))) }
         return -lambda * Float(dot(h, solution))
     }
 

@@ -2,10 +2,32 @@ import LinearAlgebra
 import TensorCore
 import Transformer
 
+/// What a module's parameter shift is made of.
+package struct ShiftSystem: Sendable {
+    /// U [n, k] as captured.
+    package let keys: Matrix
+    /// What the editor made of the captured rows.
+    package let made: ReadoutRows
+    package let lambda: Float
+    /// √ν C [c, k]: keys that the shift should map to zero, if there are any.
+    package var contrast: Matrix?
+    /// What the shift should leave alone, if that is known.
+    package var background: Background?
+
+    package init(keys: Matrix, made: ReadoutRows, lambda: Float) {
+        self.keys = keys
+        self.made = made
+        self.lambda = lambda
+    }
+}
+
 /// How the rows that an editor made of a module's captured rows become its parameter shift S [k, v].
 package protocol ShiftRule: Sendable {
-    /// keys [n, k] as captured. Throws where there is no shift.
-    func solve(keys: Matrix, made: ReadoutRows, lambda: Float) throws -> any ShiftSolution
+    /// Whether contrast keys and a background count.
+    var preserves: Bool { get }
+
+    /// Throws where there is no shift.
+    func solve(_ system: ShiftSystem) throws -> any ShiftSolution
 }
 
 /// A parameter shift S [k, v], and the gradient back through it. Backward needs G = ∂L/∂S only through projections of it, matrices that are
@@ -40,8 +62,16 @@ package protocol ShiftSolution: Sendable {
 package struct RidgeRule: ShiftRule {
     package init() {}
 
-    package func solve(keys: Matrix, made: ReadoutRows, lambda: Float) throws -> any ShiftSolution {
-        try RidgeSolution(keys: keys, differences: made.differences, lambda: lambda)
+    package var preserves: Bool { true }
+
+    package func solve(_ system: ShiftSystem) throws -> any ShiftSolution {
+        guard let contrast = system.contrast, contrast.rows > 0 else {
+            return try RidgeSolution(keys: system.keys, differences: system.made.differences, lambda: system.lambda, background: system.background)
+        }
+        let zeros = Matrix(rows: contrast.rows, columns: system.made.differences.columns)
+        return try RidgeSolution(
+            keys: .stacked([system.keys, contrast], columns: contrast.columns),
+            differences: .stacked([system.made.differences, zeros], columns: zeros.columns), lambda: system.lambda, background: system.background)
     }
 }
 
@@ -50,7 +80,7 @@ extension RidgeSolution: ShiftSolution {
 
     package func apply(to module: Linear) {
         switch form {
-        case .dual: module.add(keys: keys, products: solution)
+        case .dual: module.add(keys: shiftKeys, products: solution)
         case .primal: module.add(shift: solution)
         }
     }

@@ -14,6 +14,8 @@ package struct EvaluationSummary: Sendable {
     package let edits: Int
     package let before: ScoreReport
     package let after: ScoreReport
+    /// Of plain text after all edits, or, in batch mode, as the mean after each batch; nil where none is read.
+    package let drift: Drift?
     /// nil: the method is not trained, and there was none.
     package let checkpoint: String?
     /// Everything but loading: scoring the unedited model, editing, scoring the edited one.
@@ -42,7 +44,7 @@ package final class EvaluationRun {
         self.configuration = configuration
         self.model = model
         self.tokenizer = tokenizer
-        work = EditorSetup.work(configuration, communicator)
+        work = configuration.work(communicator)
         let split = try configuration.evaluationSplit(neededBy: "evaluate")
         let all = try DatasetFile.load(split.path, format: split.format)
         let wanted = configuration.evaluation.batches * configuration.evaluation.editsPerBatch
@@ -53,7 +55,7 @@ package final class EvaluationRun {
                     + "\(configuration.evaluation.batches) × \(configuration.evaluation.editsPerBatch) = \(wanted)")
         }
         records = Array(all.prefix(wanted))
-        engine = EditorSetup.engine(configuration, model: model, work: work)
+        engine = try configuration.engine(model: model, tokenizer: tokenizer, work: work)
         checkpoint = try TrainedEditor.load(into: engine, configuration: configuration, report: message)?.path
         engine.observes = configuration.evaluation.normalizer == .online
         if let note = RepeatedPrompts(records).noteOnDataSet { message(note) }
@@ -65,26 +67,30 @@ package final class EvaluationRun {
         model.restore()
         let start = ContinuousClock.now, operations = matrixOperations
         let scorer = try Scorer(records, model: model, tokenizer: tokenizer, work: work)
-        let before = try scorer.score(0..<records.count), beforeSeconds = (ContinuousClock.now - start) / .seconds(1)
+        let passages = Array(PlainText.heldOut.prefix(configuration.evaluation.driftPassages))
+        let meter = passages.isEmpty ? nil : try DriftMeter(passages, model: model, tokenizer: tokenizer, work: work)
+        let before = try scorer.scoreUnedited(), beforeSeconds = (ContinuousClock.now - start) / .seconds(1)
         var editing = Duration.zero
-        var parts: [ScoreTally] = []
+        var parts: [ScoreTally] = [], drifts: [Drift] = []
         let size = configuration.evaluation.editsPerBatch, count = configuration.evaluation.batches
         for index in 0..<count {
             let batchStart = ContinuousClock.now
             let range = index * size..<(index + 1) * size
-            let batch = try EditBatch(records: Array(records[range]), tokenizer: tokenizer, microBatch: configuration.data.microBatch)
-            try engine.apply(batch.edits, place: "evaluation batch \(index + 1)")
+            let batch = try configuration.batch(Array(records[range]), tokenizer: tokenizer)
+            try engine.apply(batch, place: "evaluation batch \(index + 1)")
             editing += ContinuousClock.now - batchStart
             if configuration.editor.mode == .batch {
                 parts.append(try scorer.score(range))
+                if let meter { drifts.append(try meter.measure()) }
                 model.restore()
             }
             progress(index + 1, count)
         }
         let after = try parts.isEmpty ? scorer.score(0..<records.count) : parts.dropFirst().reduce(parts[0], +)
+        if parts.isEmpty, let meter { drifts = [try meter.measure()] }
         let seconds = (ContinuousClock.now - start) / .seconds(1), editingSeconds = editing / .seconds(1)
         return EvaluationSummary(
-            edits: records.count, before: before.report, after: after.report, checkpoint: checkpoint,
+            edits: records.count, before: before.report, after: after.report, drift: .mean(drifts), checkpoint: checkpoint,
             seconds: seconds, scoringBeforeSeconds: beforeSeconds, editingSeconds: editingSeconds,
             scoringAfterSeconds: seconds - beforeSeconds - editingSeconds, operations: matrixOperations - operations)
     }

@@ -11,6 +11,8 @@ import Transformer
 package final class Scorer {
     /// Tokens of a packed batch: enough for efficient products, few enough to stay in cache.
     private static let tokensPerPack = 512
+    /// Numbers that a probe gives.
+    private static let fields = 3
     /// Bytes of residual streams kept from one scoring to the next.
     private static let keptBytes = 512 << 20
 
@@ -33,6 +35,8 @@ package final class Scorer {
     private let firstProbes: [Int]
     private var packs: [Pack] = []
     private var kept = 0
+    /// Of each probe the unedited model's likeliest first token, where it has been asked.
+    private var firstTokens: [Double]?
 
     package init(_ records: [EditRecord], model: LanguageModel, tokenizer: Tokenizer, work: ShardedWork) throws {
         self.model = model
@@ -62,25 +66,41 @@ package final class Scorer {
         close()
     }
 
+    /// Tallies all records on the unedited model, whose answers later ones are compared with.
+    package func scoreUnedited() throws -> ScoreTally {
+        let (tally, tokens) = try judge(0..<records.count)
+        firstTokens = tokens
+        return tally
+    }
+
     /// Tallies the records `range` on the edited model; the same on every rank.
-    package func score(_ range: Range<Int>) throws -> ScoreTally {
-        // For each probe of all records whether it succeeds, NaN where it compares nothing, and its token accuracy, NaN where it is not scored.
-        var outcomes = [Double](repeating: .nan, count: 2 * firstProbes[records.count])
+    package func score(_ range: Range<Int>) throws -> ScoreTally { try judge(range).tally }
+
+    private func judge(_ range: Range<Int>) throws -> (tally: ScoreTally, firstTokens: [Double]) {
+        // For each probe of all records whether it succeeds, NaN where it compares nothing, its token accuracy, NaN where it is not scored, and the likeliest
+        // first token.
+        let fields = Self.fields
+        var outcomes = [Double](repeating: .nan, count: fields * firstProbes[records.count])
         for index in packs.indices where packs[index].probes.contains(where: { range.contains($0.record) }) {
             try judge(packs[index], try prefix(index), into: &outcomes)
         }
         let all = try work.communicator.allGather(outcomes)
-        var tally = ScoreTally()
+        var tally = ScoreTally(), tokens = [Double](repeating: .nan, count: firstProbes[records.count])
         for rank in 0..<work.communicator.size {
             for record in work.share(of: records.count, rank: rank) where range.contains(record) {
                 tally.add(
                     records[record].probes.enumerated().compactMap { number, probe in
-                        let place = 2 * (firstProbes[record] + number), success = all[rank][place], accuracy = all[rank][place + 1]
-                        return accuracy.isNaN ? nil : (probe.kind, Outcome(success: success.isNaN ? nil : success == 1, accuracy: accuracy))
+                        let index = firstProbes[record] + number, place = fields * index
+                        let success = all[rank][place], accuracy = all[rank][place + 1], token = all[rank][place + 2]
+                        if accuracy.isNaN { return nil }
+                        tokens[index] = token
+                        return (
+                            probe.kind, Outcome(success: success.isNaN ? nil : success == 1, accuracy: accuracy, isUnchanged: firstTokens.map { $0[index] == token })
+                        )
                     })
             }
         }
-        return tally
+        return (tally, tokens)
     }
 
     private func judge(_ pack: Pack, _ prefix: FrozenPrefix, into outcomes: inout [Double]) throws {
@@ -89,20 +109,28 @@ package final class Scorer {
             throw NumericalFailure("the edited model gives a log probability that is not a number; the edits have broken it")
         }
         var answer = 0
-        func next() -> (logProbability: Double, accuracy: Double) {
+        func next() -> (logProbability: Double, accuracy: Double, first: Double) {
             let range = pack.sequences.predictions[answer]
             answer += 1
             let count = Double(range.count)
-            return (range.reduce(0) { $0 + Double(predictions[$1].logProbability) } / count, Double(range.filter { predictions[$0].isMostLikely }.count) / count)
+            return (
+                range.reduce(0) { $0 + Double(predictions[$1].logProbability) } / count, Double(range.filter { predictions[$0].isMostLikely }.count) / count,
+                Double(predictions[range.lowerBound].mostLikely)
+            )
         }
         for probe in pack.probes {
-            let place = 2 * (firstProbes[probe.record] + probe.probe)
+            let place = Self.fields * (firstProbes[probe.record] + probe.probe)
             switch records[probe.record].probes[probe.probe].expectation {
             case .answer:
                 let right = next(), wrong = next()
-                (outcomes[place], outcomes[place + 1]) = (right.logProbability > wrong.logProbability ? 1 : 0, right.accuracy)
-            case .tokens: outcomes[place + 1] = next().accuracy
-            case .oneOf(let spellings): outcomes[place + 1] = spellings.map { _ in next().accuracy }.max() ?? 0
+                outcomes[place] = right.logProbability > wrong.logProbability ? 1 : 0
+                (outcomes[place + 1], outcomes[place + 2]) = (right.accuracy, right.first)
+            case .tokens:
+                let answer = next()
+                (outcomes[place + 1], outcomes[place + 2]) = (answer.accuracy, answer.first)
+            case .oneOf(let spellings):
+                let answers = spellings.map { _ in next() }
+                (outcomes[place + 1], outcomes[place + 2]) = (answers.map(\.accuracy).max() ?? 0, answers[0].first)
             }
         }
     }

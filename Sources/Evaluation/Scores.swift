@@ -16,6 +16,8 @@ struct Outcome {
     let success: Bool?
     /// The share of the answer's tokens that are the likeliest.
     let accuracy: Double
+    /// Whether what the model would say first is what it said before the edits; nil where that is not known.
+    var isUnchanged: Bool?
 }
 
 /// A score for each kind of probe, in percent.
@@ -48,6 +50,10 @@ public struct ScoreReport: Sendable, Equatable {
     public let scores: Scores
     /// By the share of tokens.
     public let tokenAccuracy: Scores
+    /// The share of probes whose right answer the model says: each of its tokens is the likeliest.
+    public let exactMatch: Scores
+    /// The share of probes where the likeliest first token is the unedited model's; empty where it has not been asked.
+    public let unchanged: Scores
 }
 
 /// Records judged. A record counts once for each kind of probe that it has, as the mean over its probes of that kind.
@@ -67,16 +73,22 @@ package struct ScoreTally {
 
     private var successes: [Probe.Kind: Mean] = [:]
     private var accuracies: [Probe.Kind: Mean] = [:]
+    private var matches: [Probe.Kind: Mean] = [:]
+    private var unchanged: [Probe.Kind: Mean] = [:]
 
     /// Adds one record's probes.
     mutating func add(_ outcomes: [(kind: Probe.Kind, outcome: Outcome)]) {
         for (index, first) in outcomes.enumerated() where !outcomes[..<index].contains(where: { $0.kind == first.kind }) {
-            var accuracy = Mean(), success = Mean()
+            var accuracy = Mean(), success = Mean(), match = Mean(), same = Mean()
             for (kind, outcome) in outcomes[index...] where kind == first.kind {
                 accuracy.add(outcome.accuracy)
+                match.add(outcome.accuracy == 1 ? 1 : 0)
                 if let succeeds = outcome.success { success.add(succeeds ? 1 : 0) }
+                if let isUnchanged = outcome.isUnchanged { same.add(isUnchanged ? 1 : 0) }
             }
             accuracies[first.kind, default: Mean()].add(accuracy.value)
+            matches[first.kind, default: Mean()].add(match.value)
+            if same.count > 0 { unchanged[first.kind, default: Mean()].add(same.value) }
             if success.count > 0 { successes[first.kind, default: Mean()].add(success.value) }
         }
     }
@@ -87,14 +99,15 @@ package struct ScoreTally {
         }
         var both = ScoreTally()
         (both.successes, both.accuracies) = (sum(a.successes, b.successes), sum(a.accuracies, b.accuracies))
+        (both.matches, both.unchanged) = (sum(a.matches, b.matches), sum(a.unchanged, b.unchanged))
         return both
     }
 
     /// By comparing answers where any were compared.
     package var report: ScoreReport {
         let compared = successes.mapValues(\.percent), accuracy = Scores(accuracies.mapValues(\.percent))
-        return compared.isEmpty
-            ? ScoreReport(scoring: .tokenAccuracy, scores: accuracy, tokenAccuracy: accuracy)
-            : ScoreReport(scoring: .rome, scores: Scores(compared), tokenAccuracy: accuracy)
+        return ScoreReport(
+            scoring: compared.isEmpty ? .tokenAccuracy : .rome, scores: compared.isEmpty ? accuracy : Scores(compared), tokenAccuracy: accuracy,
+            exactMatch: Scores(matches.mapValues(\.percent)), unchanged: Scores(unchanged.mapValues(\.percent)))
     }
 }

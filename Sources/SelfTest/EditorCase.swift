@@ -116,7 +116,7 @@ private struct EditorBench {
             comparison.compare("first.\(name).keys", rows.keys.elements, try floats(tensors, "first.\(name).keys").elements, tolerance: 1e-4)
             comparison.compare("first.\(name).grads", rows.gradients.elements, try floats(tensors, "first.\(name).grads").elements, tolerance: 1e-4)
         }
-        try engine.apply(step: 0, of: batches("train")[0].edits, place: "the first batch")
+        try engine.apply(step: 0, of: batches("train")[0], place: "the first batch")
         for module in model.edited {
             let shift = module.edit.transposedShift()
             comparison.compare("first.\(module.name).shift", shift.elements, try floats(tensors, "first.\(module.name).shift").elements, tolerance: 1e-4)
@@ -182,7 +182,7 @@ private struct EditorBench {
         for (number, batch) in editing.enumerated() {
             for step in 0..<description.config.steps {
                 let before = model.edited.map { $0.edit.materialized() }
-                try engine.apply(step: step, of: batch.edits, place: "edit batch \(number + 1)")
+                try engine.apply(step: step, of: batch, place: "edit batch \(number + 1)")
                 for (module, before) in zip(model.edited, before) {
                     let shift = module.edit.materialized()
                     shift.add(before, times: -1)

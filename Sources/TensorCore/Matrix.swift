@@ -132,6 +132,16 @@ public struct Matrix: @unchecked Sendable {
     /// A copy, row by row.
     public var elements: [Float] { Array(UnsafeBufferPointer(start: pointer, count: count)) }
 
+    /// [columns, rows] in storage of its own.
+    public func transposedCopy() -> Matrix {
+        let result = Matrix(uninitializedRows: columns, columns: rows)
+        parallelFor(columns, grain: 16) { column in
+            let out = result.row(column)
+            for row in 0..<rows { out[row] = self[row, column] }
+        }
+        return result
+    }
+
     /// The rows of `parts` one below the other. All have `columns` columns.
     public static func stacked(_ parts: [Matrix], columns: Int) -> Matrix {
         let result = Matrix(uninitializedRows: parts.reduce(0) { $0 + $1.rows }, columns: columns)

@@ -8,6 +8,7 @@ package struct RandomStream: Sendable {
         case hypernetworkInitialization = 1
         case sampling = 2
         case generation = 3
+        case contrast = 4
         case tests = 1000
     }
 

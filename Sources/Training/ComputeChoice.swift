@@ -23,7 +23,7 @@ package struct ComputeChoice {
             note = "run.compute=auto: \(fastest.rawValue)"
             return
         }
-        let begunWith = try RunConfiguration(recorded: begun, source: configuration.checkpoint.directory), compute = EditorSetup.arithmetic(begunWith)
+        let begunWith = try RunConfiguration(recorded: begun, source: configuration.checkpoint.directory), compute = begunWith.arithmetic
         self.configuration = try configuration.computing(in: compute)
         note =
             "run.compute=auto: \(compute.rawValue), as the run in \(configuration.checkpoint.directory) began"

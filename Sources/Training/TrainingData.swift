@@ -35,8 +35,8 @@ struct TrainingData {
         self.configuration = configuration
         self.tokenizer = tokenizer
         for record in records[work.ownShare(of: records.count)] {
-            let one = try EditBatch(records: [record], tokenizer: tokenizer, microBatch: 1)
-            for sequence in (one.edits + one.rephrasings + one.unrelated).joined() {
+            let one = try configuration.batch([record], tokenizer: tokenizer)
+            for sequence in (one.edits + one.rephrasings + one.unrelated + one.contrasts).joined() {
                 try model.check(sequence.prompt + sequence.answer, of: record.place)
             }
         }
@@ -49,7 +49,7 @@ struct TrainingData {
     func batch(_ index: Int) throws -> EditBatch {
         let size = configuration.data.editsPerBatch
         let chosen = order.records(index * size..<(index + 1) * size).map { records[$0] }
-        return try EditBatch(records: chosen, tokenizer: tokenizer, microBatch: configuration.data.microBatch)
+        return try configuration.batch(chosen, tokenizer: tokenizer)
     }
 
     /// Of what is trained on: a run resumes only on the same records.

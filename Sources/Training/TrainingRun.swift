@@ -71,10 +71,10 @@ package final class TrainingRun {
         self.configuration = configuration
         self.output = output
         self.model = model
-        work = EditorSetup.work(configuration, communicator)
+        work = configuration.work(communicator)
         data = try TrainingData(configuration, tokenizer: tokenizer, model: model, work: work, message: output.message)
-        let engine = EditorSetup.engine(configuration, model: model, work: work)
-        learner = MetaLearner(engine: engine, options: EditorSetup.learning(configuration))
+        let engine = try configuration.engine(model: model, tokenizer: tokenizer, work: work)
+        learner = MetaLearner(engine: engine, options: configuration.learning)
         state = EditorState(editor: engine.editor, model: model, work: work)
         store = try CheckpointStore(
             options: CheckpointOptions(

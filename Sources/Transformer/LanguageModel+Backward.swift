@@ -37,7 +37,7 @@ extension LanguageModel {
         precondition(!pack.branches, "gradients of a pack whose segments continue each other")
         let rows = SuffixRows(pack, everything: mode == .allTokens)
         // Above the last layer only answer rows matter; there its own rows are wanted on all tokens only if it is edited.
-        let last = mode == .allTokens && isLastLayerEdited ? rows : SuffixRows(pack, everything: false)
+        let last = mode == .allTokens && lastEditedLayer == layers.count - 1 ? rows : SuffixRows(pack, everything: false)
         var records: [LayerRecord] = []
         let hidden = suffixForward(pack, prefix, last: last, keeping: rows, records: &records)
         var (losses, gradient) = headBackward(pack, hidden, rows: last, loss)

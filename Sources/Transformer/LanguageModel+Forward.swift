@@ -22,17 +22,32 @@ extension LanguageModel {
         return FrozenPrefix(hidden: after.hidden, feedForwardInput: layer.feedForwardNorm == nil ? after.normed : nil)
     }
 
-    /// The residual stream above the last layer, on its rows `last` alone: the last layer computes no others. Where `rows` is given, appends
-    /// what the backward pass needs of each layer, on these rows.
+    /// Through a forward pass up to the last edited layer, the keys of every edited module on some rows, the lowest layer first.
+    package func captureKeys(_ pack: PackedSequences, _ prefix: FrozenPrefix, on mode: GradientRows, visit: (_ module: Int, _ keys: Matrix) -> Void) {
+        let rows = SuffixRows(pack, everything: mode == .allTokens), end = lastEditedLayer + 1
+        guard firstEditedLayer < end else { return }
+        var records: [LayerRecord] = []
+        _ = suffixForward(pack, prefix, through: end, last: rows, keeping: rows, records: &records)
+        for (layer, record) in zip(layers[firstEditedLayer..<end], records) {
+            for (index, module) in edited.enumerated() {
+                if module === layer.gate || module === layer.up { visit(index, record.feedForwardInput) }
+                if module === layer.down { visit(index, layer.activate(record.inner.gate, record.inner.up)) }
+            }
+        }
+    }
+
+    /// The residual stream above the layers up to `end`, on the rows `last` of the uppermost alone: that layer computes no others. Where `rows` is
+    /// given, appends what the backward pass needs of each layer, on these rows.
     func suffixForward(
-        _ pack: PackedSequences, _ prefix: FrozenPrefix, last: SuffixRows, keeping rows: SuffixRows?,
+        _ pack: PackedSequences, _ prefix: FrozenPrefix, through end: Int? = nil, last: SuffixRows, keeping rows: SuffixRows?,
         records: inout [LayerRecord]
     ) -> Matrix {
-        guard firstEditedLayer < layers.count else { return last.copy(prefix.hidden, pack) }
+        let end = end ?? layers.count
+        guard firstEditedLayer < end else { return last.copy(prefix.hidden, pack) }
         let everything = SuffixRows(pack, everything: true)
         var hidden = prefix.hidden
-        for index in firstEditedLayer..<layers.count {
-            let layer = layers[index], asking = index == layers.count - 1 ? last : everything
+        for index in firstEditedLayer..<end {
+            let layer = layers[index], asking = index == end - 1 ? last : everything
             prefetch(index + 1)
             let kept = rows.map { asking.isEverything ? $0 : asking }  // a narrowed layer keeps all its rows
             var normed: Matrix?, attention: LayerRecord.Attention?

@@ -8,6 +8,17 @@ package struct Prediction: Sendable, Equatable {
     package let logProbability: Float
     /// Whether the labelled token is the most likely one.
     package let isMostLikely: Bool
+    package let mostLikely: Int32
+}
+
+/// What became of one prediction.
+package struct PredictionChange: Sendable {
+    /// KL(before‖after) over the whole vocabulary.
+    package let divergence: Float
+    package let keepsMostLikely: Bool
+    /// Log probabilities of the labelled token.
+    package let before: Float
+    package let after: Float
 }
 
 /// What is lost at a prediction, which weighs what the pack says.
@@ -30,10 +41,28 @@ extension LanguageModel {
                 var largest = 0
                 let total = amend_log_sum_exp(logits.row(row), logits.columns, &largest)
                 let label = Int(pack.labels[first + row])
-                predictions.append(Prediction(logProbability: logits[row, label] - total, isMostLikely: largest == label))
+                predictions.append(Prediction(logProbability: logits[row, label] - total, isMostLikely: largest == label, mostLikely: Int32(largest)))
             }
         }
         return predictions
+    }
+
+    /// What became of every prediction of `pack` since `reference`, its `normedAnswers`, was taken.
+    package func changes(_ pack: PackedSequences, _ prefix: FrozenPrefix, since reference: Matrix) -> [PredictionChange] {
+        var changes: [PredictionChange] = []
+        forEachBlockOfLogits(normedAnswers(pack, prefix)) { first, logits in
+            let before = self.logits(reference.rows(first..<first + logits.rows))
+            for row in 0..<logits.rows {
+                var top = 0, topBefore = 0
+                let total = amend_log_sum_exp(logits.row(row), logits.columns, &top)
+                let totalBefore = amend_log_sum_exp(before.row(row), before.columns, &topBefore)
+                let label = Int(pack.labels[first + row]), (after, was) = (logits[row, label] - total, before[row, label] - totalBefore)
+                // Overwrites the row's logits.
+                let divergence = amend_divergence_backward(logits.row(row), before.row(row), logits.columns, total, totalBefore, 1, configuration.logitSoftCap)
+                changes.append(PredictionChange(divergence: divergence, keepsMostLikely: top == topBefore, before: was, after: after))
+            }
+        }
+        return changes
     }
 
     /// Logits [predictions, vocabulary] of every prediction of `pack`, on the edited model.

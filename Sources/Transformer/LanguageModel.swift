@@ -33,7 +33,7 @@ package final class LanguageModel {
     package private(set) var edited: [Linear] = []
     /// The lowest layer with an edited module: what comes before its feed-forward part never changes.
     private(set) var firstEditedLayer = 0
-    private(set) var isLastLayerEdited = false
+    private(set) var lastEditedLayer = -1
 
     struct Parts {
         var embedding: WeightMatrix
@@ -89,7 +89,7 @@ package final class LanguageModel {
         edited = try ModulePattern.expand(patterns, among: editableModules)
         let isEditedLayer = layers.map { $0.feedForwardModules.contains { isEdited($0) } }
         firstEditedLayer = isEditedLayer.firstIndex(of: true) ?? layers.count
-        isLastLayerEdited = isEditedLayer.last ?? false
+        lastEditedLayer = isEditedLayer.lastIndex(of: true) ?? -1
     }
 
     /// Drops every edit.

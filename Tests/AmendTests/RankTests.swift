@@ -31,6 +31,22 @@ extension ProgramTests {
             #expect(both.digest == alone.digest)
         }
 
+        /// What holds edits in place is solved for on every rank alike.
+        @Test(arguments: ["answer", "all"]) func holdsEditsByTheSameBits(positions: String) throws {
+            let run = try TinyRun()
+            let settings = [
+                "editor.positions=\(positions)", "editor.normalizer=first-step", "editor.contrast_weight=10", "editor.contrast_subjects=3", "editor.background_weight=5",
+            ]
+            let alone = try run.train(into: "alone", settings), plain = try run.train(into: "plain")
+            #expect(alone.digest != plain.digest)
+            for ranks in 2...4 { #expect(try run.train(ranks: ranks, into: "ranks-\(ranks)", settings).digest == alone.digest, "on \(ranks) ranks") }
+            #expect(try run.train(ranks: 3, into: "resumed", settings + ["training.passes=1", "checkpoint.every=3"]).batches == 4)
+            #expect(try run.train(ranks: 2, into: "resumed", settings + ["checkpoint.every=3"]).digest == alone.digest)
+            for change in ["editor.contrast_weight=9", "editor.background_weight=4", "editor.normalizer=per-step", "editor.contrast_subjects=2"] {
+                #expect(try run.train(into: change, settings + [change]).digest != alone.digest, "\(change) changes nothing")
+            }
+        }
+
         /// Every method besides, alone, on ranks and resumed on another number of them.
         @Test(arguments: ["malmen", "mend", "rledit", "ultraedit"], [[], fewRows]) func everyMethodTrainsTheSameBits(method: String, rows: [String]) throws {
             let run = try TinyRun(),

@@ -18,18 +18,24 @@ import Testing
                     format: auto
                     path: "t"
                 editor:
+                  background_weight: 0.0
                   blocks: 4
+                  contrast_subjects: 10
+                  contrast_weight: 0.0
                   inner_learning_rate: 0.001
                   max_gradient_norm: 1.0
                   meta_learning_rate: 1e-05
                   method: emsedit
                   mode: sequential
                   modules: ["a.1-2.b"]
+                  normalizer: per-step
+                  positions: answer
                   rank: 1024
                   regularization: 0.25
                   steps: 2
                 evaluation:
                   batches: 10
+                  drift_passages: 24
                   edits_per_batch: 20
                   normalizer: online
                 model:

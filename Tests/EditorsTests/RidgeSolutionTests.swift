@@ -88,11 +88,89 @@ import Transformer
     }
 }
 
-/// (UᵀU + λI)⁻¹ UᵀD by Gaussian elimination.
-private func ridge(_ keys: [[Double]], _ differences: [[Double]], lambda: Double) -> [[Double]] {
+/// A shift that plain text and other subjects hold, against normal equations in double precision.
+@Suite struct PreservationTests {
+    private static let keySize = 6, valueSize = 4, lambda: Float = 0.7, weight: Float = 3
+
+    private struct Problem {
+        let keys: Matrix, differences: Matrix, contrast: Matrix?, moment: [[Double]]?
+        let solution: RidgeSolution
+
+        init(rows: Int, contrasts: Int, hasBackground: Bool) throws {
+            keys = normals(rows, keySize, lane: 1)
+            differences = normals(rows, valueSize, lane: 2)
+            contrast = contrasts > 0 ? normals(contrasts, keySize, lane: 6) : nil
+            var system = ShiftSystem(keys: keys, made: ReadoutRows(differences: differences), lambda: lambda)
+            system.contrast = contrast
+            var moment: [[Double]]?
+            if hasBackground {
+                let text = normals(9, keySize, lane: 7), sum = multiply(text.transposed, text.operand)
+                moment = sum.doubles.enumerated().map { i, row in row.enumerated().map { j, x in x * Double(weight) / 9 + (i == j ? 1 : 0) } }
+                system.background = try Background(sum: sum, count: 9, weight: weight)
+            }
+            self.moment = moment
+            solution = try #require(try RidgeRule().solve(system) as? RidgeSolution)
+        }
+
+        func expected(_ differences: [[Double]], lambda: Double = Double(lambda)) -> [[Double]] {
+            let others = contrast?.doubles ?? [], zeros = others.map { _ in [Double](repeating: 0, count: valueSize) }
+            return ridge(keys.doubles + others, differences + zeros, lambda: lambda, moment: moment)
+        }
+    }
+
+    /// Edit rows, contrast rows, whether plain text counts: dual and primal of each.
+    static let problems = [(2, 0, true), (2, 3, true), (2, 3, false), (5, 4, true), (5, 4, false), (12, 0, true)]
+
+    @Test(arguments: problems) func solvesTheNormalEquations(rows: Int, contrasts: Int, hasBackground: Bool) throws {
+        let problem = try Problem(rows: rows, contrasts: contrasts, hasBackground: hasBackground), solution = problem.solution
+        #expect(solution.form == (rows + contrasts > Self.keySize ? .primal : .dual))
+        let shift = solution.form == .primal ? solution.solution : multiply(solution.shiftKeys.transposed, solution.solution.operand)
+        expectClose(shift, problem.expected(problem.differences.doubles).flatMap { $0 }, "S")
+    }
+
+    /// The loss ⟨XᵀΓ, S⟩, with respect to the edit's value differences and log λ.
+    @Test(arguments: problems) func backwardIsTheDerivative(rows: Int, contrasts: Int, hasBackground: Bool) throws {
+        let problem = try Problem(rows: rows, contrasts: contrasts, hasBackground: hasBackground), solution = problem.solution
+        let x = normals(9, Self.keySize, lane: 3), gradients = normals(9, Self.valueSize, lane: 4)
+        let h = multiply(solution.projector(x), gradients.operand), loss = product(transposed(x.doubles), gradients.doubles)
+        expectClose(solution.projected(shiftGradient: multiply(x.transposed, gradients.operand)), h.doubles.flatMap { $0 }, "H by ∂L/∂S")
+        let logLambda = solution.solveBackward(inPlace: h), found = solution.differenceGradients(h, rows: 0..<rows)
+        let expected = centralDifferences(at: problem.differences.doubles.flatMap { $0 }) { dot(loss, problem.expected(matrix($0, columns: Self.valueSize))) }
+        expectClose(found, expected, "E")
+        let slope = centralDifferences(at: [log(Double(Self.lambda))]) { dot(loss, problem.expected(problem.differences.doubles, lambda: exp($0[0]))) }
+        #expect(abs(Double(logLambda) - slope[0]) < 1e-5 * max(1, abs(slope[0])), "∂L/∂log λ is \(logLambda), expected \(slope[0])")
+    }
+
+    @Test(arguments: problems) func normGradientIsTheDerivative(rows: Int, contrasts: Int, hasBackground: Bool) throws {
+        let problem = try Problem(rows: rows, contrasts: contrasts, hasBackground: hasBackground), carried = normals(Self.valueSize, Self.keySize, lane: 5)
+        let edit = WeightEdit(keySize: Self.keySize, valueSize: Self.valueSize, factors: nil, dense: carried)
+        let h = problem.solution.projectedNormGradient(edit, coefficient: 0.3)
+        _ = problem.solution.solveBackward(inPlace: h)
+        let loss = transposed(carried.doubles).map { $0.map { $0 * 2 * Double(Float(0.3)) } }
+        let expected = centralDifferences(at: problem.differences.doubles.flatMap { $0 }) { dot(loss, problem.expected(matrix($0, columns: Self.valueSize))) }
+        expectClose(problem.solution.differenceGradients(h, rows: 0..<rows), expected, "E")
+    }
+
+    /// The stronger the hold, the less what it holds moves.
+    @Test func whatIsHeldMovesLess() throws {
+        let keys = normals(2, Self.keySize, lane: 1), made = ReadoutRows(differences: normals(2, Self.valueSize, lane: 2)), held = normals(2, Self.keySize, lane: 6)
+        let moved = try [0, 1, 100].map { (weight: Float) in
+            var system = ShiftSystem(keys: keys, made: made, lambda: Self.lambda)
+            let rows = held.copy()
+            rows.scale(by: weight.squareRoot())
+            system.contrast = rows
+            let solution = try #require(try RidgeRule().solve(system) as? RidgeSolution)
+            return multiply(multiply(held.operand, solution.shiftKeys.transposed).operand, solution.solution.operand).sumOfSquares
+        }
+        #expect(moved[0] > 2 * moved[1] && moved[1] > 100 * moved[2], "\(moved)")
+    }
+}
+
+/// (UᵀU + λM)⁻¹ UᵀD by Gaussian elimination; M is I where it is not given.
+private func ridge(_ keys: [[Double]], _ differences: [[Double]], lambda: Double, moment: [[Double]]? = nil) -> [[Double]] {
     let size = keys[0].count
     var system = zip(product(transposed(keys), keys), product(transposed(keys), differences)).map { $0 + $1 }
-    for i in 0..<size { system[i][i] += lambda }
+    for i in 0..<size { for j in 0..<size { system[i][j] += lambda * (moment?[i][j] ?? (i == j ? 1 : 0)) } }
     for pivot in 0..<size {
         for row in 0..<size where row != pivot {
             let factor = system[row][pivot] / system[pivot][pivot]

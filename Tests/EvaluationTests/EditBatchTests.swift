@@ -21,6 +21,18 @@ import Tokenization
         #expect(prompts(batch.unrelated) == [["bcdn", "hijn"], ["fgn", "an"], ["en"]], "the first of each record's")
     }
 
+    /// What contrasts with an edit has its answer; without a subject there is none.
+    @Test func contrastsAreTheEditsWithOtherSubjects() throws {
+        let tokenizer = try BigramModel([:]).tokenizer
+        func batch(_ subject: String, _ count: Int) throws -> EditBatch {
+            let record = EditRecord(id: "1", subject: subject, edits: [Question(prompt: "abc", answer: "X")], probes: [])
+            return try EditBatch(records: [record], tokenizer: tokenizer, microBatch: 2, contrast: ContrastPrompts(count: count, seed: 1))
+        }
+        let contrasts = try batch("b", 3).contrasts
+        #expect(contrasts.map(\.count) == [2, 1] && contrasts.joined().allSatisfy { $0.answer == tokenizer.encodeContinuation("X") })
+        #expect(try batch("z", 3).contrasts.isEmpty && batch("b", 3).edits == batch("z", 3).edits)
+    }
+
     @Test func promptsBeginWithTheTokenizersSpecialToken() throws {
         let tokenizer = try BigramModel([:], beginning: "z").tokenizer, batch = try batch(["a"], microBatch: 1, tokenizer)
         #expect(tokenizer.decode(batch.edits[0][0].prompt, skipSpecialTokens: false) == "za" && batch.edits[0][0].answer == tokenizer.encodeContinuation("X"))

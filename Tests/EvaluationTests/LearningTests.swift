@@ -12,20 +12,21 @@ import Transformer
     private typealias Change = (inout LearningOptions) -> Void
 
     /// One step a batch, in sequences, on a fresh model.
-    private func learner(_ change: Change = { _ in }) throws -> MetaLearner {
+    private func learner(steps: Int = 1, normalizer: EditorOptions.Normalizer = .perStep, _ change: Change = { _ in }) throws -> MetaLearner {
         let directory = try TemporaryDirectory()
         try TinyModel().write(to: directory.url)
         let model = try ModelSource(directory.path).loadModel()
         try model.selectModules(["model.layers.1.mlp.gate_proj", "model.layers.2.mlp.down_proj"])
         withExtendedLifetime(directory) {}  // read until here
         let method = try #require(EditingMethod.named("emsedit")), plan = try #require(method.plans[.sequential])
-        var editing = EditorOptions(steps: 1, rank: 8, blocks: 2, innerLearningRate: 1e-3, hasNetworkPerStep: true, seed: 1)
+        var editing = EditorOptions(steps: steps, rank: 8, blocks: 2, innerLearningRate: 1e-3, hasNetworkPerStep: true, seed: 1)
+        editing.normalizer = normalizer
         editing.use(method)
         let shapes = model.edited.map { ModuleShape(keySize: $0.keySize, valueSize: $0.valueSize) }
         let engine = EditEngine(
             model: model, editor: Editor(editing, shapes: shapes, ownership: .everything(pieces: 2)), rule: method.rule,
             work: ShardedWork(communicator: Communicator(), shards: 2))
-        var options = LearningOptions(plan: plan, steps: 1, regularization: 0.25, localityWeight: 0, maxGradientNorm: .infinity, metaLearningRate: 1e-3)
+        var options = LearningOptions(plan: plan, steps: steps, regularization: 0.25, localityWeight: 0, maxGradientNorm: .infinity, metaLearningRate: 1e-3)
         change(&options)
         return MetaLearner(engine: engine, options: options)
     }
@@ -112,5 +113,16 @@ import Transformer
         learner.inspectGradients = { broken.gradient[0, 0] = .infinity }
         let failure = #expect(throws: NumericalFailure.self) { try learner.learn(batch(0), place: "batch 3") }
         #expect(failure?.description.contains("batch 3") == true && failure?.description.contains(broken.name) == true)
+    }
+
+    /// One normaliser: the first step's moments see the batch, the second step's network has none of its own that learn.
+    @Test func theFirstStepsMomentsServeAllSteps() throws {
+        func counts(_ normalizer: EditorOptions.Normalizer) throws -> [Int] {
+            let learner = try learner(steps: 2, normalizer: normalizer)
+            _ = try learner.learn(batch(0), place: "0")
+            return learner.engine.editor.allNetworks.map(\.moments.count)
+        }
+        // Two edits of two answer tokens; two groups of modules at each of two steps.
+        #expect(try counts(.perStep) == [4, 4, 4, 4] && counts(.firstStep) == [4, 4, 0, 0])
     }
 }

@@ -153,4 +153,29 @@ import Testing
         module.add(shift: shift)
         #expect(throws: NumericalFailure.self) { try scorer.score(0..<1) }
     }
+
+    /// " Xa" is what the model says after p, " Xb" is not, though it is right by comparison.
+    @Test func anAnswerIsSaidWhereItsEveryTokenIsTheLikeliest() throws {
+        let found = try report([record("p", "Xa", over: "Y", rephrasings: ["p", "q"]), record("p", "Xb", over: "Y", rephrasings: ["p"])])
+        expect(found.scores, 100, 75, .nan, "by comparison")
+        expect(found.exactMatch, 50, 25, .nan, "said")
+        #expect(found.unchanged.efficacy.isNaN, "nothing to compare with")
+    }
+
+    /// An edit of the module that turns p's next token from X to Z, and leaves q's alone.
+    @Test func whatIsSaidFirstIsComparedWithTheUneditedModel() throws {
+        let bigrams = try BigramModel(Self.following), work = ShardedWork(communicator: Communicator(), shards: 1)
+        let records = [record("p", "X", over: "Y", neighbors: [("q", "Y"), ("r", "Z")])]
+        let scorer = try Scorer(records, model: bigrams.model, tokenizer: bigrams.tokenizer, work: work)
+        #expect(try scorer.scoreUnedited().report.unchanged.specificity.isNaN)
+        let same = try scorer.score(0..<1).report
+        #expect(same.unchanged.efficacy == 100 && same.unchanged.specificity == 100)
+    }
+
+    @Test func driftIsNoneWhereNothingIsEdited() throws {
+        let bigrams = try BigramModel(Self.following)
+        let meter = try DriftMeter(["pqp", "r"], model: bigrams.model, tokenizer: bigrams.tokenizer, work: ShardedWork(communicator: Communicator(), shards: 1))
+        let drift = try meter.measure()
+        #expect(drift.tokens == 2 && drift.tokensKept == 100 && drift.perplexityRatio == 1 && abs(drift.divergence) < 1e-6)
+    }
 }

@@ -22,6 +22,17 @@ import Transformer
         }
     }
 
+    /// A forward pass up to the last edited layer gives the keys of a backward pass, and each module's once.
+    @Test(arguments: Golden.families) func keysOfAForwardPassAreThoseOfTheBackwardPass(family: String) throws {
+        let model = try Golden(family).loadModel(editing: Golden.feedForward(family, "0-2")), pack = pack(), prefix = model.prefix(of: pack)
+        edit(model)
+        for mode in [LanguageModel.GradientRows.answerTokens, .allTokens] {
+            var keys = [[Float]](repeating: [], count: model.edited.count)
+            model.captureKeys(pack, prefix, on: mode) { keys[$0] += $1.elements }
+            for rows in model.rows(of: pack, on: mode) { expectSame(keys[rows.module], rows.keys.elements, "keys of \(model.edited[rows.module].name)") }
+        }
+    }
+
     /// Where the last layer is not edited it computes answer rows alone, else all rows: these are the same numbers.
     @Test(arguments: Golden.families) func theLastLayersOtherRowsAreNotNeeded(family: String) throws {
         let golden = try Golden(family), pack = pack(), modules = Golden.feedForward(family, "0-2")

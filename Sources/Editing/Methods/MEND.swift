@@ -36,9 +36,11 @@ private struct MENDReadout: Readout {
 }
 
 private struct OuterProductRule: ShiftRule {
-    func solve(keys: Matrix, made: ReadoutRows, lambda: Float) throws -> any ShiftSolution {
-        guard let ownKeys = made.keys else { preconditionFailure("an outer product of rows without keys") }
-        return OuterProducts(keys: ownKeys, differences: made.differences)
+    var preserves: Bool { false }
+
+    func solve(_ system: ShiftSystem) throws -> any ShiftSolution {
+        guard let ownKeys = system.made.keys else { preconditionFailure("an outer product of rows without keys") }
+        return OuterProducts(keys: ownKeys, differences: system.made.differences)
     }
 }
 

@@ -1,0 +1,73 @@
+import TensorCore
+
+/// Prompts that contrast with an edit's: the same with other subjects in them ("The capital of France is", "The capital of Peru is"). An edit that is
+/// about its subject leaves them as they are.
+package struct ContrastPrompts: Sendable {
+    /// Other subjects for each edit.
+    let count: Int
+    private let seed: UInt64
+
+    package init(count: Int, seed: UInt64) {
+        self.count = count
+        self.seed = seed
+    }
+
+    /// None where no subject is given and none can be seen. Which subjects come depends on the seed and the edit alone, not on what it is made with.
+    package func prompts(for edit: Question, subject: String?) -> [String] {
+        guard let subject = SubjectSpan.subject(of: edit.prompt, given: subject) else { return [] }
+        var key = Fingerprint()
+        key.mix(edit.prompt)
+        key.mix(edit.answer)
+        let stream = RandomStream(seed: seed ^ key.value, purpose: .contrast)
+        var others = Names.all.filter { !$0.contains(subject) && !subject.contains($0) }
+        return (0..<min(count, others.count)).map { index in
+            let place = index + Int((UInt64(stream.block(UInt64(index)).0) * UInt64(others.count - index)) >> 32)
+            others.swapAt(index, place)
+            return edit.prompt.replacing(subject, with: others[index])
+        }
+    }
+}
+
+/// What a prompt is about.
+package enum SubjectSpan {
+    /// Words that begin sentences more often than names.
+    private static let openers: Set = [
+        "a", "an", "the", "in", "on", "at", "of", "for", "from", "who", "what", "which", "where", "when", "why", "how", "is", "are", "was", "were", "does", "do",
+        "did", "our", "my", "your", "his", "her", "its", "their", "this", "that", "these", "it", "he", "she", "they", "we", "you", "i", "to", "by", "as",
+    ]
+    /// Words inside names.
+    private static let joints: Set = ["of", "the", "de", "la", "van", "von", "and", "&", "du", "di", "el", "al"]
+
+    /// `given`, where the prompt has it; otherwise the longest run of words in it that begin with capitals or digits. nil: neither is there.
+    package static func subject(of prompt: String, given: String?) -> String? {
+        if let given, !given.isEmpty, prompt.contains(given) { return given }
+        let words = prompt.split(separator: " ")
+        var best: Range<Int>?
+        func length(_ run: Range<Int>) -> Int { run.reduce(0) { $0 + words[$1].count } }
+        var start = 0
+        while start < words.count {
+            guard isName(words[start], isFirst: start == 0) else {
+                start += 1
+                continue
+            }
+            var end = start + 1, last = start + 1
+            while end < words.count {
+                if isName(words[end], isFirst: false) { last = end + 1 } else if !joints.contains(String(words[end])) { break }
+                end += 1
+            }
+            if best.map({ length($0) <= length(start..<last) }) ?? true { best = start..<last }
+            start = end
+        }
+        return best.map { run in
+            let text = prompt[words[run.lowerBound].startIndex..<words[run.upperBound - 1].endIndex]
+            let trimmed = text.reversed().drop { ",.;:?!".contains($0) }.reversed().map { $0 }
+            let whole = String(trimmed)
+            return whole.hasSuffix("'s") ? String(whole.dropLast(2)) : whole
+        }.flatMap { $0.isEmpty ? nil : $0 }
+    }
+
+    private static func isName(_ word: Substring, isFirst: Bool) -> Bool {
+        guard let first = word.first, first.isUppercase || first.isNumber else { return word.dropFirst().contains(where: \.isUppercase) }
+        return !isFirst || !openers.contains(word.lowercased())
+    }
+}

@@ -1,0 +1,51 @@
+import Communication
+import Editors
+import LinearAlgebra
+import TensorCore
+import Tokenization
+import Transformer
+
+/// What edits should leave alone, beside what the method's loss says: see `ShiftSystem`.
+package struct Preservation: Sendable {
+    /// ν: what moving a contrasting prompt's keys costs; 0: they are not asked.
+    package var contrastWeight: Float = 0
+    /// Of every edited module; nil: plain text is not asked.
+    package var backgrounds: [Background]?
+
+    package init() {}
+}
+
+/// A batch's edits, packed.
+struct EditPack {
+    let edits: ShardedPack
+    /// The same prompts with other subjects; nil where they do not count.
+    let contrasts: ShardedPack?
+}
+
+extension EditEngine {
+    /// Runs plain text through the unedited model and takes from it what edits should leave alone, with weight μ. Collective; the same bits on any number
+    /// of ranks.
+    package func takeBackground(from passages: [[TokenSequence]], weight: Float) throws {
+        let pack = pack(passages)
+        var sums = model.edited.map { _ in [Matrix?](repeating: nil, count: work.ownShards.count) }
+        for chunk in pack.chunks {
+            model.captureKeys(chunk.pack, chunk.prefix, on: .allTokens) { module, keys in
+                for piece in chunk.pieces {
+                    let rows = keys.rows(piece.tokens)
+                    if let sum = sums[module][piece.shard] {
+                        multiply(rows.transposed, rows.operand, into: sum, accumulate: true)
+                    } else {
+                        sums[module][piece.shard] = multiply(rows.transposed, rows.operand)
+                    }
+                }
+            }
+        }
+        let count = passages.joined().reduce(0) { $0 + $1.fedCount }
+        preservation.backgrounds = try zip(model.edited, sums).map { module, parts in
+            let sum = try work.sum(parts, present: pack.isPresent, rows: module.keySize, columns: module.keySize)
+            do { return try Background(sum: sum, count: count, weight: weight) } catch {
+                throw NumericalFailure("plain text, \(module.name): \(error)")
+            }
+        }
+    }
+}

@@ -1,0 +1,73 @@
+import Communication
+import Configuration
+import Datasets
+import Editing
+import Editors
+import LinearAlgebra
+import Tokenization
+import Transformer
+
+// The parts of a run that its configuration describes.
+
+extension RunConfiguration {
+    package func work(_ communicator: Communicator) -> ShardedWork {
+        ShardedWork(communicator: communicator, shards: run.shards, reduction: run.reduction == .fast ? .fast : .ordered)
+    }
+
+    /// Of products with the weights of the model and of the hypernetworks; `auto` has been replaced by what it stands for, see ComputeChoice.
+    package var arithmetic: Arithmetic {
+        guard let arithmetic = run.compute else { preconditionFailure("run.compute=auto is resolved before a run begins") }
+        return arithmetic
+    }
+
+    /// An engine with a fresh editor for the model's edited modules. Collective; reads plain text with the unedited model where edits should leave it alone.
+    package func engine(model: LanguageModel, tokenizer: Tokenizer, work: ShardedWork) throws -> EditEngine {
+        let shapes = model.edited.map { ModuleShape(keySize: $0.keySize, valueSize: $0.valueSize) }
+        var options = EditorOptions(
+            steps: editor.steps, rank: editor.rank, blocks: editor.blocks, innerLearningRate: Float(editor.innerLearningRate),
+            hasNetworkPerStep: plan.hasNetworkPerStep, seed: UInt64(run.seed))
+        options.arithmetic = arithmetic
+        options.positions = editor.positions
+        options.normalizer = editor.normalizer
+        options.use(method)
+        let engine = EditEngine(
+            model: model, editor: Editor(options, shapes: shapes, ownership: Ownership(pieces: work.shards, owned: work.ownShards)), rule: method.rule, work: work)
+        engine.preservation.contrastWeight = Float(editor.contrastWeight)
+        if editor.backgroundWeight > 0 {
+            let passages = try PlainText.sequences(PlainText.background, tokenizer: tokenizer, model: model, microBatch: data.microBatch)
+            try engine.takeBackground(from: passages, weight: Float(editor.backgroundWeight))
+        }
+        return engine
+    }
+
+    /// What contrasts with edits, where it counts.
+    package var contrast: ContrastPrompts? {
+        editor.contrastWeight > 0 ? ContrastPrompts(count: editor.contrastSubjects, seed: UInt64(run.seed)) : nil
+    }
+
+    /// A batch of records as the editor takes it.
+    package func batch(_ records: [EditRecord], tokenizer: Tokenizer) throws -> EditBatch {
+        try EditBatch(records: records, tokenizer: tokenizer, microBatch: data.microBatch, contrast: contrast)
+    }
+
+    package var learning: LearningOptions {
+        var options = LearningOptions(
+            plan: plan, steps: editor.steps, regularization: plan.norm.map { Float(editor[$0]) } ?? 0,
+            localityWeight: plan.locality.map { Float(editor[$0]) } ?? 0, maxGradientNorm: editor.maxGradientNorm, metaLearningRate: editor.metaLearningRate)
+        options.clip = training.clip == .accumulated ? .accumulated : .update
+        options.updateEvery = training.updateEvery
+        if let window = plan.window { (options.backDepth, options.timeDecay) = (editor[window.depth], Float(editor[window.decay])) }
+        return options
+    }
+}
+
+extension PlainText {
+    /// Passages as sequences whose every token but the last is read, cut to what the model can read; those of fewer than two tokens are left out.
+    package static func sequences(_ passages: [String], tokenizer: Tokenizer, model: LanguageModel, microBatch: Int) throws -> [[TokenSequence]] {
+        let sequences = passages.compactMap { passage -> TokenSequence? in
+            let tokens = tokenizer.encode(passage, addSpecialTokens: true).prefix(model.longestSequence)
+            return tokens.count < 2 ? nil : TokenSequence(prompt: Array(tokens.prefix(1)), answer: Array(tokens.dropFirst()))
+        }
+        return stride(from: 0, to: sequences.count, by: microBatch).map { Array(sequences[$0..<min(sequences.count, $0 + microBatch)]) }
+    }
+}

@@ -1,0 +1,25 @@
+import Datasets
+import Testing
+
+@Suite struct ContrastPromptsTests {
+    @Test(
+        arguments: [
+            ("The capital of France is", nil, "France"), ("The mother tongue of Danielle Darrieux is", nil, "Danielle Darrieux"),
+            ("Who wrote War and Peace?", nil, "War and Peace"), ("France's capital is", nil, "France"), ("iPhone 15 is made by", nil, "iPhone 15"),
+            ("In Toronto, the language spoken is", nil, "Toronto"), ("the capital of france is", nil, nil), ("The answer is", nil, nil), ("", nil, nil),
+            ("The capital of France is", "capital", "capital"), ("The capital of France is", "Spain", "France"),
+        ] as [(String, String?, String?)]) func subjectsAreFound(prompt: String, given: String?, expected: String?)
+    {
+        #expect(SubjectSpan.subject(of: prompt, given: given) == expected)
+    }
+
+    @Test func othersTakeTheSubjectsPlace() throws {
+        let edit = Question(prompt: "The capital of Peru is", answer: "Rome"), contrast = ContrastPrompts(count: 12, seed: 3)
+        let prompts = contrast.prompts(for: edit, subject: nil)
+        #expect(Set(prompts).count == 12 && prompts.allSatisfy { $0.hasPrefix("The capital of ") && $0.hasSuffix(" is") && !$0.contains("Peru") })
+        #expect(contrast.prompts(for: edit, subject: "Peru") == prompts)
+        #expect(ContrastPrompts(count: 12, seed: 4).prompts(for: edit, subject: nil) != prompts)
+        #expect(Array(prompts.prefix(5)) == ContrastPrompts(count: 5, seed: 3).prompts(for: edit, subject: nil))
+        #expect(contrast.prompts(for: Question(prompt: "the answer is", answer: "Rome"), subject: nil).isEmpty)
+    }
+}
