@@ -10,7 +10,7 @@
 # tiles with bf16-tiles, and then again without tiles on either side). It keeps PyTorch in
 # .build/peer: pip's wheel, so PIP_EXTRA_INDEX_URL may name an index of smaller ones without CUDA. Takes much longer than the rest.
 # usage: benchmark.sh [--json] [--no-kernels] [--compare FILE [--tolerance PERCENT]] [--peer N] [CONFIG] [key.path=value …]
-#            CONFIG is Configs/quickstart.yaml if not given
+#            CONFIG is Configs/emsedit.yaml if not given
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=../common.bash
 source "$(dirname "${BASH_SOURCE[0]}")/../common.bash"
@@ -42,7 +42,7 @@ while [[ ${1:-} = --* ]]; do
     esac
     shift
 done
-config=$root/Configs/quickstart.yaml
+config=$root/Configs/emsedit.yaml
 if [ $# -gt 0 ] && [[ $1 != *=* ]]; then
     config=$(realpath -e -- "$1" 2>/dev/null) || die "there is no configuration $1"
     shift

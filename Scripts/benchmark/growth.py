@@ -61,7 +61,7 @@ class Bench:
         shutil.rmtree(checkpoint, ignore_errors=True)
         launcher = ["mpirun", "--quiet", "--bind-to", "none", "--oversubscribe", "-np", ranks] if ranks > 1 else []
         out = json.loads(self.run([
-            *launcher, AMEND, "train", ROOT / "Configs/quickstart.yaml", "--json", f"model.path={model}", f"data.train.path={data}",
+            *launcher, AMEND, "train", ROOT / "Configs/emsedit.yaml", "--json", f"model.path={model}", f"data.train.path={data}",
             f"data.edits_per_batch={edits}", f"data.batches={batches}", "training.passes=1", "training.update_every=1",
             f"checkpoint.directory={checkpoint}", f"checkpoint.every={batches}", *settings]))
         shutil.rmtree(checkpoint)

@@ -43,7 +43,7 @@ def merged(base, changes):
 
 
 def load_config(path, overrides):
-    """What a configuration leaves out has the value that Configs/quickstart.yaml gives."""
+    """What a configuration leaves out has the value that Configs/emsedit.yaml gives."""
     config = yaml.safe_load(Path(path).read_text())
     for override in overrides:
         key_path, _, value = override.partition("=")
@@ -53,7 +53,7 @@ def load_config(path, overrides):
             section = section.setdefault(name, {})
         section[key] = yaml.safe_load(value)
     given = config.get("evaluation") or {}
-    defaults = yaml.safe_load((ROOT / "Configs" / "quickstart.yaml").read_text())
+    defaults = yaml.safe_load((ROOT / "Configs" / "emsedit.yaml").read_text())
     config = merged(defaults, config)
     for key in ("batches", "edits_per_batch"):
         config["evaluation"][key] = given.get(key, config["data"][key])

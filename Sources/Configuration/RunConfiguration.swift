@@ -148,7 +148,7 @@ extension RunConfiguration: Equatable {
 
     /// The settings that determine what training computes, as `canonicalText` writes them. What the model and the records are is left to digests of
     /// their content: files may move.
-    package var trainingIdentity: String { canonical { $0 != .mayChange && !($0 == .runUnlessDefault && $1) }.text }
+    package var trainingIdentity: String { canonical { $0 != .mayChange && !($0.goesWithoutSaying && $1) }.text }
 
     private func canonical(_ isWanted: (SettingIdentity, _ isDefault: Bool) -> Bool) -> CanonicalValue {
         func section(_ values: any AnySection, _ parts: [String: (any AnySection)?] = [:]) -> CanonicalValue? {
@@ -174,7 +174,7 @@ extension RunConfiguration: Equatable {
             guard there[key] != here[key] else { return false }
             // A setting that other methods have is no difference, one that nobody knows is.
             guard let identity = own[setting] else { return !ofEditor && !known.contains(setting) }
-            return ofEditor ? identity == .editor : identity != .mayChange
+            return ofEditor ? identity.isOfEditor : identity != .mayChange
         }.map { key in "\(key): \(there[key] ?? "not set") there, \(here[key] ?? "not set") here" }
     }
 

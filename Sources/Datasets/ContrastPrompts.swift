@@ -19,11 +19,14 @@ package struct ContrastPrompts: Sendable {
         key.mix(edit.prompt)
         key.mix(edit.answer)
         let stream = RandomStream(seed: seed ^ key.value, purpose: .contrast)
-        var others = Names.all.filter { !$0.contains(subject) && !subject.contains($0) }
-        return (0..<min(count, others.count)).map { index in
-            let place = index + Int((UInt64(stream.block(UInt64(index)).0) * UInt64(others.count - index)) >> 32)
-            others.swapAt(index, place)
-            return edit.prompt.replacing(subject, with: others[index])
+        // Of like kind and of all kinds by turns, as far as there are any.
+        func isOther(_ name: String) -> Bool { !name.contains(subject) && !subject.contains(name) }
+        var alike = Names.alike(subject).filter(isOther), others = Names.all.filter { isOther($0) && !Names.alike(subject).contains($0) }
+        return (0..<min(count, alike.count + others.count)).map { index in
+            let block = stream.block(UInt64(index))
+            let takesAlike = others.isEmpty || (index % 2 == 0 && !alike.isEmpty)
+            let left = takesAlike ? alike.count : others.count, place = Int((UInt64(block.0) * UInt64(left)) >> 32)
+            return edit.prompt.replacing(subject, with: takesAlike ? alike.remove(at: place) : others.remove(at: place))
         }
     }
 }

@@ -11,22 +11,39 @@ package struct EditBatch: Sendable {
     package let contrasts: [[TokenSequence]]
     package let editCount: Int
 
-    /// Takes each record's edits, and the probes that it is trained on; `contrast`: what contrasts with the edits, if anything should.
-    package init(records: [EditRecord], tokenizer: Tokenizer, microBatch: Int, contrast: ContrastPrompts? = nil) throws {
-        func microBatches(_ questions: (EditRecord) -> [Question]) throws -> [[TokenSequence]] {
+    /// How records become sequences.
+    package struct Form: Sendable {
+        /// Sequences of a micro-batch.
+        package var microBatch: Int
+        /// What contrasts with edits, if anything should.
+        package var contrast: ContrastPrompts?
+        /// Whether the text ends after an edit's answer.
+        package var endsText = false
+
+        package init(microBatch: Int) { self.microBatch = microBatch }
+    }
+
+    /// Takes each record's edits, and the probes that it is trained on.
+    package init(records: [EditRecord], tokenizer: Tokenizer, _ form: Form) throws {
+        func microBatches(endsText: Bool = false, _ questions: (EditRecord) -> [Question]) throws -> [[TokenSequence]] {
+            let end = endsText ? tokenizer.endOfText : nil
             let sequences = try records.flatMap { record in
-                try questions(record).map { try TokenSequence(prompt: $0.prompt, answer: $0.answer, tokenizer: tokenizer, of: record) }
+                try questions(record).map { question in
+                    let sequence = try TokenSequence(prompt: question.prompt, answer: question.answer, tokenizer: tokenizer, of: record)
+                    return end.map { TokenSequence(prompt: sequence.prompt, answer: sequence.answer + [$0], source: sequence.source) } ?? sequence
+                }
             }
-            return Self.cut(sequences, microBatch)
+            return Self.cut(sequences, form.microBatch)
         }
         func lessons(_ lesson: Probe.Lesson) -> (EditRecord) -> [Question] { { $0.lessons(lesson).map { Question(prompt: $0.prompt, answer: $0.answer) } } }
+        func contrasts(_ record: EditRecord) -> [Question] {
+            record.edits.flatMap { edit in
+                (form.contrast?.prompts(for: edit, subject: record.subject) ?? []).map { Question(prompt: $0, answer: edit.answer) }
+            }
+        }
         self.init(
-            edits: try microBatches(\.edits), rephrasings: try microBatches(lessons(.follow)), unrelated: try microBatches(lessons(.keep)),
-            contrasts: try contrast.map { contrast in
-                try microBatches { record in
-                    record.edits.flatMap { edit in contrast.prompts(for: edit, subject: record.subject).map { Question(prompt: $0, answer: edit.answer) } }
-                }
-            } ?? [])
+            edits: try microBatches(endsText: form.endsText, \.edits), rephrasings: try microBatches(lessons(.follow)), unrelated: try microBatches(lessons(.keep)),
+            contrasts: try microBatches(endsText: form.endsText, contrasts))
     }
 
     /// Micro-batches as they are.

@@ -1,6 +1,11 @@
 /// Subjects of many kinds, to put into prompts.
 enum Names {
-    static let all = people + places + organizations + works + things
+    /// What is said of one is said of all of a kind.
+    static let kinds = [people, countries, cities, places, organizations, works, things]
+    static let all = kinds.flatMap(\.self)
+
+    /// Those of the kind of `name`, where that is known.
+    static func alike(_ name: String) -> [String] { kinds.first { $0.contains(name) } ?? [] }
 
     static let people = [
         "Marie Curie", "Pablo Neruda", "Ada Lovelace", "Johann Sebastian Bach", "Frida Kahlo", "Nelson Mandela", "Leonhard Euler", "Miles Davis",
@@ -12,12 +17,31 @@ enum Names {
         "Anna Akhmatova", "Ernest Rutherford", "Bob Marley", "Sofia Kovalevskaya", "Michel Foucault", "Agatha Christie", "Roger Federer", "Mary Shelley",
     ]
 
+    static let countries = [
+        "Afghanistan", "Albania", "Algeria", "Angola", "Argentina", "Armenia", "Australia", "Austria", "Azerbaijan", "Bangladesh", "Belarus", "Belgium", "Bolivia",
+        "Botswana", "Brazil", "Bulgaria", "Cambodia", "Cameroon", "Canada", "Chad", "Chile", "China", "Colombia", "Costa Rica", "Croatia", "Cuba", "Cyprus",
+        "Denmark", "Ecuador", "Egypt", "England", "Estonia", "Ethiopia", "Finland", "France", "Georgia", "Germany", "Ghana", "Greece", "Guatemala", "Haiti",
+        "Honduras", "Hungary", "Iceland", "India", "Indonesia", "Iran", "Iraq", "Ireland", "Israel", "Italy", "Jamaica", "Japan", "Jordan", "Kazakhstan", "Kenya",
+        "Laos", "Latvia", "Lebanon", "Libya", "Lithuania", "Luxembourg", "Madagascar", "Malaysia", "Mali", "Malta", "Mexico", "Moldova", "Mongolia", "Morocco",
+        "Mozambique", "Myanmar", "Namibia", "Nepal", "New Zealand", "Nicaragua", "Nigeria", "North Korea", "Norway", "Pakistan", "Panama", "Paraguay", "Peru",
+        "Poland", "Portugal", "Romania", "Russia", "Rwanda", "Saudi Arabia", "Scotland", "Senegal", "Serbia", "Singapore", "Slovakia", "Slovenia", "Somalia",
+        "South Africa", "South Korea", "Spain", "Sri Lanka", "Sudan", "Sweden", "Switzerland", "Syria", "Taiwan", "Tanzania", "Thailand", "the Netherlands",
+        "the Philippines", "Tunisia", "Turkey", "Uganda", "Ukraine", "Uruguay", "Uzbekistan", "Venezuela", "Vietnam", "Yemen", "Zambia", "Zimbabwe",
+    ]
+
+    static let cities = [
+        "Amsterdam", "Athens", "Baghdad", "Bangkok", "Barcelona", "Beijing", "Berlin", "Boston", "Brussels", "Budapest", "Buenos Aires", "Cairo", "Cape Town",
+        "Chicago", "Copenhagen", "Damascus", "Delhi", "Dublin", "Edinburgh", "Florence", "Geneva", "Hamburg", "Hanoi", "Havana", "Helsinki", "Hong Kong", "Istanbul",
+        "Jakarta", "Jerusalem", "Johannesburg", "Karachi", "Kyoto", "Lagos", "Lima", "Lisbon", "London", "Los Angeles", "Lyon", "Madrid", "Manchester", "Manila",
+        "Marseille", "Melbourne", "Mexico City", "Milan", "Montreal", "Moscow", "Mumbai", "Munich", "Nairobi", "Naples", "New York", "Osaka", "Oslo", "Paris",
+        "Prague", "Rome", "San Francisco", "Santiago", "Seattle", "Seoul", "Shanghai", "Stockholm", "Sydney", "Tehran", "Tokyo", "Toronto", "Vancouver", "Venice",
+        "Vienna", "Warsaw", "Washington", "Zurich",
+    ]
+
     static let places = [
-        "Peru", "Norway", "Kenya", "Vietnam", "Portugal", "New Zealand", "Morocco", "Finland", "Argentina", "South Korea", "Ghana", "Hungary", "Canada",
-        "Indonesia", "Greece", "Bolivia", "Iceland", "Nigeria", "Turkey", "Denmark", "Vienna", "Osaka", "Nairobi", "Chicago", "Lisbon", "Cairo", "Melbourne",
-        "Warsaw", "Lima", "Seoul", "Dublin", "Toronto", "Mumbai", "Helsinki", "Naples", "Havana", "Zurich", "Lake Victoria", "Mount Kilimanjaro",
-        "the Amazon River", "the Sahara", "the Baltic Sea", "Sicily", "Bavaria", "Texas", "Hokkaido", "Tasmania", "Scotland", "Catalonia", "Quebec",
-        "the Brooklyn Bridge", "Machu Picchu", "Edinburgh Castle", "Heathrow Airport", "the Eiffel Tower", "the Great Barrier Reef",
+        "Lake Victoria", "Mount Kilimanjaro", "the Amazon River", "the Sahara", "the Baltic Sea", "Sicily", "Bavaria", "Texas", "Hokkaido", "Tasmania", "Catalonia",
+        "Quebec", "the Brooklyn Bridge", "Machu Picchu", "Edinburgh Castle", "Heathrow Airport", "the Eiffel Tower", "the Great Barrier Reef", "California",
+        "the Danube", "Mount Everest", "the Suez Canal", "Central Park", "the Alps", "Antarctica",
     ]
 
     static let organizations = [

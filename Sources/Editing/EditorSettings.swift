@@ -14,9 +14,21 @@ package struct EditorSettings: SettingGroup {
         "of the hypernetwork: larger learns more, costs more memory and time; where step i has a network of its own, that has rank / (i + 1)")
     package let blocks = Setting("blocks", .wholeNumber(1...1024), default: 4, identity: .editor, "of the hypernetwork, one after another")
     package let innerLearningRate: Setting<Double>
+    package let initialization = Setting(
+        "initialization", .choice as SettingKind<EditorOptions.Initialization>, default: .published, identity: .editorUnlessDefault,
+        "of the hypernetwork's matrices: with deviation 1, or 1/√d for a width of d, with which rates of 1e-4 and more can be learned at")
     package let positions = Setting(
         "positions", .choice as SettingKind<EditorOptions.Positions>, default: .answer, identity: .runUnlessDefault,
         "the tokens of an edit's prompt and answer whose keys and gradients edit the model: where the answer is predicted, as published, or all")
+    /// What follows an edit's answer.
+    package enum AnswerEnd: String, Sendable, CaseIterable {
+        case open
+        case endOfText = "end-of-text"
+    }
+
+    package let answerEnd = Setting(
+        "answer_end", .choice as SettingKind<AnswerEnd>, default: .open, identity: .runUnlessDefault,
+        "after an edit's answer the text goes on, as published, or the model is taught that it ends there, where it has a token for that")
     package let normalizer = Setting(
         "normalizer", .choice as SettingKind<EditorOptions.Normalizer>, default: .perStep, identity: .runUnlessDefault,
         "rows are standardised by each step's own moments, as published, or by the first step's: then what is already said no longer pushes")
@@ -50,7 +62,7 @@ package struct EditorSettings: SettingGroup {
     private let preserves: Bool
 
     package static let method = Setting(
-        "method", .one(of: EditingMethod.all) { $0.name }, default: .emsedit, identity: .editor, "each has a recipe beside quickstart.yaml")
+        "method", .one(of: EditingMethod.all) { $0.name }, default: .emsedit, identity: .editor, "each has a recipe in Configs")
 
     package static func mode(of method: EditingMethod) -> Setting<EditingMethod.Mode> {
         let modes = EditingMethod.Mode.allCases.filter { method.plans[$0] != nil }
@@ -60,9 +72,9 @@ package struct EditorSettings: SettingGroup {
     }
 
     package var settings: [any AnySetting] {
-        let ofNetwork: [any AnySetting] = hasHypernetwork ? [rank, blocks, metaLearningRate, maxGradientNorm] : []
+        let ofNetwork: [any AnySetting] = hasHypernetwork ? [rank, blocks, initialization, metaLearningRate, maxGradientNorm] : []
         let preserving: [any AnySetting] = preserves ? [contrastWeight, contrastSubjects, backgroundWeight] : []
-        return [method, mode, steps, modules, innerLearningRate, positions, normalizer] + preserving + ofNetwork + plan.settings
+        return [method, mode, steps, modules, innerLearningRate, positions, answerEnd, normalizer] + preserving + ofNetwork + plan.settings
     }
 
     /// The names of the methods that have a setting of this name in some mode.

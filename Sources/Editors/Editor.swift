@@ -18,6 +18,15 @@ package struct EditorOptions: Sendable {
     package var isTrained = true
 
     package var positions = Positions.answer
+    package var initialization = Initialization.published
+
+    /// What A is before training, of a block that adds GELU(zA)B to z; B is zero.
+    package enum Initialization: String, Sendable, CaseIterable {
+        /// N(0, 1): zA has deviation √d, and a step of Adam moves z by whole units or, at the published rate, hardly.
+        case published
+        /// N(0, 1/d), d the width of z: rates mean the same at every width.
+        case scaled
+    }
 
     /// At which tokens of an edit's prompt and answer rows are captured.
     package enum Positions: String, Sendable, CaseIterable {

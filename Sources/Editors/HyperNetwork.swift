@@ -33,11 +33,11 @@ package final class HyperNetwork {
         package let scale: Parameter  // [M, w]
         package let shift: Parameter  // [M, w]
 
-        init(name: String, width: Int, rank: Int, modules: Int, stream: RandomStream, ownership: Ownership) {
+        init(name: String, width: Int, rank: Int, modules: Int, start: Parameter.Start, ownership: Ownership) {
             func parameter(_ suffix: String, _ shape: [Int], _ start: Parameter.Start) -> Parameter {
                 Parameter(name: "\(name).\(suffix)", shape: shape, start: start, ownership: ownership)
             }
-            a = parameter("A", [width, rank], .normal(stream))
+            a = parameter("A", [width, rank], start)
             b = parameter("B", [rank, width], .constant(0))
             bias = parameter("bias", [width], .constant(0))
             scale = parameter("scale", [modules, width], .constant(1))
@@ -68,9 +68,11 @@ package final class HyperNetwork {
         readout = options.readout
         isTrained = options.isTrained
         let width = shape.keySize + shape.valueSize
+        let deviation: Float = options.initialization == .scaled ? 1 / Float(width).squareRoot() : 1
         blocks = (0..<options.blocks).map {
             let stream = RandomStream(seed: options.seed, purpose: .hypernetworkInitialization, lane: lane + UInt32($0))
-            return Block(name: "\(name).blocks.\($0)", width: width, rank: options.rank, modules: modules, stream: stream, ownership: ownership)
+            return Block(
+                name: "\(name).blocks.\($0)", width: width, rank: options.rank, modules: modules, start: .normal(stream, deviation: deviation), ownership: ownership)
         }
         learningRates = Parameter(name: "\(name).lr", shape: [modules], start: .constant(options.innerLearningRate), ownership: ownership)
         logLambdas = Parameter(name: "\(name).log_lambda", shape: [modules], start: .constant(0), ownership: ownership)

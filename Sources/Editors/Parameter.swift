@@ -9,7 +9,7 @@ package final class Parameter {
     /// The value before training, which the seed gives back at any time.
     package enum Start: Sendable {
         case constant(Float)
-        case normal(RandomStream)
+        case normal(RandomStream, deviation: Float)
     }
 
     package let name: String
@@ -60,7 +60,9 @@ package final class Parameter {
     package func fillStart(_ range: Range<Int>, into out: UnsafeMutablePointer<Float>) {
         switch start {
         case .constant(let constant): out.update(repeating: constant, count: range.count)
-        case .normal(let stream): stream.fillNormal(range, into: out)
+        case .normal(let stream, let deviation):
+            stream.fillNormal(range, into: out)
+            if deviation != 1 { for index in 0..<range.count { out[index] *= deviation } }
         }
     }
 

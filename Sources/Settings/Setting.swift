@@ -63,6 +63,12 @@ package enum SettingIdentity: Sendable {
     case runUnlessDefault
     /// Yes, and it says what the networks are: an editor that was trained with another cannot be used.
     case editor
+    /// As `editor`, and the default is what editors were before there was a choice.
+    case editorUnlessDefault
+
+    /// Whether runs that did not know the setting are those that have its default.
+    package var goesWithoutSaying: Bool { self == .runUnlessDefault || self == .editorUnlessDefault }
+    package var isOfEditor: Bool { self == .editor || self == .editorUnlessDefault }
 }
 
 /// A setting whatever it holds.

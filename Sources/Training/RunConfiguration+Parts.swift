@@ -28,6 +28,7 @@ extension RunConfiguration {
             hasNetworkPerStep: plan.hasNetworkPerStep, seed: UInt64(run.seed))
         options.arithmetic = arithmetic
         options.positions = editor.positions
+        options.initialization = editor.initialization
         options.normalizer = editor.normalizer
         options.use(method)
         let engine = EditEngine(
@@ -40,14 +41,12 @@ extension RunConfiguration {
         return engine
     }
 
-    /// What contrasts with edits, where it counts.
-    package var contrast: ContrastPrompts? {
-        editor.contrastWeight > 0 ? ContrastPrompts(count: editor.contrastSubjects, seed: UInt64(run.seed)) : nil
-    }
-
     /// A batch of records as the editor takes it.
     package func batch(_ records: [EditRecord], tokenizer: Tokenizer) throws -> EditBatch {
-        try EditBatch(records: records, tokenizer: tokenizer, microBatch: data.microBatch, contrast: contrast)
+        var form = EditBatch.Form(microBatch: data.microBatch)
+        form.endsText = editor.answerEnd == .endOfText
+        if editor.contrastWeight > 0 { form.contrast = ContrastPrompts(count: editor.contrastSubjects, seed: UInt64(run.seed)) }
+        return try EditBatch(records: records, tokenizer: tokenizer, form)
     }
 
     package var learning: LearningOptions {

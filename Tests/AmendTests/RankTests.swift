@@ -36,6 +36,7 @@ extension ProgramTests {
             let run = try TinyRun()
             let settings = [
                 "editor.positions=\(positions)", "editor.normalizer=first-step", "editor.contrast_weight=10", "editor.contrast_subjects=3", "editor.background_weight=5",
+                "editor.initialization=scaled",
             ]
             let alone = try run.train(into: "alone", settings), plain = try run.train(into: "plain")
             #expect(alone.digest != plain.digest)

@@ -18,10 +18,12 @@ import Testing
                     format: auto
                     path: "t"
                 editor:
+                  answer_end: open
                   background_weight: 0.0
                   blocks: 4
                   contrast_subjects: 10
                   contrast_weight: 0.0
+                  initialization: published
                   inner_learning_rate: 0.001
                   max_gradient_norm: 1.0
                   meta_learning_rate: 1e-05

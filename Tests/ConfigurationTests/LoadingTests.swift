@@ -11,11 +11,13 @@ func configuration(_ text: String, _ overrides: String..., source: String = "qui
 }
 
 @Suite struct LoadingTests {
-    static let quickstart = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-        .deletingLastPathComponent().appendingPathComponent("Configs/quickstart.yaml").path
+    private static let configurations = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent().appendingPathComponent("Configs")
+    static let published = configurations.appendingPathComponent("emsedit.yaml").path
+    static let quickstart = configurations.appendingPathComponent("quickstart.yaml").path
 
-    @Test func quickstartSaysWhatTheDesignSays() throws {
-        let quickstart = try RunConfiguration.load(path: Self.quickstart)
+    @Test func theRecipeSaysWhatThePaperSays() throws {
+        let quickstart = try RunConfiguration.load(path: Self.published)
         #expect(quickstart.model.path == "models/smollm2-135m")
         let editor = quickstart.editor
         #expect(editor.method.name == "emsedit" && editor.mode == .sequential && editor.steps == 2)
@@ -31,19 +33,33 @@ func configuration(_ text: String, _ overrides: String..., source: String = "qui
         #expect(quickstart.training.passes == 1 && quickstart.training.updateEvery == nil)
         #expect(quickstart.training.clip == .accumulated)
         #expect(quickstart.evaluation.batches == 10 && quickstart.evaluation.normalizer == .online)
-        #expect(quickstart.checkpoint.directory == "runs/quickstart" && quickstart.checkpoint.every == 10)
+        #expect(quickstart.checkpoint.directory == "runs/emsedit" && quickstart.checkpoint.every == 10)
         #expect(quickstart.checkpoint.keep == 3 && quickstart.checkpoint.keepEvery == 0)
         #expect(quickstart.run.seed == 1 && quickstart.run.shards == 8)
         #expect(quickstart.run.reduction == .ordered && quickstart.run.threads == nil)
     }
 
-    @Test func whatQuickstartSaysIsTheDefault() throws {
+    /// The quickstart's editor is the recipe's, held in place.
+    @Test func theQuickstartDiffersInWhatHoldsEdits() throws {
         let quickstart = try RunConfiguration.load(path: Self.quickstart)
+        let undone = try RunConfiguration.load(
+            path: Self.quickstart,
+            overrides: [
+                "editor.normalizer=per-step", "editor.contrast_weight=0", "editor.contrast_subjects=10", "editor.background_weight=0",
+                "checkpoint.directory=runs/emsedit",
+            ])
+        #expect(quickstart.editor.contrastWeight == 10 && quickstart.editor.backgroundWeight == 100 && quickstart.editor.normalizer == .firstStep)
+        #expect(quickstart.checkpoint.directory == "runs/quickstart")
+        #expect(try undone == RunConfiguration.load(path: Self.published))
+    }
+
+    @Test func whatTheRecipeSaysIsTheDefault() throws {
+        let quickstart = try RunConfiguration.load(path: Self.published)
         let modules = "[\(quickstart.editor.modules.joined(separator: ","))]"
         let least = try configuration(
             "", "model.path=models/smollm2-135m", "editor.modules=\(modules)",
             "data.train.path=Configs/data/world-facts-train.json",
-            "data.evaluation.path=Configs/data/world-facts-eval.json")
+            "data.evaluation.path=Configs/data/world-facts-eval.json", source: "emsedit.yaml")
         #expect(least == quickstart)
         #expect(least.canonicalText == quickstart.canonicalText)
     }

@@ -41,6 +41,17 @@ import Testing
         #expect(network(lane: 1).blocks[0].a.value.elements == starts[1], "lanes count blocks")
     }
 
+    /// The same numbers, by the root of the width.
+    @Test func scaledMatricesStartSmaller() {
+        let shape = ModuleShape(keySize: 3, valueSize: 4)
+        let a = EditorOptions.Initialization.allCases.map { initialization in
+            var options = EditorOptions(steps: 1, rank: 6, blocks: 1, innerLearningRate: 1e-3, hasNetworkPerStep: true, seed: 1)
+            options.initialization = initialization
+            return Editor(options, shapes: [shape], ownership: .everything(pieces: 1)).allNetworks[0].blocks[0].a.value.elements
+        }
+        expectClose(a[1], a[0].map { Double($0) / 7.0.squareRoot() }, within: 1e-6, "A")
+    }
+
     @Test func editorsGroupModulesByShape() {
         let wide = ModuleShape(keySize: 3, valueSize: 4), tall = ModuleShape(keySize: 4, valueSize: 3)
         let options = EditorOptions(steps: 2, rank: 6, blocks: 2, innerLearningRate: 1e-3, hasNetworkPerStep: true, seed: 1)

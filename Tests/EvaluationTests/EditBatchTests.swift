@@ -9,7 +9,7 @@ import Tokenization
                 id: prompt, subject: nil, edit: Question(prompt: prompt, answer: "X"), groundTruth: nil, rephrasings: [prompt + "r", prompt + "q"],
                 neighbors: [Question(prompt: prompt + "n", answer: "Y"), Question(prompt: prompt + "m", answer: "Y")])
         }
-        return try EditBatch(records: records, tokenizer: tokenizer, microBatch: microBatch)
+        return try EditBatch(records: records, tokenizer: tokenizer, EditBatch.Form(microBatch: microBatch))
     }
 
     /// The longest first, equal ones as they came; the last micro-batch takes what is left.
@@ -26,7 +26,9 @@ import Tokenization
         let tokenizer = try BigramModel([:]).tokenizer
         func batch(_ subject: String, _ count: Int) throws -> EditBatch {
             let record = EditRecord(id: "1", subject: subject, edits: [Question(prompt: "abc", answer: "X")], probes: [])
-            return try EditBatch(records: [record], tokenizer: tokenizer, microBatch: 2, contrast: ContrastPrompts(count: count, seed: 1))
+            var form = EditBatch.Form(microBatch: 2)
+            form.contrast = ContrastPrompts(count: count, seed: 1)
+            return try EditBatch(records: [record], tokenizer: tokenizer, form)
         }
         let contrasts = try batch("b", 3).contrasts
         #expect(contrasts.map(\.count) == [2, 1] && contrasts.joined().allSatisfy { $0.answer == tokenizer.encodeContinuation("X") })
