@@ -47,6 +47,12 @@ print(f"\n{scores['edits']} edits, none of their subjects seen in training ({sco
 print(f"{'':16}{'before':>8}{'after':>8}")
 for name, meaning in meanings.items():
     print(f"{name:16}{scores['before'][name]:8.1f}{scores[name]:8.1f}   {meaning}")
+says, kept, drift = scores["exactMatch"], scores["unchanged"], scores["drift"]
+print(f"{'says it':16}{says['before']['efficacy']:8.1f}{says['after']['efficacy']:8.1f}   each token of the new answer is the likeliest")
+print(f"{'in other words':16}{says['before']['generalization']:8.1f}{says['after']['generalization']:8.1f}")
+print(f"{'neighbours':16}{100:8.1f}{kept['specificity']:8.1f}   their likeliest next token is the unedited model's")
+if drift:
+    print(f"{'plain text':16}{100:8.1f}{drift['tokensKept']:8.1f}   likewise, of text that no edit is about; its perplexity × {drift['perplexityRatio']:.2f}")
 if train["secondsPerEdit"] > 0:
     print(f"\nTraining took {train['secondsPerEdit']:.3f} s per edit on {train['ranks']} ranks.")
 else:

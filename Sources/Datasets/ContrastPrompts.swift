@@ -12,6 +12,14 @@ package struct ContrastPrompts: Sendable {
         self.seed = seed
     }
 
+    /// What is to be said of edits that nothing contrasts with, if there are any.
+    package func note(on records: [EditRecord]) -> String? {
+        let lacking = records.filter { record in record.edits.contains { SubjectSpan.subject(of: $0.prompt, given: record.subject) == nil } }
+        guard let first = lacking.first else { return nil }
+        return "\(counted(lacking.count, "record")) of \(records.count) give no subject, and none can be seen in the prompt (the first is \(first.name)): "
+            + "editor.contrast_weight does nothing for them"
+    }
+
     /// None where no subject is given and none can be seen. Which subjects come depends on the seed and the edit alone, not on what it is made with.
     package func prompts(for edit: Question, subject: String?) -> [String] {
         guard let subject = SubjectSpan.subject(of: edit.prompt, given: subject) else { return [] }

@@ -105,8 +105,10 @@ package final class EditEngine {
 
     /// A batch's edits, packed, and with them what contrasts with them.
     func pack(_ batch: EditBatch) -> EditPack {
-        let usesContrasts = rule.preserves && preservation.contrastWeight > 0 && !batch.contrasts.isEmpty
-        return EditPack(edits: pack(batch.edits), contrasts: usesContrasts ? pack(batch.contrasts) : nil)
+        guard rule.preserves, preservation.contrastWeight > 0 else { return EditPack(edits: pack(batch.edits), contrasts: nil) }
+        // Another name may have more tokens than the prompt had room for.
+        let contrasts = batch.contrasts.map { $0.filter { model.canRead($0.prompt + $0.answer) } }.filter { !$0.isEmpty }
+        return EditPack(edits: pack(batch.edits), contrasts: contrasts.isEmpty ? nil : pack(contrasts))
     }
 
     func pack(_ microBatches: [[TokenSequence]]) -> ShardedPack {

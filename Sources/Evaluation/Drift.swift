@@ -32,10 +32,10 @@ package final class DriftMeter {
     private var parts: [Part] = []
 
     /// Each rank takes its share of the passages.
-    package init(_ passages: [String], model: LanguageModel, tokenizer: Tokenizer, work: ShardedWork) throws {
+    package init(_ passages: [String], model: LanguageModel, tokenizer: Tokenizer, work: ShardedWork) {
         self.model = model
         self.work = work
-        let sequences = try PlainText.sequences(passages, tokenizer: tokenizer, model: model, microBatch: 4)
+        let sequences = PlainText.sequences(passages, tokenizer: tokenizer, model: model, microBatch: 4)
         parts = sequences[work.ownShare(of: sequences.count)].map { microBatch in
             let pack = PackedSequences(microBatches: [microBatch]), prefix = model.prefix(of: pack)
             return Part(pack: pack, prefix: prefix, reference: model.normedAnswers(pack, prefix))

@@ -18,7 +18,7 @@ package struct EvaluationSummary: Sendable {
     package let drift: Drift?
     /// nil: the method is not trained, and there was none.
     package let checkpoint: String?
-    /// Everything but loading: scoring the unedited model, editing, scoring the edited one.
+    /// Everything but loading and measuring drift: scoring the unedited model, editing, scoring the edited one.
     package let seconds: Double
     package let scoringBeforeSeconds: Double
     package let editingSeconds: Double
@@ -58,20 +58,26 @@ package final class EvaluationRun {
         engine = try configuration.engine(model: model, tokenizer: tokenizer, work: work)
         checkpoint = try TrainedEditor.load(into: engine, configuration: configuration, report: message)?.path
         engine.observes = configuration.evaluation.normalizer == .online
-        if let note = RepeatedPrompts(records).noteOnDataSet { message(note) }
+        for note in [RepeatedPrompts(records).noteOnDataSet, configuration.contrast?.note(on: records)].compactMap(\.self) { message(note) }
     }
 
     /// `progress` hears of batches edited. The model is left as it was.
     package func run(progress: (Int, Int) -> Void) throws -> EvaluationSummary {
         defer { model.restore() }
         model.restore()
-        let start = ContinuousClock.now, operations = matrixOperations
+        let operations = matrixOperations, passages = Array(PlainText.heldOut.prefix(configuration.evaluation.driftPassages))
+        let meter = passages.isEmpty ? nil : DriftMeter(passages, model: model, tokenizer: tokenizer, work: work)
+        let start = ContinuousClock.now
         let scorer = try Scorer(records, model: model, tokenizer: tokenizer, work: work)
-        let passages = Array(PlainText.heldOut.prefix(configuration.evaluation.driftPassages))
-        let meter = passages.isEmpty ? nil : try DriftMeter(passages, model: model, tokenizer: tokenizer, work: work)
         let before = try scorer.scoreUnedited(), beforeSeconds = (ContinuousClock.now - start) / .seconds(1)
-        var editing = Duration.zero
         var parts: [ScoreTally] = [], drifts: [Drift] = []
+        var editing = Duration.zero, measuring = Duration.zero
+        func measureDrift() throws {
+            guard let meter else { return }
+            let start = ContinuousClock.now
+            drifts.append(try meter.measure())
+            measuring += ContinuousClock.now - start
+        }
         let size = configuration.evaluation.editsPerBatch, count = configuration.evaluation.batches
         for index in 0..<count {
             let batchStart = ContinuousClock.now
@@ -81,14 +87,14 @@ package final class EvaluationRun {
             editing += ContinuousClock.now - batchStart
             if configuration.editor.mode == .batch {
                 parts.append(try scorer.score(range))
-                if let meter { drifts.append(try meter.measure()) }
+                try measureDrift()
                 model.restore()
             }
             progress(index + 1, count)
         }
         let after = try parts.isEmpty ? scorer.score(0..<records.count) : parts.dropFirst().reduce(parts[0], +)
-        if parts.isEmpty, let meter { drifts = [try meter.measure()] }
-        let seconds = (ContinuousClock.now - start) / .seconds(1), editingSeconds = editing / .seconds(1)
+        if parts.isEmpty { try measureDrift() }
+        let seconds = (ContinuousClock.now - start - measuring) / .seconds(1), editingSeconds = editing / .seconds(1)
         return EvaluationSummary(
             edits: records.count, before: before.report, after: after.report, drift: .mean(drifts), checkpoint: checkpoint,
             seconds: seconds, scoringBeforeSeconds: beforeSeconds, editingSeconds: editingSeconds,

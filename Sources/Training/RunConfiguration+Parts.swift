@@ -35,17 +35,22 @@ extension RunConfiguration {
             model: model, editor: Editor(options, shapes: shapes, ownership: Ownership(pieces: work.shards, owned: work.ownShards)), rule: method.rule, work: work)
         engine.preservation.contrastWeight = Float(editor.contrastWeight)
         if editor.backgroundWeight > 0 {
-            let passages = try PlainText.sequences(PlainText.background, tokenizer: tokenizer, model: model, microBatch: data.microBatch)
+            let passages = PlainText.sequences(PlainText.background, tokenizer: tokenizer, model: model, microBatch: data.microBatch)
             try engine.takeBackground(from: passages, weight: Float(editor.backgroundWeight))
         }
         return engine
+    }
+
+    /// What contrasts with edits, where it counts.
+    package var contrast: ContrastPrompts? {
+        editor.contrastWeight > 0 ? ContrastPrompts(count: editor.contrastSubjects, seed: UInt64(run.seed)) : nil
     }
 
     /// A batch of records as the editor takes it.
     package func batch(_ records: [EditRecord], tokenizer: Tokenizer) throws -> EditBatch {
         var form = EditBatch.Form(microBatch: data.microBatch)
         form.endsText = editor.answerEnd == .endOfText
-        if editor.contrastWeight > 0 { form.contrast = ContrastPrompts(count: editor.contrastSubjects, seed: UInt64(run.seed)) }
+        form.contrast = contrast
         return try EditBatch(records: records, tokenizer: tokenizer, form)
     }
 
@@ -61,11 +66,11 @@ extension RunConfiguration {
 }
 
 extension PlainText {
-    /// Passages as sequences whose every token but the last is read, cut to what the model can read; those of fewer than two tokens are left out.
-    package static func sequences(_ passages: [String], tokenizer: Tokenizer, model: LanguageModel, microBatch: Int) throws -> [[TokenSequence]] {
+    /// Passages as sequences whose every token but the last is read, cut to what the model can read; those of fewer than two tokens, or of tokens that the model does not have, are left out.
+    package static func sequences(_ passages: [String], tokenizer: Tokenizer, model: LanguageModel, microBatch: Int) -> [[TokenSequence]] {
         let sequences = passages.compactMap { passage -> TokenSequence? in
             let tokens = tokenizer.encode(passage, addSpecialTokens: true).prefix(model.longestSequence)
-            return tokens.count < 2 ? nil : TokenSequence(prompt: Array(tokens.prefix(1)), answer: Array(tokens.dropFirst()))
+            return tokens.count < 2 || !model.canRead(Array(tokens)) ? nil : TokenSequence(prompt: Array(tokens.prefix(1)), answer: Array(tokens.dropFirst()))
         }
         return stride(from: 0, to: sequences.count, by: microBatch).map { Array(sequences[$0..<min(sequences.count, $0 + microBatch)]) }
     }

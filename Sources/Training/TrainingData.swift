@@ -40,7 +40,7 @@ struct TrainingData {
                 try model.check(sequence.prompt + sequence.answer, of: record.place)
             }
         }
-        if let note = RepeatedPrompts(records).noteOnDataSet { message(note) }
+        for note in [RepeatedPrompts(records).noteOnDataSet, configuration.contrast?.note(on: records)].compactMap(\.self) { message(note) }
     }
 
     /// Batches of the whole run.

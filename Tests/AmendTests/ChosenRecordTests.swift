@@ -69,6 +69,18 @@ extension ProgramTests {
             #expect(fewer.status == 3 && fewer.errors.contains("data.edits_per_batch is \(size)"), "\(fewer)")
         }
 
+        /// Other subjects may not fit where the edit's own did: they are left out, and nothing ends the run.
+        @Test func contrastsThatAreTooLongAreLeftOut() throws {
+            let run = try TinyRun()
+            // The tiny model reads 128 tokens of a byte each.
+            let records = TinyFiles.records(TinyFiles.editsPerBatch, of: "e").map { record in
+                record.merging(["prompt": String(repeating: "x", count: 116) + " " + (record["subject"] ?? "")]) { $1 }
+            }
+            try writeJSON(records, to: run.file("long.json"))
+            let settings = ["data.evaluation.path=\(run.file("long.json").path)", "evaluation.batches=1", "editor.contrast_weight=1"]
+            #expect(try run.evaluate(Self.strong + settings).edits == TinyFiles.editsPerBatch)
+        }
+
         /// Seven edits are one micro-batch of seven or of at most eight, and two of at most six.
         @Test func microBatchesHaveTheirSize() throws {
             let run = try TinyRun()

@@ -34,4 +34,14 @@ import Testing
         #expect(alike("Peru").count == 20 && alike("Marie Curie").count == 20 && alike("Peru").isDisjoint(with: alike("Marie Curie")))
         #expect(!alike("Norway").isDisjoint(with: alike("Peru")) && !alike("Ada Lovelace").isDisjoint(with: alike("Marie Curie")))
     }
+
+    @Test func editsWithoutASubjectAreNamed() {
+        func record(_ id: String, _ prompt: String, _ subject: String? = nil) -> EditRecord {
+            EditRecord(id: id, subject: subject, edits: [Question(prompt: prompt, answer: "Rome")], probes: [])
+        }
+        let contrast = ContrastPrompts(count: 3, seed: 1), seen = [record("1", "The capital of Peru is"), record("2", "the answer is", "answer")]
+        #expect(contrast.note(on: seen) == nil)
+        let note = contrast.note(on: seen + [record("third", "the capital is"), record("4", "it is")])
+        #expect(note?.hasPrefix("2 records of 4 give no subject") == true && note?.contains("third") == true && note?.contains("editor.contrast_weight") == true)
+    }
 }

@@ -174,7 +174,7 @@ import Testing
 
     @Test func driftIsNoneWhereNothingIsEdited() throws {
         let bigrams = try BigramModel(Self.following)
-        let meter = try DriftMeter(["pqp", "r"], model: bigrams.model, tokenizer: bigrams.tokenizer, work: ShardedWork(communicator: Communicator(), shards: 1))
+        let meter = DriftMeter(["pqp", "r"], model: bigrams.model, tokenizer: bigrams.tokenizer, work: ShardedWork(communicator: Communicator(), shards: 1))
         let drift = try meter.measure()
         #expect(drift.tokens == 2 && drift.tokensKept == 100 && drift.perplexityRatio == 1 && abs(drift.divergence) < 1e-6)
     }
