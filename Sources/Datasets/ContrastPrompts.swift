@@ -29,7 +29,8 @@ package struct ContrastPrompts: Sendable {
         let stream = RandomStream(seed: seed ^ key.value, purpose: .contrast)
         // Of like kind and of all kinds by turns, as far as there are any.
         func isOther(_ name: String) -> Bool { !name.contains(subject) && !subject.contains(name) }
-        var alike = Names.alike(subject).filter(isOther), others = Names.all.filter { isOther($0) && !Names.alike(subject).contains($0) }
+        let names = Names.split(by: subject)
+        var alike = names.alike.filter(isOther), others = names.others.filter(isOther)
         return (0..<min(count, alike.count + others.count)).map { index in
             let block = stream.block(UInt64(index))
             let takesAlike = others.isEmpty || (index % 2 == 0 && !alike.isEmpty)
@@ -51,7 +52,7 @@ package enum SubjectSpan {
 
     /// `given`, where the prompt has it; otherwise the longest run of words in it that begin with capitals or digits. nil: neither is there.
     package static func subject(of prompt: String, given: String?) -> String? {
-        if let given, !given.isEmpty, prompt.contains(given) { return given }
+        if let given, !given.isEmpty, Placeholder.contains(prompt, given) { return given }
         let words = prompt.split(separator: " ")
         var best: Range<Int>?
         func length(_ run: Range<Int>) -> Int { run.reduce(0) { $0 + words[$1].count } }

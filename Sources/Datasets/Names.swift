@@ -4,8 +4,11 @@ enum Names {
     static let kinds = [people, countries, cities, places, organizations, works, things]
     static let all = kinds.flatMap(\.self)
 
-    /// Those of the kind of `name`, where that is known.
-    static func alike(_ name: String) -> [String] { kinds.first { $0.contains(name) } ?? [] }
+    /// Those of the kind of `name`, where that is known, and all others.
+    static func split(by name: String) -> (alike: [String], others: [String]) {
+        guard let kind = kinds.firstIndex(where: { $0.contains(name) }) else { return ([], all) }
+        return (kinds[kind], kinds.indices.filter { $0 != kind }.flatMap { kinds[$0] })
+    }
 
     static let people = [
         "Marie Curie", "Pablo Neruda", "Ada Lovelace", "Johann Sebastian Bach", "Frida Kahlo", "Nelson Mandela", "Leonhard Euler", "Miles Davis",

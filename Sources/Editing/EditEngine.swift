@@ -105,7 +105,7 @@ package final class EditEngine {
 
     /// A batch's edits, packed, and with them what contrasts with them.
     func pack(_ batch: EditBatch) -> EditPack {
-        guard rule.preserves, preservation.contrastWeight > 0 else { return EditPack(edits: pack(batch.edits), contrasts: nil) }
+        guard preservation.contrastWeight > 0 else { return EditPack(edits: pack(batch.edits), contrasts: nil) }
         // Another name may have more tokens than the prompt had room for.
         let contrasts = batch.contrasts.map { $0.filter { model.canRead($0.prompt + $0.answer) } }.filter { !$0.isEmpty }
         return EditPack(edits: pack(batch.edits), contrasts: contrasts.isEmpty ? nil : pack(contrasts))

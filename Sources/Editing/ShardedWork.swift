@@ -66,7 +66,7 @@ package struct ShardedWork {
     }
 
     /// The sum over shards of one number each.
-    func sum(_ parts: [Double]) throws -> Double {
+    package func sum(_ parts: [Double]) throws -> Double {
         reduction == .fast ? try communicator.sum(parts.reduce(0, +)) : try communicator.orderedSum(parts, partition: partition)
     }
 }

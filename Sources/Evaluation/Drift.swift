@@ -29,30 +29,29 @@ package final class DriftMeter {
 
     private let model: LanguageModel
     private let work: ShardedWork
-    private var parts: [Part] = []
+    private let parts: [[Part]]  // of each of this rank's shards
 
-    /// Each rank takes its share of the passages.
+    /// Each shard takes its share of the passages.
     package init(_ passages: [String], model: LanguageModel, tokenizer: Tokenizer, work: ShardedWork) {
         self.model = model
         self.work = work
         let sequences = PlainText.sequences(passages, tokenizer: tokenizer, model: model, microBatch: 4)
-        parts = sequences[work.ownShare(of: sequences.count)].map { microBatch in
-            let pack = PackedSequences(microBatches: [microBatch]), prefix = model.prefix(of: pack)
-            return Part(pack: pack, prefix: prefix, reference: model.normedAnswers(pack, prefix))
+        parts = work.ownShards.map { shard in
+            sequences[work.share(of: sequences.count, shard: shard)].map { microBatch in
+                let pack = PackedSequences(microBatches: [microBatch]), prefix = model.prefix(of: pack)
+                return Part(pack: pack, prefix: prefix, reference: model.normedAnswers(pack, prefix))
+            }
         }
     }
 
-    /// The same on every rank.
+    /// The same on every rank, and the same bits on any number of them.
     package func measure() throws -> Drift {
-        let changes = parts.flatMap { model.changes($0.pack, $0.prefix, since: $0.reference) }
-        let own: [Double] = [
-            changes.reduce(0) { $0 + Double($1.divergence) }, Double(changes.filter(\.keepsMostLikely).count),
-            changes.reduce(0) { $0 + Double($1.before) - Double($1.after) }, Double(changes.count),
-        ]
-        let all = try work.communicator.allGather(own)
-        let sums = (0..<own.count).map { index in all.reduce(0) { $0 + $1[index] } }, count = max(1, sums[3])
-        guard sums[0].isFinite else { throw NumericalFailure("the edited model gives a log probability that is not a number; the edits have broken it") }
-        return Drift(divergence: sums[0] / count, tokensKept: 100 * sums[1] / count, perplexityRatio: Foundation.exp(sums[2] / count), tokens: Int(sums[3]))
+        let changes = parts.map { $0.flatMap { model.changes($0.pack, $0.prefix, since: $0.reference) } }
+        func sum(_ value: (PredictionChange) -> Double) throws -> Double { try work.sum(changes.map { $0.reduce(0) { $0 + value($1) } }) }
+        let divergence = try sum { Double($0.divergence) }, kept = try sum { $0.keepsMostLikely ? 1 : 0 }
+        let lost = try sum { Double($0.before) - Double($0.after) }, tokens = try sum { _ in 1 }, count = max(1, tokens)
+        guard divergence.isFinite else { throw NumericalFailure.ofEditedModel }
+        return Drift(divergence: divergence / count, tokensKept: 100 * kept / count, perplexityRatio: Foundation.exp(lost / count), tokens: Int(tokens))
     }
 }
 

@@ -106,7 +106,7 @@ package final class Scorer {
     private func judge(_ pack: Pack, _ prefix: FrozenPrefix, into outcomes: inout [Double]) throws {
         let predictions = model.score(pack.sequences, prefix)
         guard predictions.allSatisfy({ !$0.logProbability.isNaN }) else {
-            throw NumericalFailure("the edited model gives a log probability that is not a number; the edits have broken it")
+            throw NumericalFailure.ofEditedModel
         }
         var answer = 0
         func next() -> (logProbability: Double, accuracy: Double, first: Double) {
@@ -145,4 +145,8 @@ package final class Scorer {
         }
         return prefix
     }
+}
+
+extension NumericalFailure {
+    static let ofEditedModel = NumericalFailure("the edited model gives a log probability that is not a number; the edits have broken it")
 }

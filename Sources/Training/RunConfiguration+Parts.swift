@@ -46,11 +46,11 @@ extension RunConfiguration {
         editor.contrastWeight > 0 ? ContrastPrompts(count: editor.contrastSubjects, seed: UInt64(run.seed)) : nil
     }
 
-    /// A batch of records as the editor takes it.
-    package func batch(_ records: [EditRecord], tokenizer: Tokenizer) throws -> EditBatch {
+    /// A batch of records as the editor takes it, or without what contrasts with them, which need not be read.
+    package func batch(_ records: [EditRecord], tokenizer: Tokenizer, hasContrasts: Bool = true) throws -> EditBatch {
         var form = EditBatch.Form(microBatch: data.microBatch)
         form.endsText = editor.answerEnd == .endOfText
-        form.contrast = contrast
+        form.contrast = hasContrasts ? contrast : nil
         return try EditBatch(records: records, tokenizer: tokenizer, form)
     }
 

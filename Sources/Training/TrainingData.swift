@@ -35,8 +35,8 @@ struct TrainingData {
         self.configuration = configuration
         self.tokenizer = tokenizer
         for record in records[work.ownShare(of: records.count)] {
-            let one = try configuration.batch([record], tokenizer: tokenizer)
-            for sequence in (one.edits + one.rephrasings + one.unrelated + one.contrasts).joined() {
+            let one = try configuration.batch([record], tokenizer: tokenizer, hasContrasts: false)
+            for sequence in (one.edits + one.rephrasings + one.unrelated).joined() {
                 try model.check(sequence.prompt + sequence.answer, of: record.place)
             }
         }

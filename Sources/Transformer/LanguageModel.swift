@@ -85,9 +85,7 @@ package final class LanguageModel {
     }
 
     /// See `check`.
-    package func canRead(_ tokens: [Int32]) -> Bool {
-        tokens.count <= longestSequence && tokens.allSatisfy { $0 >= 0 && $0 < configuration.vocabularySize }
-    }
+    package func canRead(_ tokens: [Int32]) -> Bool { (try? check(tokens, of: "")) != nil }
 
     /// Chooses the modules to edit, by patterns such as `model.layers.11-15.mlp.gate_proj`.
     package func selectModules(_ patterns: [String]) throws {

@@ -151,6 +151,8 @@ extension ProgramTests {
             let job = try run.evaluate(ranks: 3, mode + ["run.threads=2"])
             #expect(job.ranks == 3)
             #expect(job.before == alone.before && job.after == alone.after, "\(job) on 3 ranks, \(alone) on one")
+            #expect(alone.drift.divergence > 0 && alone.drift.tokensKept < 100, "nothing drifted: \(alone)")
+            #expect(job.drift == alone.drift && job.exactMatch == alone.exactMatch && job.unchanged == alone.unchanged, "\(job) on 3 ranks, \(alone) on one")
         }
     }
 }

@@ -162,8 +162,7 @@ import Testing
         #expect(found.unchanged.efficacy.isNaN, "nothing to compare with")
     }
 
-    /// An edit of the module that turns p's next token from X to Z, and leaves q's alone.
-    @Test func whatIsSaidFirstIsComparedWithTheUneditedModel() throws {
+    @Test func nothingChangesWhereNothingIsEdited() throws {
         let bigrams = try BigramModel(Self.following), work = ShardedWork(communicator: Communicator(), shards: 1)
         let records = [record("p", "X", over: "Y", neighbors: [("q", "Y"), ("r", "Z")])]
         let scorer = try Scorer(records, model: bigrams.model, tokenizer: bigrams.tokenizer, work: work)

@@ -78,10 +78,18 @@ struct Evaluated: Decodable {
         let efficacy: Double, generalization: Double, specificity: Double
     }
 
+    struct Drift: Decodable, Equatable {
+        let divergence: Double, tokensKept: Double, perplexityRatio: Double
+        let tokens: Int
+    }
+
     let `protocol`: String
     let edits: Int, ranks: Int
     let efficacy: Double, generalization: Double, specificity: Double
     let before: Scores
+    let exactMatch: [String: Scores]
+    let unchanged: Scores
+    let drift: Drift
     let seconds: Double, secondsPerEdit: Double
     let checkpoint: String?
 

@@ -1,0 +1,84 @@
+import Communication
+import Datasets
+import Editing
+import Evaluation
+import Foundation
+import TestSupport
+import Testing
+import Tokenization
+import Transformer
+
+/// What edits change, against the model's logits before and after, in double precision.
+@Suite struct DriftTests {
+    private static let passages = ["the kettle sings", "rain", "a b c d e", "two trains leave", "snow fell"]
+
+    private let model: LanguageModel
+    private let tokenizer: Tokenizer
+
+    init() throws {
+        let directory = try TemporaryDirectory()
+        try TinyFiles.write(to: directory.url)
+        let source = try ModelSource(directory.path + "/model")
+        (model, tokenizer) = (try source.loadModel(), try source.loadTokenizer())
+        try model.selectModules(["model.layers.1.mlp.gate_proj", "model.layers.2.mlp.down_proj"])
+        withExtendedLifetime(directory) {}  // read until here
+    }
+
+    private func edit() {
+        for module in model.edited { module.add(shift: normals(module.keySize, module.valueSize, seed: 5, lane: 1, scale: 0.2)) }
+    }
+
+    /// log P of every token after a sequence's tokens but its last.
+    private func distributions(_ tokens: [Int32]) -> [[Double]] {
+        let pack = PackedSequences(microBatches: [[TokenSequence(prompt: [tokens[0]], answer: Array(tokens.dropFirst()))]])
+        let logits = model.logits(pack, model.prefix(of: pack))
+        return (0..<logits.rows).map { row in
+            let values = (0..<logits.columns).map { Double(logits[row, $0]) }, total = log(values.reduce(0) { $0 + exp($1) })
+            return values.map { $0 - total }
+        }
+    }
+
+    private func top(_ distribution: [Double]) -> Int? { distribution.indices.max { distribution[$0] < distribution[$1] } }
+
+    @Test func driftIsTheMeanOverTokens() throws {
+        let meter = DriftMeter(Self.passages, model: model, tokenizer: tokenizer, work: ShardedWork(communicator: Communicator(), shards: 3))
+        let texts = Self.passages.map { tokenizer.encode($0, addSpecialTokens: true) }, before = texts.map(distributions)
+        edit()
+        let found = try meter.measure(), after = texts.map(distributions)
+        var divergence = 0.0, kept = 0.0, lost = 0.0, count = 0.0
+        for (tokens, (before, after)) in zip(texts, zip(before, after)) {
+            for (place, (p, q)) in zip(before, after).enumerated() {
+                divergence += zip(p, q).reduce(0) { $0 + exp($1.0) * ($1.0 - $1.1) }
+                kept += top(p) == top(q) ? 1 : 0
+                lost += p[Int(tokens[place + 1])] - q[Int(tokens[place + 1])]
+                count += 1
+            }
+        }
+        #expect(found.tokens == Int(count) && found.tokens == texts.reduce(0) { $0 + $1.count - 1 })
+        #expect(kept < count && kept > 0, "an edit that moves everything or nothing")
+        #expect(abs(found.divergence - divergence / count) < 1e-5 * divergence / count && abs(found.tokensKept - 100 * kept / count) < 1e-9)
+        #expect(abs(found.perplexityRatio / exp(lost / count) - 1) < 1e-5)
+    }
+
+    /// Of each probe, whether the likeliest first token is the unedited model's.
+    @Test func unchangedIsByTheFirstToken() throws {
+        let records = (0..<30).map { index in
+            EditRecord(
+                id: "\(index)", subject: nil, edit: Question(prompt: "fact \(index)", answer: "red"), groundTruth: nil, rephrasings: [],
+                neighbors: [Question(prompt: "other \(index * 7)", answer: "blue")])
+        }
+        func tops(_ prompt: (EditRecord) -> String) -> [Int?] {
+            records.map { record in distributions(tokenizer.encode(prompt(record), addSpecialTokens: true) + [0]).last.flatMap(top) }
+        }
+        let scorer = try Scorer(records, model: model, tokenizer: tokenizer, work: ShardedWork(communicator: Communicator(), shards: 3))
+        let neighbor: (EditRecord) -> String = { $0.probes.last?.prompt ?? "" }
+        _ = try scorer.scoreUnedited()
+        let before = (tops(\.prompt), tops(neighbor))
+        edit()
+        let after = (tops(\.prompt), tops(neighbor)), found = try scorer.score(0..<records.count).report.unchanged
+        func share(_ a: [Int?], _ b: [Int?]) -> Double { 100 * Double(zip(a, b).filter { $0 == $1 }.count) / Double(a.count) }
+        let expected = (share(before.0, after.0), share(before.1, after.1))
+        #expect(expected.0 < 100 && expected.1 < 100 && expected.0 + expected.1 > 0, "\(expected): an edit that moves everything or nothing")
+        #expect(abs(found.efficacy - expected.0) < 1e-9 && abs(found.specificity - expected.1) < 1e-9)
+    }
+}
