@@ -168,21 +168,25 @@ extension RunConfiguration: Equatable {
     package func trainingDifferences(from other: String, ofEditor: Bool = false) throws -> [String] {
         let there = try CanonicalValue.leaves(of: other, name: "training identity")
         let here = try CanonicalValue.leaves(of: trainingIdentity, name: "training identity")
-        let own = identities, known = Set(Self.reference.flatMap { section, settings in settings.map { "\(section).\($0.name)" } })
+        let own = ownSettings, known = Set(Self.reference.flatMap { section, settings in settings.map { "\(section).\($0.name)" } })
         return Set(there.keys).union(here.keys).sorted().filter { key in
             let setting = String(key.prefix { $0 != "[" })
             guard there[key] != here[key] else { return false }
             // A setting that other methods have is no difference, one that nobody knows is.
-            guard let identity = own[setting] else { return !ofEditor && !known.contains(setting) }
+            guard let identity = own[setting]?.identity else { return !ofEditor && !known.contains(setting) }
             return ofEditor ? identity.isOfEditor : identity != .mayChange
-        }.map { key in "\(key): \(there[key] ?? "not set") there, \(here[key] ?? "not set") here" }
+        }.map { key in
+            // An identity leaves out defaults that go without saying.
+            let absent = own[key].flatMap { $0.identity.goesWithoutSaying ? $0.defaultText : nil } ?? "not set"
+            return "\(key): \(there[key] ?? absent) there, \(here[key] ?? absent) here"
+        }
     }
 
-    /// Of every setting that this configuration has, by its full key.
-    private var identities: [String: SettingIdentity] {
+    /// Every setting that this configuration has, by its full key.
+    private var ownSettings: [String: any AnySetting] {
         let sections: [(String, any AnySection)] = [
             ("model", model), ("editor", editor), ("data", data), ("training", training), ("evaluation", evaluation), ("checkpoint", checkpoint), ("run", run),
         ]
-        return Dictionary(uniqueKeysWithValues: sections.flatMap { section, values in values.settings.map { ("\(section).\($0.name)", $0.identity) } })
+        return Dictionary(uniqueKeysWithValues: sections.flatMap { section, values in values.settings.map { ("\(section).\($0.name)", $0) } })
     }
 }

@@ -25,7 +25,7 @@ extension ProgramTests {
             let run = try TinyRun()
             _ = try run.train(["run.compute=bf16"])
             let result = try run.amend("train", ["training.passes=3"])
-            #expect(result.status == 2 && result.errors.contains("run.compute: bf16 there, not set here"), "\(result.status): \(result.errors)")
+            #expect(result.status == 2 && result.errors.contains("run.compute: bf16 there, f32 here"), "\(result.status): \(result.errors)")
         }
 
         @Test func refusesAnotherModel() throws {
