@@ -30,13 +30,13 @@ package struct RunContext {
         self.configuration = configuration
         self.communicator = communicator
         try OpenBLAS.takeBuffers(threads: Threads.count)
-        Memory.setWork("while loading the model")
+        Memory.setActivity("while loading the model")
         let source = try ModelSource(configuration.model.path)
         model = try source.loadModel(weights: configuration.model.weights)
         model.arithmetic = configuration.arithmetic
         try model.selectModules(configuration.editor.modules)
         tokenizer = try source.loadTokenizer()
-        Memory.setWork("while loading data and editor")
+        Memory.setActivity("while loading data and editor")
         notes = model.loadingNotes + tokenizer.notes + [choice.note].compactMap(\.self)
     }
 

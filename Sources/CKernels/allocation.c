@@ -27,7 +27,7 @@ static void copy(char *to, size_t capacity, const char *from) {
 }
 
 void amend_memory_set_speaker(const char *text) { copy(speaker, sizeof speaker, text); }
-void amend_memory_set_work(const char *text) { copy(work, sizeof work, text); }
+void amend_memory_set_activity(const char *text) { copy(work, sizeof work, text); }
 void amend_memory_set_kept(const char *text) { copy(kept, sizeof kept, text); }
 void amend_memory_set_rescue(void (*function)(char *, size_t)) { atomic_store(&rescue, function); }
 

@@ -44,7 +44,7 @@ package enum Memory {
     }
 
     /// What the process is at, for the line: "training batch 3".
-    package static func setWork(_ work: String) { amend_memory_set_work(work) }
+    package static func setActivity(_ work: String) { amend_memory_set_activity(work) }
 
     /// What the line begins with: "rank 1/2: ".
     package static func setSpeaker(_ speaker: String) { amend_memory_set_speaker(speaker) }

@@ -22,7 +22,7 @@ long amend_memory_room(void);
 void amend_memory_set_speaker(const char *speaker);
 
 /// What the process is at: "training batch 3". Copied; empty for nothing.
-void amend_memory_set_work(const char *work);
+void amend_memory_set_activity(const char *work);
 
 /// What is added to the line where no rescue (below) says more: what is kept already. Copied; empty for nothing.
 void amend_memory_set_kept(const char *note);
