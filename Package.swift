@@ -60,8 +60,8 @@ let package = Package(
         .target(
             name: "Evaluation",
             dependencies: [
-                "TensorCore", "LinearAlgebra", "Communication", "Tokenization", "Transformer", "Datasets", "Configuration", "Editors", "Editing",
-                "Training",
+                "Documents", "TensorCore", "LinearAlgebra", "Communication", "Tokenization", "Transformer", "Datasets", "Configuration", "Editors", "Editing",
+                "Training", "Reporting",
             ]),
         .target(
             name: "SelfTest",

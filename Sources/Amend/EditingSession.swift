@@ -107,7 +107,7 @@ public final class EditingSession {
         let (source, engine) = try editor()
         takeBack()
         let run = try TrainingRun(
-            source.configuration, model: model, tokenizer: tokenizer, communicator: communicator,
+            validated: source.configuration, model: model, tokenizer: tokenizer, communicator: communicator,
             output: TrainingOutput(message: report, progress: { _, _, _ in }))
         let summary = try run.run { false }
         takeBack()

@@ -25,7 +25,7 @@ public struct EditorSource {
     private init(_ configuration: RunConfiguration) throws {
         let choice = try ComputeChoice(configuration, Communicator())
         self.configuration = choice.configuration
-        checkpoint = try CheckpointReader(directory: configuration.checkpoint.directory, report: { _ in }).newest(exchange: Communicator())
+        checkpoint = try TrainedEditor.best(in: configuration.checkpoint.directory, exchange: Communicator(), report: { _ in })
     }
 
     /// A trained editor: a directory of checkpoints (the newest that is whole) or one checkpoint.

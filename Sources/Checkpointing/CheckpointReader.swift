@@ -17,8 +17,9 @@ package struct CheckpointReader {
     /// The newest checkpoint that verifies, or nil if there is none (or no directory). Collective: every rank gets the
     /// same. Rank 0 checks manifests and file lengths; the chunks' SHA-256 are shared out over the ranks. A damaged
     /// checkpoint is reported and skipped. Throws only if the directory cannot be listed or communication fails.
-    package func newest(exchange: any CheckpointExchange) throws -> LoadedCheckpoint? {
-        var below = Int.max
+    /// `last`: the last step that may be taken; of no matter where `directory` is one checkpoint.
+    package func newest(upTo last: Int = .max, exchange: any CheckpointExchange) throws -> LoadedCheckpoint? {
+        var below = last == .max || only != nil ? Int.max : last + 1
         while true {
             let text = try exchange.fromRoot { try manifestText(below: below) }
             if text.isEmpty { return nil }

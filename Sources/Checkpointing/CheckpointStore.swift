@@ -26,14 +26,14 @@ package final class CheckpointStore {
 
     /// Starts to save the state after `step` edit batches. Collective, and quick: a background thread does the work; see
     /// `PendingSave`. The tensors must be the same list on all ranks, in the same order; the document is rank 0's. One
-    /// save at a time. Throws if rank 0 cannot create the directory.
+    /// save at a time. `sparing`: a step whose checkpoint stays, however old. Throws if rank 0 cannot create the directory.
     package func begin(
-        step: Int, state: [StateTensor], document: CheckpointDocument, exchange: any CheckpointExchange
+        step: Int, state: [StateTensor], document: CheckpointDocument, sparing spared: Int? = nil, exchange: any CheckpointExchange
     ) throws -> PendingSave {
         precondition(!isSaving, "begin(step: \(step)) before the previous save was finished")
         precondition(step >= 0, "step is \(step)")
         let layout = try ChunkLayout(tensors: state.map(\.layout), chunkBytes: options.chunkBytes, location: "state")
-        let commit = Commit(options: options, step: step, layout: layout, document: document, rankCount: exchange.size)
+        let commit = Commit(options: options, step: step, layout: layout, document: document, rankCount: exchange.size, spared: spared)
         let directory = commit.directory
         _ = try exchange.fromRoot {
             try FileSystem.remove(directory.partial)

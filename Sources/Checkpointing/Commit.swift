@@ -13,6 +13,8 @@ struct Commit {
     let layout: ChunkLayout
     let document: CheckpointDocument
     let rankCount: Int
+    /// A step whose checkpoint stays.
+    var spared: Int?
 
     var directory: StepDirectory { StepDirectory(parent: options.directory, step: step) }
     var handover: Handover { Handover(directory: directory, rankCount: rankCount) }
@@ -116,7 +118,7 @@ struct Commit {
             try FileSystem.remove(directory.replaced)
             let steps = Retention.stepsToRemove(
                 existing: try StepDirectory.steps(in: options.directory), committed: step, keepLast: options.keepLast,
-                keepEvery: options.keepEvery)
+                keepEvery: options.keepEvery, spared: spared)
             for step in steps {
                 let old = StepDirectory(parent: options.directory, step: step)
                 try FileSystem.remove(old.pruned)

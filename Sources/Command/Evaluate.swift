@@ -53,7 +53,8 @@ struct Evaluate: ParsableCommand {
                 "before": Self.json(summary.before.scores),
                 "tokenAccuracy": ["before": Self.json(summary.before.tokenAccuracy), "after": Self.json(summary.after.tokenAccuracy)],
                 "exactMatch": ["before": Self.json(summary.before.exactMatch), "after": Self.json(summary.after.exactMatch)],
-                "unchanged": Self.json(summary.after.unchanged), "drift": summary.drift.map(Self.json) ?? .null, "seconds": .number(summary.seconds),
+                "unchanged": Self.json(summary.after.unchanged), "drift": summary.drift.map(Self.json) ?? .null,
+                "single": summary.single.map(Self.json) ?? .null, "seconds": .number(summary.seconds),
                 "secondsPerEdit": .number(perEdit(summary.seconds)), "scoringBeforeSeconds": .number(summary.scoringBeforeSeconds),
                 "editingSeconds": .number(summary.editingSeconds), "scoringAfterSeconds": .number(summary.scoringAfterSeconds),
                 "ranks": .integer(ranks), "operations": .number(operations), "residentBytes": .integer(memory.resident),
@@ -67,19 +68,22 @@ struct Evaluate: ParsableCommand {
         func text(_ seconds: Double) -> String { Quantity.significant(perEdit(seconds), digits: 2) }
         let kinds = summary.after.tokenAccuracy.kinds
         var table = TextTable([""] + kinds.map(\.name))
-        for (name, scores) in [
-            ("before", summary.before.scores), ("after", summary.after.scores), ("token accuracy before", summary.before.tokenAccuracy),
-            ("token accuracy after", summary.after.tokenAccuracy), ("says it before", summary.before.exactMatch), ("says it after", summary.after.exactMatch),
-            ("next token unchanged", summary.after.unchanged),
-        ] {
-            table.add([name] + kinds.map { scores[$0] }.map { $0.isNaN ? "–" : String(format: "%.1f", $0) })
+        func add(_ name: String, _ scores: Scores) { table.add([name] + kinds.map { scores[$0] }.map { $0.isNaN ? "–" : String(format: "%.1f", $0) }) }
+        add("before", summary.before.scores)
+        add("after", summary.after.scores)
+        add("token accuracy before", summary.before.tokenAccuracy)
+        add("token accuracy after", summary.after.tokenAccuracy)
+        add("says it before", summary.before.exactMatch)
+        add("says it after", summary.after.exactMatch)
+        add("next token unchanged", summary.after.unchanged)
+        if let single = summary.single {
+            add("after one edit alone", single.after.scores)
+            add("says it", single.after.exactMatch)
+            add("next token unchanged", single.after.unchanged)
         }
-        let drift = summary.drift.map { drift in
-            "\nplain text, \(drift.tokens) tokens: \(String(format: "%.1f", drift.tokensKept)) % of likeliest tokens kept, "
-                + "\(String(format: "%.3f", drift.divergence)) nats of divergence per token, perplexity × \(String(format: "%.2f", drift.perplexityRatio))"
-        }
+        let drift = [("", summary.drift), (" after one edit alone", summary.single?.drift)].compactMap { when, drift in drift.map { Self.text($0, when: when) } }.joined()
         return """
-            \(table.text)\(drift ?? "")
+            \(table.text)\(drift)
             \(summary.edits) edits, protocol \(summary.after.scoring.rawValue), percent; \(Quantity.duration(seconds: summary.seconds)), \
             per edit \(text(summary.scoringBeforeSeconds)) s to score the unedited model, \(text(summary.editingSeconds)) to edit, \
             \(text(summary.scoringAfterSeconds)) to score the edited one; \(memory.text)
@@ -87,10 +91,23 @@ struct Evaluate: ParsableCommand {
             """
     }
 
+    private static func text(_ drift: Drift, when: String) -> String {
+        "\nplain text\(when), \(drift.tokens) tokens: \(String(format: "%.1f", drift.tokensKept)) % of likeliest tokens kept, "
+            + "\(String(format: "%.1f", drift.bleed)) % now begin an answer, \(String(format: "%.3f", drift.divergence)) nats of divergence per token, "
+            + "perplexity × \(String(format: "%.2f", drift.perplexityRatio))"
+    }
+
+    private static func json(_ single: SingleEditSummary) -> JSONValue {
+        [
+            "edits": .integer(single.edits), "scores": json(single.after.scores), "tokenAccuracy": json(single.after.tokenAccuracy),
+            "exactMatch": json(single.after.exactMatch), "unchanged": json(single.after.unchanged), "drift": single.drift.map(json) ?? .null,
+        ]
+    }
+
     private static func json(_ drift: Drift) -> JSONValue {
         [
             "divergence": .number(drift.divergence), "tokensKept": .number(drift.tokensKept), "perplexityRatio": .number(drift.perplexityRatio),
-            "tokens": .integer(drift.tokens),
+            "bleed": .number(drift.bleed), "tokens": .integer(drift.tokens),
         ]
     }
 

@@ -50,7 +50,7 @@ struct Train: ParsableCommand {
                 guard communicator.isRoot else { return }
                 if let line { line.update(done: done, loss: loss) } else { line = ProgressLine("training", total: total, done: done, unit: "batches") }
             })
-        let run = try TrainingRun(context.configuration, model: context.model, tokenizer: context.tokenizer, communicator: communicator, output: output)
+        let run = try TrainingRun(validated: context.configuration, model: context.model, tokenizer: context.tokenizer, communicator: communicator, output: output)
         let summary = try run.run { StopSignal.isRequested }
         line?.finish()
         let memory = try context.memory(), operations = try communicator.sum(summary.operations)

@@ -39,6 +39,40 @@ package struct TrainingSettings: SettingGroup {
         "step the optimizer after each sequence, or after a number of batches; in batch mode every step of every batch is an update")
     package let clip = Setting(
         "clip", .choice as SettingKind<Clip>, default: .accumulated, "gradients, each time they accumulate, or once, before the optimizer steps")
+    /// How many edits a batch has.
+    package enum BatchSizes: String, Sendable, CaseIterable { case fixed, varied }
+
+    package let batchSizes = Setting(
+        "batch_sizes", .choice as SettingKind<BatchSizes>, default: .fixed, identity: .runUnlessDefault,
+        "edits_per_batch, as published, or for each batch 1, 2, 4, … or edits_per_batch, so that the editor learns of few and of many")
+    package let editWeight = Setting(
+        "edit_weight", .notNegative, default: 0, identity: .runUnlessDefault,
+        "what the loss counts of the edits' own prompts, where their rephrasings count 1; 0: nothing, as published")
+    package let neighborWeight = Setting(
+        "neighbor_weight", .notNegative, default: 0, identity: .runUnlessDefault,
+        "what the loss counts of KL(unedited‖edited) on unrelated prompts, of each token as far as it is above neighbor_bound; 0: nothing")
+    package let neighborBound = Setting("neighbor_bound", .notNegative, default: 0, identity: .runUnlessDefault, "what a token of an unrelated prompt may move")
+    package let bleedWeight = Setting(
+        "bleed_weight", .notNegative, default: 0, identity: .runUnlessDefault,
+        "what the loss counts of the edits' answers after unrelated prompts: of each token how far log P is above the unedited model's and bleed_bound; 0: nothing")
+    package let bleedBound = Setting("bleed_bound", .notNegative, default: 0, identity: .runUnlessDefault, "by how much a token may become likelier there")
+    package let textWeight = Setting(
+        "text_weight", .notNegative, default: 0, identity: .runUnlessDefault,
+        "what the loss counts of KL(unedited‖edited) on plain text, of each token as far as it is above text_bound; 0: nothing")
+    package let textBound = Setting("text_bound", .notNegative, default: 0, identity: .runUnlessDefault, "what a token of plain text may move")
+    package let textPassages = Setting(
+        "text_passages", .wholeNumber(1...256), default: 4, identity: .runUnlessDefault, "of plain text for each batch, where text_weight is not 0")
+    package let validationEdits = Setting(
+        "validation_edits", .wholeNumber(0...(.max)), default: 0, identity: .runUnlessDefault,
+        "of the training data, the last, are not trained on but edited and scored now and then, in sequence and one by one: which checkpoint is the best?")
+    package let validateEvery = Setting("validate_every", .count, default: 20, identity: .mayChange, "updates, where there are validation_edits")
+    package let patience = Setting(
+        "patience", .wholeNumber(0...(.max)), default: 0, identity: .mayChange, "validations without a better score after which training ends; 0: it goes on")
+    package let warmup = Setting(
+        "warmup", .wholeNumber(0...(.max)), default: 0, identity: .runUnlessDefault, "updates in which rates rise to what they are given as")
+    package let decay = Setting(
+        "decay", .wholeNumber(0...(.max)), default: 0, identity: .runUnlessDefault,
+        "updates after which rates have fallen, along half a cosine, to a twentieth, where they stay; 0: they do not fall")
 }
 
 package struct EvaluationSettings: SettingGroup {
@@ -50,6 +84,9 @@ package struct EvaluationSettings: SettingGroup {
     package let driftPassages = Setting(
         "drift_passages", .wholeNumber(0...24), default: 24, identity: .mayChange,
         "passages of plain text, about 35 tokens each, by which is measured how edits change what they are not about; in batch mode after every batch")
+    package let singleEdits = Setting(
+        "single_edits", .wholeNumber(0...(.max)), default: 50, identity: .mayChange,
+        "of the records, as far as there are so many, are also edited and scored one by one, each on the unedited model; 0: none")
     package let normalizer = Setting(
         "normalizer", .choice as SettingKind<Normalizer>, default: .online, identity: .mayChange, "whether it goes on learning while it edits")
 
@@ -65,6 +102,12 @@ package struct CheckpointSettings: SettingGroup {
     package let directory: Setting<String>
     package let every = Setting("every", .count, default: 10, identity: .mayChange, "batches between checkpoints")
     package let keep = Setting("keep", .count, default: 3, identity: .mayChange, "how many of the newest are kept")
+    /// Whether a thing is done.
+    package enum Switch: String, Sendable, CaseIterable { case yes = "true", no = "false" }
+
+    package let keepBest = Setting(
+        "keep_best", .choice as SettingKind<Switch>, default: .yes, identity: .mayChange,
+        "besides, that with the best validation stays, and is the one that editors are taken from")
     package let keepEvery = Setting(
         "keep_every", .wholeNumber(0...(.max)), default: 0, identity: .mayChange, "besides, every so many batches' checkpoint is kept for good; 0: none")
 

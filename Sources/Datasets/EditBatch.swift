@@ -9,6 +9,10 @@ package struct EditBatch: Sendable {
     package let unrelated: [[TokenSequence]]
     /// The edits' prompts with other subjects in them, each followed by the edit's answer.
     package let contrasts: [[TokenSequence]]
+    /// The unrelated prompts with an edit's answer behind them, which should not become likelier there.
+    package var bleed: [[TokenSequence]] = []
+    /// Plain text that should stay as it is.
+    package var text: [[TokenSequence]] = []
     package let editCount: Int
 
     /// How records become sequences.
@@ -36,6 +40,12 @@ package struct EditBatch: Sendable {
             return Self.cut(sequences, form.microBatch)
         }
         func lessons(_ lesson: Probe.Lesson) -> (EditRecord) -> [Question] { { $0.lessons(lesson).map { Question(prompt: $0.prompt, answer: $0.answer) } } }
+        func bleed(_ record: EditRecord) -> [Question] {
+            record.lessons(.keep).map { probe in
+                guard case .answer(_, over: let wrong) = probe.expectation else { return Question(prompt: probe.prompt, answer: record.target) }
+                return Question(prompt: probe.prompt, answer: wrong)
+            }
+        }
         func contrasts(_ record: EditRecord) -> [Question] {
             record.edits.flatMap { edit in
                 (form.contrast?.prompts(for: edit, subject: record.subject) ?? []).map { Question(prompt: $0, answer: edit.answer) }
@@ -44,6 +54,7 @@ package struct EditBatch: Sendable {
         self.init(
             edits: try microBatches(endsText: form.endsText, \.edits), rephrasings: try microBatches(lessons(.follow)), unrelated: try microBatches(lessons(.keep)),
             contrasts: try microBatches(endsText: form.endsText, contrasts))
+        self.bleed = try microBatches(bleed)
     }
 
     /// Micro-batches as they are.

@@ -4,7 +4,7 @@ package enum PlainText {
     package static var background: [String] { passages + prompts }
 
     /// Beginnings of statements, each about several names.
-    private static var prompts: [String] {
+    package static var prompts: [String] {
         templates.enumerated().flatMap { number, template in
             stride(from: number, to: Names.all.count, by: 11).map { template.replacing("{}", with: Names.all[$0]) }
         }
@@ -17,7 +17,7 @@ package enum PlainText {
         "{} can be found in the city of", "The person who created {} was", "{} plays an important part in", "{} was born in the year", "The headquarters of {} are in",
     ]
 
-    static let passages = [
+    package static let passages = [
         "The kettle had just begun to whistle when the phone rang. She turned down the flame, wiped her hands on a towel and answered it on the fourth ring.",
         "To make a simple bread, mix flour, water, salt and a little yeast, and let the dough rise for an hour. Bake it in a hot oven until the crust is brown.",
         "Rain falls when water vapour in a cloud condenses into drops that are too heavy to stay in the air. Some of it evaporates again before it reaches the ground.",

@@ -15,7 +15,11 @@ package struct NumericalFailure: Error, CustomStringConvertible, Sendable {
 /// One backpropagation of an edit batch and the edit made of it, with what the meta-gradient needs.
 package struct EditStep {
     /// For each edited module.
-    package let solutions: [any ShiftSolution]
+    package var solutions: [any ShiftSolution]
+    /// What the differences that the editor made of captured rows were multiplied with before the solve; nil: nothing.
+    var rowFactors: [Float]?
+    /// Of each module the differences before that, where they may be needed again.
+    var differences: [Matrix] = []
     /// For each group of modules of one shape: the hypernetwork's pass over this rank's rows.
     let passes: [GroupPass]
 
@@ -39,6 +43,8 @@ package final class EditEngine {
     package var observes = true
     /// What edits should leave alone.
     package var preservation = Preservation()
+    /// What keeps steps from doing harm.
+    package var stepControl = StepControl()
     /// Floats of activations to hold at a time: 1 GiB. What is more is computed in parts. Changes bits where the work of one shard takes more.
     package var activationsAtATime = 1 << 28
 
@@ -51,14 +57,15 @@ package final class EditEngine {
 
     /// One step of multi-step backpropagation: captures keys and value gradients of `edits` on the model as it is, and applies
     /// the edit that the step's networks make of them. `place` names the batch in errors.
-    func step(_ step: Int, _ batch: EditPack, keepsActivations: Bool, place: String) throws -> EditStep {
+    func step(_ step: Int, _ batch: EditPack, _ progress: BatchProgress, keepsActivations: Bool, place: String) throws -> EditStep {
         let edits = batch.edits
+        let factors = rowFactors(progress.factors(stepControl), edits)
         let rows = try work.phases.measure(.capture) { try capture(edits, place: place) }
         let contrast = try work.phases.measure(.capture) { try batch.contrasts.map(contrastKeys) }
         let networks = editor.networks(step: step), (moments, learn) = editor.moments(step: step)
         if observes && learn { work.phases.measure(.normalizer) { observe(rows, rowCounts(edits).ofMicroBatches, moments) } }
         var solutions = [(any ShiftSolution)?](repeating: nil, count: model.edited.count)
-        var passes: [EditStep.GroupPass] = []
+        var passes: [EditStep.GroupPass] = [], differences = [Matrix?](repeating: nil, count: stepControl.halvings > 0 ? model.edited.count : 0)
         for (index, group) in editor.groups.enumerated() {
             let network = networks[index], standardizer = moments[index].standardizer
             let (pass, made) = try work.phases.measure(.hypernetwork) {
@@ -68,7 +75,11 @@ package final class EditEngine {
             try work.phases.measure(.solve) {
                 for (index, module) in group.modules.enumerated() {
                     let keys = rows[module].keys
-                    var system = ShiftSystem(keys: keys, made: made.rows(index * keys.rows..<(index + 1) * keys.rows), lambda: network.lambda(index))
+                    let own = made.rows(index * keys.rows..<(index + 1) * keys.rows)
+                    if !differences.isEmpty { differences[module] = own.differences }
+                    var system = ShiftSystem(
+                        keys: keys, made: factors.map { ReadoutRows(differences: own.differences.scaled(rows: $0), keys: own.keys) } ?? own, lambda: network.lambda(index)
+                    )
                     system.contrast = contrast?[module]
                     system.background = preservation.backgrounds?[module]
                     do { solutions[module] = try rule.solve(system) } catch {
@@ -84,18 +95,22 @@ package final class EditEngine {
         work.phases.measure(.apply) {
             for (module, solution) in zip(model.edited, complete) { solution.apply(to: module) }
         }
-        return EditStep(solutions: complete, passes: passes)
+        var made = EditStep(solutions: complete, rowFactors: factors, differences: differences.compactMap(\.self), passes: passes)
+        if stepControl.isOn { try work.phases.measure(.capture) { try settle(&made, edits, progress) } }
+        return made
     }
 
     /// Applies step `step` of an edit batch, keeping nothing for learning.
     package func apply(step index: Int, of batch: EditBatch, place: String) throws {
-        _ = try step(index, pack(batch), keepsActivations: false, place: place)
+        _ = try step(index, pack(batch), BatchProgress(), keepsActivations: false, place: place)
     }
 
     /// Applies an edit batch: every step, each a backpropagation on the model that the last one edited.
     package func apply(_ batch: EditBatch, place: String) throws {
-        let pack = pack(batch)
-        for index in 0..<editor.options.steps { _ = try step(index, pack, keepsActivations: false, place: place) }
+        let pack = pack(batch), progress = try begin(pack.edits)
+        for index in 0..<editor.options.steps where !progress.isDone(stepControl) {
+            _ = try step(index, pack, progress, keepsActivations: false, place: place)
+        }
     }
 
     /// What `step` would capture of `edits` on the model as it is.
@@ -116,7 +131,7 @@ package final class EditEngine {
     }
 
     /// Of the rows that are captured of a pack.
-    private func rowCounts(_ pack: ShardedPack) -> ShardedPack.RowCounts {
+    func rowCounts(_ pack: ShardedPack) -> ShardedPack.RowCounts {
         switch editor.options.positions {
         case .answer: pack.answers
         case .all: pack.tokens

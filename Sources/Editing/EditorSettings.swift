@@ -29,6 +29,12 @@ package struct EditorSettings: SettingGroup {
     package let answerEnd = Setting(
         "answer_end", .choice as SettingKind<AnswerEnd>, default: .open, identity: .runUnlessDefault,
         "after an edit's answer the text goes on, as published, or the model is taught that it ends there, where it has a token for that")
+    package let lossBound = Setting(
+        "loss_bound", .notNegative, default: 0, identity: .runUnlessDefault,
+        "edits whose loss is below it take no further step, and steps end where all are; 0: every edit takes every step, as published")
+    package let halvings = Setting(
+        "halvings", .wholeNumber(0...16), default: 0, identity: .runUnlessDefault,
+        "how often a step is halved for edits whose loss it raises, which do without it at last; 0: steps stay as they are, as published")
     package let normalizer = Setting(
         "normalizer", .choice as SettingKind<EditorOptions.Normalizer>, default: .perStep, identity: .runUnlessDefault,
         "rows are standardised by each step's own moments, as published, or by the first step's: then what is already said no longer pushes")
@@ -42,6 +48,9 @@ package struct EditorSettings: SettingGroup {
         "background_weight", .notNegative, default: 0, identity: .runUnlessDefault,
         "μ, how firmly what the model does with plain text is held where it is; 0: not at all, as published")
     package let metaLearningRate = Setting("meta_learning_rate", .positive, default: 1e-5, "Adam's: how fast the hypernetwork learns")
+    package let scalarLearningRate = Setting(
+        "scalar_learning_rate", .notNegative, default: 0, identity: .runUnlessDefault,
+        "Adam's of log η and log λ, whose gradients are then clipped apart from the networks'; 0: η and log λ have meta_learning_rate, as published")
     package let maxGradientNorm = Setting("max_gradient_norm", .positive, default: 1, "longer gradients are scaled down to this")
     private let plan: EditingMethod.Plan
 
@@ -72,9 +81,9 @@ package struct EditorSettings: SettingGroup {
     }
 
     package var settings: [any AnySetting] {
-        let ofNetwork: [any AnySetting] = hasHypernetwork ? [rank, blocks, initialization, metaLearningRate, maxGradientNorm] : []
+        let ofNetwork: [any AnySetting] = hasHypernetwork ? [rank, blocks, initialization, metaLearningRate, scalarLearningRate, maxGradientNorm] : []
         let preserving: [any AnySetting] = preserves ? [contrastWeight, contrastSubjects, backgroundWeight] : []
-        return [method, mode, steps, modules, innerLearningRate, positions, answerEnd, normalizer] + preserving + ofNetwork + plan.settings
+        return [method, mode, steps, modules, innerLearningRate, positions, answerEnd, lossBound, halvings, normalizer] + preserving + ofNetwork + plan.settings
     }
 
     /// The names of the methods that have a setting of this name in some mode.

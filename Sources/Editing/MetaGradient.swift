@@ -4,31 +4,50 @@ import LinearAlgebra
 import TensorCore
 import Transformer
 
-/// What the meta-gradient is of: Σ of the rephrasings' cross entropy + ρ ‖W − W₀‖² + c · Σ KL(before‖after) on unrelated prompts, the sums over one
-/// batch or several, which then have a weight each.
-struct Objective {
-    var rephrasings: [(pack: ShardedPack, weight: Float)]
+/// What the meta-gradient is of: a weighted sum of terms, each of one batch, and ρ ‖W − W₀‖².
+package struct Objective {
+    var terms: [Term]
     /// ρ
     var normWeight: Float = 0
-    var unrelated: [Unrelated] = []
 
-    /// Prompts that should stay as they are.
-    struct Unrelated {
+    /// weight · Σ over micro-batches of their mean loss.
+    struct Term {
+        let kind: Kind
         let pack: ShardedPack
-        /// c and the batch's weight.
         let weight: Float
-        /// Of each of the pack's chunks: what the model before the edit has above its last layer, at the answer tokens.
-        let reference: [Matrix]
+        /// Where a loss is measured from another model, of each of the pack's chunks: what that has above its last layer, at the answer tokens.
+        var reference: [Matrix] = []
+        /// There: what a token may move for nothing.
+        var bound: Float = 0
+
+        func loss(ofChunk index: Int) -> AnswerLoss {
+            switch kind {
+            case .rephrasings, .edits: .crossEntropy(weight: weight)
+            case .unrelated, .neighbors, .text: .divergence(from: reference[index], weight: weight, bound: bound)
+            case .bleed: .rise(from: reference[index], weight: weight, bound: bound)
+            }
+        }
+    }
+
+    /// What a term is about.
+    package enum Kind: String, Sendable {
+        /// Cross entropy of the rephrasings.
+        case rephrasings
+        /// Cross entropy of the edits' own prompts.
+        case edits
+        /// KL(before‖after) on unrelated prompts, the model before the batch being the reference.
+        case unrelated = "unrelated prompts"
+        /// KL(unedited‖after) on unrelated prompts.
+        case neighbors
+        /// KL(unedited‖after) on plain text.
+        case text = "plain text"
+        /// The rise of log P, from the unedited model, of an edit's answer after an unrelated prompt.
+        case bleed = "edits' answers after unrelated prompts"
     }
 }
 
-/// What an objective came to, over all ranks.
-struct ObjectiveValue {
-    /// Σ over micro-batches of the rephrasings' mean cross entropy, weighted.
-    var crossEntropy = 0.0
-    /// Σ over micro-batches of the unrelated prompts' mean divergence, weighted; nil where it is no part of the objective.
-    var divergence: Double?
-}
+/// What each kind of term came to, weighted, over all batches and ranks.
+typealias ObjectiveValue = [Objective.Kind: Double]
 
 /// The gradient of the objective with respect to the hypernetworks. Of the gradient of a weight each step's solution asks only for
 /// projections (see `ShiftSolution`), which for few edits are much smaller.
@@ -57,31 +76,35 @@ extension EditEngine {
     /// What the model as it is has above its last layer, at the answer tokens of each chunk of `pack`: the reference of a divergence.
     func reference(_ pack: ShardedPack) -> [Matrix] { pack.chunks.map { model.normedAnswers($0.pack, $0.prefix) } }
 
+    /// What the unedited model has there.
+    func uneditedReference(_ packs: [ShardedPack]) -> [[Matrix]] {
+        let edits = model.edited.map(\.edit)
+        defer { for (module, edit) in zip(model.edited, edits) { module.setEdit(edit) } }
+        model.restore()
+        return packs.map(reference)
+    }
+
     /// The losses, and for each step and module its projections, summed over all shards in one fixed order.
     private func project(_ steps: [EditStep], _ objective: Objective, place: String) throws -> (ObjectiveValue, [[[Matrix]]]) {
         var sums = model.edited.indices.map { module in
             ProjectionSums(steps.map { $0.solutions[module] }, of: model.edited[module], shards: work.ownShards.count)
         }
-        func backpropagate(_ pack: ShardedPack, _ what: String, _ loss: (Int) -> AnswerLoss) throws -> Double {
+        func backpropagate(_ term: Objective.Term) throws -> Double {
+            let pack = term.pack
             var losses: [Float] = []
             for (index, chunk) in pack.chunks.enumerated() {
-                losses += model.backpropagate(chunk.pack, chunk.prefix, on: .allTokens, loss: loss(index)) { rows in
+                losses += model.backpropagate(chunk.pack, chunk.prefix, on: .allTokens, loss: term.loss(ofChunk: index)) { rows in
                     for piece in chunk.pieces { sums[rows.module].add(rows.keys.rows(piece.tokens), rows.gradients.rows(piece.tokens), shard: piece.shard) }
                 }
             }
             let sum = try work.sum(pack.shardAnswers.map { answers in answers.reduce(0.0) { $0 + Double(losses[$1]) } })
-            guard sum.isFinite else { throw NumericalFailure("\(place): the loss of the \(what) is \(sum)\(try firstNotFinite(losses, pack))") }
+            guard sum.isFinite else { throw NumericalFailure("\(place): the loss of the \(term.kind.rawValue) is \(sum)\(try firstNotFinite(losses, pack))") }
             return sum
         }
-        var value = ObjectiveValue(), isPresent = [Bool](repeating: false, count: work.shards)
-        for (pack, weight) in objective.rephrasings {
-            value.crossEntropy += try backpropagate(pack, "rephrasings") { _ in .crossEntropy(weight: weight) }
-            isPresent = zip(isPresent, pack.isPresent).map { $0 || $1 }
-        }
-        for part in objective.unrelated {
-            let sum = try backpropagate(part.pack, "unrelated prompts") { .divergence(from: part.reference[$0], weight: part.weight) }
-            value.divergence = (value.divergence ?? 0) + sum
-            isPresent = zip(isPresent, part.pack.isPresent).map { $0 || $1 }
+        var value: ObjectiveValue = [:], isPresent = [Bool](repeating: false, count: work.shards)
+        for term in objective.terms {
+            value[term.kind, default: 0] += try backpropagate(term)
+            isPresent = zip(isPresent, term.pack.isPresent).map { $0 || $1 }
         }
         var projections = [[[Matrix]]](repeating: [], count: steps.count)
         for module in sums.indices {

@@ -19,12 +19,30 @@ package struct LearningOptions: Sendable {
     package var localityWeight: Float
     package var maxGradientNorm: Double
     package var metaLearningRate: Double
+    /// Of η and λ, where they are learned apart from the networks' matrices: of their logarithms.
+    package var scalarLearningRate: Double?
     package var clip: Clip = .accumulated
     /// Where the plan looks back: how many batches the loss counts, and γ, by which each counts less than the one after it.
     package var backDepth = 1
     package var timeDecay: Float = 1
     /// In a sequence: batches between updates; nil is one update for the sequence, after its last batch.
     package var updateEvery: Int?
+    package var terms = Terms()
+    package var schedule = RateSchedule()
+
+    /// What the loss counts beside what the plan says: each the mean over its micro-batches, for every micro-batch of rephrasings.
+    package struct Terms: Sendable {
+        /// Of the edits' own cross entropy.
+        package var edits: Float = 0
+        /// Of KL(unedited‖edited) on unrelated prompts, and what a token may move for nothing.
+        package var neighbors: (weight: Float, bound: Float) = (0, 0)
+        /// The same on plain text.
+        package var text: (weight: Float, bound: Float) = (0, 0)
+        /// Of the rise of log P of an edit's answer after an unrelated prompt, from the unedited model.
+        package var bleed: (weight: Float, bound: Float) = (0, 0)
+
+        package init() {}
+    }
 
     package init(plan: EditingMethod.Plan, steps: Int, regularization: Float, localityWeight: Float, maxGradientNorm: Double, metaLearningRate: Double) {
         self.plan = plan
@@ -42,6 +60,8 @@ package struct BatchReport: Sendable, Equatable {
     package var losses: [Double] = []
     /// Of each learning step: Σ over the unrelated prompts' micro-batches of their mean divergence, with its weight, where it is part of the loss.
     package var divergences: [Double] = []
+    /// Of each learning step the mean over micro-batches of a term, without its weight, where it is part of the loss.
+    package var terms: [Objective.Kind: [Double]] = [:]
     /// Gradient norms before clipping, where it took place.
     package var gradientNorms: [Double] = []
 }
@@ -63,7 +83,8 @@ package final class MetaLearner {
     package init(engine: EditEngine, options: LearningOptions) {
         self.engine = engine
         self.options = options
-        optimizer = Optimizer(editor: engine.editor, work: engine.work, maxGradientNorm: options.maxGradientNorm, rate: options.metaLearningRate)
+        optimizer = Optimizer(
+            editor: engine.editor, work: engine.work, maxGradientNorm: options.maxGradientNorm, rate: options.metaLearningRate, scalarRate: options.scalarLearningRate)
     }
 
     /// Puts saved counters back.
@@ -102,14 +123,15 @@ package final class MetaLearner {
 
     /// The first of `batches` is edited, all are learned from.
     private func learnSequentially(_ batches: [EditBatch], place: String) throws -> BatchReport {
-        var report = BatchReport(), unrelated: [Objective.Unrelated] = []
-        let edits = engine.pack(batches[0])
-        let steps = try (0..<options.steps).map { step in
+        var report = BatchReport(), unrelated: [Objective.Term] = []
+        let edits = engine.pack(batches[0]), progress = try engine.begin(edits.edits)
+        var steps: [EditStep] = []
+        for step in 0..<options.steps where !progress.isDone(engine.stepControl) {
             if step == options.steps - 1 { unrelated = self.unrelated(batches) }
-            return try engine.step(step, edits, keepsActivations: true, place: place)
+            steps.append(try engine.step(step, edits, progress, keepsActivations: true, place: place))
         }
-        let rephrasings = zip(batches, weights).map { (pack: engine.pack($0.rephrasings), weight: $1) }
-        try accumulate(steps, objective(rephrasings, unrelated), &report, place: place) {
+        let terms = rephrasings(batches) + unrelated + unedited(batches[0], edits)
+        try accumulate(steps, terms, &report, place: place) {
             try options.clip == .accumulated ? optimizer.clip(place: place) : optimizer.gradientNorm(place: place)
         }
         batchesSinceUpdate += 1
@@ -120,13 +142,13 @@ package final class MetaLearner {
     private func learnInSteps(_ batch: EditBatch, place: String) throws -> BatchReport {
         var report = BatchReport()
         let model = engine.model, before = model.edited.map(\.edit)
-        let edits = engine.pack(batch), rephrasings = engine.pack(batch.rephrasings), unrelated = unrelated([batch])
+        let edits = engine.pack(batch), terms = rephrasings([batch]) + unrelated([batch]) + unedited(batch, edits)
         for step in 0..<options.steps {
             defer { for (module, edit) in zip(model.edited, before) { module.setEdit(edit) } }
-            let made = try engine.step(step, edits, keepsActivations: true, place: place)
-            try accumulate([made], objective([(rephrasings, 1)], unrelated), &report, place: place) { try optimizer.clip(place: place) }
+            let made = try engine.step(step, edits, engine.begin(edits.edits), keepsActivations: true, place: place)
+            try accumulate([made], terms, &report, place: place) { try optimizer.clip(place: place) }
             try engine.work.phases.measure(.checkpoint) { try beforeWriting() }
-            try engine.work.phases.measure(.update) { try optimizer.step() }
+            try engine.work.phases.measure(.update) { try optimizer.step(factor: options.schedule.factor(update: updates)) }
             updates += 1
         }
         return report
@@ -135,35 +157,56 @@ package final class MetaLearner {
     /// γ^age
     private var weights: [Float] { (0...batchesBack).map { Float(pow(Double(options.timeDecay), Double($0))) } }
 
+    private func rephrasings(_ batches: [EditBatch]) -> [Objective.Term] {
+        zip(batches, weights).map { Objective.Term(kind: .rephrasings, pack: engine.pack($0.rephrasings), weight: $1) }
+    }
+
     /// What should stay as it is on the model as it is now.
-    private func unrelated(_ batches: [EditBatch]) -> [Objective.Unrelated] {
+    private func unrelated(_ batches: [EditBatch]) -> [Objective.Term] {
         guard options.plan.locality != nil else { return [] }
         return zip(batches, weights).map { batch, weight in
             let pack = engine.pack(batch.unrelated)
-            return Objective.Unrelated(pack: pack, weight: options.localityWeight * weight, reference: engine.reference(pack))
+            return Objective.Term(kind: .unrelated, pack: pack, weight: options.localityWeight * weight, reference: engine.reference(pack))
         }
     }
 
-    private func objective(_ rephrasings: [(pack: ShardedPack, weight: Float)], _ unrelated: [Objective.Unrelated]) -> Objective {
-        Objective(rephrasings: rephrasings, normWeight: options.plan.norm != nil ? options.regularization : 0, unrelated: unrelated)
+    /// The terms beside the plan's; those of what should stay as it is on the unedited model.
+    private func unedited(_ batch: EditBatch, _ edits: EditPack) -> [Objective.Term] {
+        let count = batch.rephrasings.count
+        func weight(_ weight: Float, _ microBatches: [[TokenSequence]]) -> Float { weight * Float(count) / Float(microBatches.count) }
+        var terms: [Objective.Term] = []
+        if options.terms.edits > 0 { terms.append(.init(kind: .edits, pack: edits.edits, weight: weight(options.terms.edits, batch.edits))) }
+        let kept = [
+            (Objective.Kind.neighbors, batch.unrelated, options.terms.neighbors), (.text, batch.text, options.terms.text), (.bleed, batch.bleed, options.terms.bleed),
+        ].filter { $0.2.weight > 0 && !$0.1.isEmpty }
+        let packs = kept.map { engine.pack($0.1) }
+        for (term, (pack, reference)) in zip(kept, zip(packs, engine.uneditedReference(packs))) {
+            terms.append(.init(kind: term.0, pack: pack, weight: weight(term.2.weight, term.1), reference: reference, bound: term.2.bound))
+        }
+        return terms
     }
 
-    private func accumulate(_ steps: [EditStep], _ objective: Objective, _ report: inout BatchReport, place: String, norm: () throws -> Double) throws {
+    private func accumulate(_ steps: [EditStep], _ terms: [Objective.Term], _ report: inout BatchReport, place: String, norm: () throws -> Double) throws {
+        let objective = Objective(terms: terms, normWeight: options.plan.norm != nil ? options.regularization : 0)
         var norms: [Double] = []
         let value = try engine.accumulateMetaGradient(steps, objective, place: place) {
             inspectGradients()
             norms.append(try norm())
         }
         report.gradientNorms += norms
-        report.losses.append(value.crossEntropy)
-        if let divergence = value.divergence { report.divergences.append(divergence) }
+        report.losses.append(value[.rephrasings] ?? 0)
+        if let divergence = value[.unrelated] { report.divergences.append(divergence) }
+        for term in terms where term.kind != .rephrasings && term.kind != .unrelated {
+            let microBatches = term.pack.answers.ofMicroBatches.count
+            report.terms[term.kind, default: []].append((value[term.kind] ?? 0) / Double(term.weight) / Double(microBatches))
+        }
     }
 
     private func update(place: String) throws {
         try engine.work.phases.measure(.checkpoint) { try beforeWriting() }
         try engine.work.phases.measure(.update) {
             if options.clip == .update { _ = try optimizer.clip(place: place) }
-            try optimizer.step()
+            try optimizer.step(factor: options.schedule.factor(update: updates))
         }
         updates += 1
         batchesSinceUpdate = 0

@@ -22,7 +22,9 @@ extension EditEngine {
                 ReadoutRows.stacked(
                     pass.rows.parts(range).map { part in
                         let module = group.modules[part.module]
-                        return step.solutions[module].rowGradients(projections[module], rows: part.rows)
+                        let rows = step.solutions[module].rowGradients(projections[module], rows: part.rows)
+                        guard let factors = step.rowFactors?[part.rows] else { return rows }
+                        return ReadoutRows(differences: rows.differences.scaled(rows: Array(factors)), keys: rows.keys)
                     }, of: pass.network)
             }
             let shares = work.ownShards.map { work.share(of: pass.rows.count, shard: $0) }

@@ -28,6 +28,8 @@ final class ShardedPack {
     let answers: RowCounts
     /// Of all tokens that are read.
     let tokens: RowCounts
+    /// Of sequences.
+    let sequenceCounts: RowCounts
     private let sequences: [TokenSequence]  // of all ranks
 
     /// How many rows of a kind there are, on all ranks.
@@ -45,6 +47,7 @@ final class ShardedPack {
     init(_ microBatches: [[TokenSequence]], model: LanguageModel, work: ShardedWork, tokensAtATime: Int) {
         answers = RowCounts(microBatches, work: work) { $0.answer.count }
         tokens = RowCounts(microBatches, work: work, of: \.fedCount)
+        sequenceCounts = RowCounts(microBatches, work: work) { _ in 1 }
         isPresent = (0..<work.shards).map { !work.share(of: microBatches.count, shard: $0).isEmpty }
         var first = 0
         shardAnswers = work.ownShards.map { [answers] shard in
@@ -89,6 +92,11 @@ final class ShardedPack {
             }
         }
         return chunks
+    }
+
+    /// What each sequence has, for every row of it, where it has `count` of them.
+    func spread<Value>(_ values: [Value], _ count: (TokenSequence) -> Int) -> [Value] {
+        zip(sequences, values).flatMap { Array(repeating: $1, count: count($0)) }
     }
 
     /// What answer token `index` of the whole batch, in canonical order, belongs to.

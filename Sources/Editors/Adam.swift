@@ -1,4 +1,5 @@
 import CKernels
+import Foundation
 import TensorCore
 
 /// Adam (Kingma and Ba, arXiv 1412.6980) on the rows that this rank owns.
@@ -12,12 +13,14 @@ package struct Adam: Sendable, Equatable {
 
     package init(rate: Float) { self.rate = rate }
 
-    /// One step of every parameter; gradients are left as they are. Afterwards only the owned rows of a value are current.
-    package mutating func step(_ parameters: [Parameter]) {
+    /// One step of every parameter; gradients are left as they are. Afterwards only the owned rows of a value are current. `factor` is of the rate.
+    package mutating func step(_ parameters: [Parameter], factor: (Parameter) -> Float = { _ in 1 }) {
         steps += 1
         let correction1 = 1 - pow(Double(beta1), steps), correction2 = 1 - pow(Double(beta2), steps)
         for parameter in parameters {
-            let owned = parameter.value.rows(parameter.ownedRows)
+            let owned = parameter.value.rows(parameter.ownedRows), rate = rate * factor(parameter)
+            if parameter.isLogarithmic { owned.replace(log) }
+            defer { if parameter.isLogarithmic { owned.replace(exp) } }
             let block = 1 << 16
             parallelFor((owned.count + block - 1) / block) { index in
                 let first = index * block, count = min(block, owned.count - first)
@@ -32,5 +35,11 @@ package struct Adam: Sendable, Equatable {
         var result = 1.0
         for _ in 0..<exponent { result *= base }
         return result
+    }
+}
+
+extension Matrix {
+    fileprivate func replace(_ function: (Double) -> Double) {
+        for index in 0..<count { pointer[index] = Float(function(Double(pointer[index]))) }
     }
 }

@@ -17,6 +17,8 @@ package struct EditorOptions: Sendable {
     /// A method without a hypernetwork has no blocks, and nothing that is trained.
     package var isTrained = true
 
+    /// Whether training steps log η rather than η.
+    package var learnsLogarithmOfRates = false
     package var positions = Positions.answer
     package var initialization = Initialization.published
 

@@ -74,8 +74,10 @@ package final class HyperNetwork {
             return Block(
                 name: "\(name).blocks.\($0)", width: width, rank: options.rank, modules: modules, start: .normal(stream, deviation: deviation), ownership: ownership)
         }
-        learningRates = Parameter(name: "\(name).lr", shape: [modules], start: .constant(options.innerLearningRate), ownership: ownership)
-        logLambdas = Parameter(name: "\(name).log_lambda", shape: [modules], start: .constant(0), ownership: ownership)
+        learningRates = Parameter(
+            name: "\(name).lr", shape: [modules], start: .constant(options.innerLearningRate), ownership: ownership, isScalars: true,
+            isLogarithmic: options.learnsLogarithmOfRates)
+        logLambdas = Parameter(name: "\(name).log_lambda", shape: [modules], start: .constant(0), ownership: ownership, isScalars: true)
         moments = RunningMoments(keySize: shape.keySize, valueSize: shape.valueSize)
     }
 
@@ -219,7 +221,15 @@ package final class HyperNetwork {
         var offset = 0
         func take(_ parameter: Parameter) {
             let whole = Matrix(view: vectors, offset: offset, rows: parameter.value.rows, columns: parameter.value.columns)
-            parameter.gradient.add(whole.rows(parameter.ownedRows))
+            let own = whole.rows(parameter.ownedRows)
+            if parameter.isLogarithmic {
+                let value = parameter.value.rows(parameter.ownedRows)
+                for row in 0..<own.rows {
+                    for column in 0..<own.columns { parameter.gradient[row, column] += own[row, column] * value[row, column] }
+                }
+            } else {
+                parameter.gradient.add(own)
+            }
             offset += parameter.value.count
         }
         for block in blocks {

@@ -15,6 +15,10 @@ package final class Parameter {
     package let name: String
     package let shape: [Int]
     package let start: Start
+    /// Whether these are single numbers of modules, such as η and λ.
+    package let isScalars: Bool
+    /// Whether its logarithm is what is learned: it stays positive, and a step is a share of it. The gradient is the logarithm's.
+    package let isLogarithmic: Bool
     package let value: Matrix  // [rows, columns]; a vector has one row
     package let pieceCount: Int
     package let ownedPieces: Range<Int>
@@ -23,11 +27,13 @@ package final class Parameter {
     package let firstMoment: Matrix
     package let secondMoment: Matrix
 
-    init(name: String, shape: [Int], start: Start, ownership: Ownership) {
+    init(name: String, shape: [Int], start: Start, ownership: Ownership, isScalars: Bool = false, isLogarithmic: Bool = false) {
         precondition((1...2).contains(shape.count), "\(name) has \(shape.count) dimensions")
         self.name = name
         self.shape = shape
         self.start = start
+        self.isScalars = isScalars
+        self.isLogarithmic = isLogarithmic
         let rows = shape.count == 2 ? shape[0] : 1, columns = shape.last!
         pieceCount = ownership.pieces
         ownedPieces = ownership.owned

@@ -28,7 +28,7 @@ package struct RidgeSolution: Sendable {
     private let background: Background?
     private let factor: Cholesky
     /// P [n, v] in the dual form, S [k, v] in the primal.
-    package let solution: Matrix
+    package private(set) var solution: Matrix
 
     /// The form that a system of `rows` rows takes.
     package static func form(rows: Int, keySize: Int) -> Form { rows > keySize ? .primal : .dual }
@@ -58,6 +58,16 @@ package struct RidgeSolution: Sendable {
         }
         factor = try Cholesky(inPlace: gram)
         factor.solve(inPlace: solution)
+    }
+
+    /// With other value differences, of the first rows; those of the rows below are zero.
+    func resolved(_ differences: Matrix) -> RidgeSolution {
+        var other = self
+        let all = Matrix(rows: keys.rows, columns: differences.columns)
+        all.rows(0..<differences.rows).assign(differences)
+        other.solution = form == .dual ? all : multiply(keys.transposed, all.operand)
+        factor.solve(inPlace: other.solution)
+        return other
     }
 
     /// The size of the H that `backward` takes.

@@ -38,6 +38,9 @@ package protocol ShiftSolution: Sendable {
     /// W ← W + Sᵀ
     func apply(to module: Linear)
 
+    /// The shift that the same system has for other differences of the rows that the editor made; a shift is linear in them.
+    func replacing(differences: Matrix) -> any ShiftSolution
+
     // MARK: Backward
 
     var projectionShapes: [(rows: Int, columns: Int)] { get }
@@ -76,6 +79,8 @@ package struct RidgeRule: ShiftRule {
 }
 
 extension RidgeSolution: ShiftSolution {
+    package func replacing(differences: Matrix) -> any ShiftSolution { resolved(differences) as RidgeSolution }
+
     package var isFinite: Bool { solution.isFinite }
 
     package func apply(to module: Linear) {

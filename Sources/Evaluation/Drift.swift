@@ -15,8 +15,51 @@ public struct Drift: Sendable, Equatable {
     public let tokensKept: Double
     /// The text's perplexity after, as a multiple of that before.
     public let perplexityRatio: Double
+    /// Percent of the places where the likeliest next token has become one with which an edit's answer begins.
+    public let bleed: Double
     /// Predictions that these are means over.
     public let tokens: Int
+}
+
+/// Of some predictions on plain text, what drift is made of.
+struct DriftSums: Equatable {
+    var divergence = 0.0
+    var kept = 0.0
+    /// Of the text's own tokens, log probability before less that after.
+    var lost = 0.0
+    var bled = 0.0
+    var tokens = 0.0
+
+    init() {}
+
+    /// `answers`: first tokens of edits' answers.
+    init(_ changes: [PredictionChange], answers: Set<Int32>) {
+        for change in changes {
+            divergence += Double(change.divergence)
+            kept += change.keepsMostLikely ? 1 : 0
+            lost += Double(change.before) - Double(change.after)
+            bled += !change.keepsMostLikely && answers.contains(change.mostLikely) ? 1 : 0
+            tokens += 1
+        }
+    }
+
+    init(numbers: some Collection<Double>) {
+        let all = Array(numbers)
+        (divergence, kept, lost, bled, tokens) = (all[0], all[1], all[2], all[3], all[4])
+    }
+
+    var numbers: [Double] { [divergence, kept, lost, bled, tokens] }
+
+    static func + (a: DriftSums, b: DriftSums) -> DriftSums { DriftSums(numbers: zip(a.numbers, b.numbers).map(+)) }
+
+    /// Throws where the edited model is broken.
+    func drift() throws -> Drift {
+        guard divergence.isFinite else { throw NumericalFailure.ofEditedModel }
+        let count = max(1, tokens)
+        return Drift(
+            divergence: divergence / count, tokensKept: 100 * kept / count, perplexityRatio: Foundation.exp(lost / count), bleed: 100 * bled / count,
+            tokens: Int(tokens))
+    }
 }
 
 /// Measures drift on passages, against the model as it is when this is made.
@@ -44,14 +87,20 @@ package final class DriftMeter {
         }
     }
 
-    /// The same on every rank, and the same bits on any number of them.
-    package func measure() throws -> Drift {
-        let changes = parts.map { $0.flatMap { model.changes($0.pack, $0.prefix, since: $0.reference) } }
-        func sum(_ value: (PredictionChange) -> Double) throws -> Double { try work.sum(changes.map { $0.reduce(0) { $0 + value($1) } }) }
-        let divergence = try sum { Double($0.divergence) }, kept = try sum { $0.keepsMostLikely ? 1 : 0 }
-        let lost = try sum { Double($0.before) - Double($0.after) }, tokens = try sum { _ in 1 }, count = max(1, tokens)
-        guard divergence.isFinite else { throw NumericalFailure.ofEditedModel }
-        return Drift(divergence: divergence / count, tokensKept: 100 * kept / count, perplexityRatio: Foundation.exp(lost / count), tokens: Int(tokens))
+    /// The same on every rank, and the same bits on any number of them. `answers`: first tokens of edits' answers.
+    package func measure(answers: Set<Int32> = []) throws -> Drift {
+        let sums = parts.map { sum($0, answers).numbers }
+        return try DriftSums(numbers: (0..<DriftSums().numbers.count).map { index in try work.sum(sums.map { $0[index] }) }).drift()
+    }
+
+    /// On one part of the passages, a few of them, where one rank has all; parts are counted on and on.
+    func sums(ofPart index: Int, answers: Set<Int32>) -> DriftSums {
+        let all = parts.flatMap(\.self)
+        return all.isEmpty ? DriftSums() : sum([all[index % all.count]], answers)
+    }
+
+    private func sum(_ parts: [Part], _ answers: Set<Int32>) -> DriftSums {
+        DriftSums(parts.flatMap { model.changes($0.pack, $0.prefix, since: $0.reference) }, answers: answers)
     }
 }
 
@@ -62,6 +111,7 @@ extension Drift {
         let count = Double(all.count)
         return Drift(
             divergence: all.reduce(0) { $0 + $1.divergence } / count, tokensKept: all.reduce(0) { $0 + $1.tokensKept } / count,
-            perplexityRatio: Foundation.exp(all.reduce(0) { $0 + Foundation.log($1.perplexityRatio) } / count), tokens: first.tokens)
+            perplexityRatio: Foundation.exp(all.reduce(0) { $0 + Foundation.log($1.perplexityRatio) } / count),
+            bleed: all.reduce(0) { $0 + $1.bleed } / count, tokens: first.tokens)
     }
 }

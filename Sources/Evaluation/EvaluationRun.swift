@@ -16,9 +16,11 @@ package struct EvaluationSummary: Sendable {
     package let after: ScoreReport
     /// Of plain text after all edits, or, in batch mode, as the mean after each batch; nil where none is read.
     package let drift: Drift?
+    /// Of edits made one by one, each on the unedited model; nil where none are.
+    package let single: SingleEditSummary?
     /// nil: the method is not trained, and there was none.
     package let checkpoint: String?
-    /// Everything but loading and measuring drift: scoring the unedited model, editing, scoring the edited one.
+    /// Everything but loading, measuring drift and single edits: scoring the unedited model, editing, scoring the edited one.
     package let seconds: Double
     package let scoringBeforeSeconds: Double
     package let editingSeconds: Double
@@ -72,10 +74,11 @@ package final class EvaluationRun {
         let before = try scorer.scoreUnedited(), beforeSeconds = (ContinuousClock.now - start) / .seconds(1)
         var parts: [ScoreTally] = [], drifts: [Drift] = []
         var editing = Duration.zero, measuring = Duration.zero
+        let answers = Set(records.flatMap(\.edits).compactMap { tokenizer.encodeContinuation($0.answer).first })
         func measureDrift() throws {
             guard let meter else { return }
             let start = ContinuousClock.now
-            drifts.append(try meter.measure())
+            drifts.append(try meter.measure(answers: answers))
             measuring += ContinuousClock.now - start
         }
         let size = configuration.evaluation.editsPerBatch, count = configuration.evaluation.batches
@@ -95,8 +98,13 @@ package final class EvaluationRun {
         let after = try parts.isEmpty ? scorer.score(0..<records.count) : parts.dropFirst().reduce(parts[0], +)
         if parts.isEmpty { try measureDrift() }
         let seconds = (ContinuousClock.now - start - measuring) / .seconds(1), editingSeconds = editing / .seconds(1)
+        model.restore()
+        let singles = records.prefix(configuration.evaluation.singleEdits)
+        let single =
+            singles.isEmpty
+            ? nil : try SingleEdits(configuration: configuration, model: model, tokenizer: tokenizer, engine: engine).run(Array(singles), passages: passages)
         return EvaluationSummary(
-            edits: records.count, before: before.report, after: after.report, drift: .mean(drifts), checkpoint: checkpoint,
+            edits: records.count, before: before.report, after: after.report, drift: .mean(drifts), single: single, checkpoint: checkpoint,
             seconds: seconds, scoringBeforeSeconds: beforeSeconds, editingSeconds: editingSeconds,
             scoringAfterSeconds: seconds - beforeSeconds - editingSeconds, operations: matrixOperations - operations)
     }

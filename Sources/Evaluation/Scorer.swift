@@ -74,6 +74,7 @@ package final class Scorer {
     }
 
     /// Tallies the records `range` on the edited model; the same on every rank.
+    /// Throws on every rank alike where an edit has broken the model.
     package func score(_ range: Range<Int>) throws -> ScoreTally { try judge(range).tally }
 
     private func judge(_ range: Range<Int>) throws -> (tally: ScoreTally, firstTokens: [Double]) {
@@ -81,10 +82,12 @@ package final class Scorer {
         // first token.
         let fields = Self.fields
         var outcomes = [Double](repeating: .nan, count: fields * firstProbes[records.count])
+        var isBroken = false
         for index in packs.indices where packs[index].probes.contains(where: { range.contains($0.record) }) {
-            try judge(packs[index], try prefix(index), into: &outcomes)
+            if !judge(packs[index], prefix(index), into: &outcomes) { isBroken = true }
         }
-        let all = try work.communicator.allGather(outcomes)
+        let all = try work.communicator.allGather(outcomes + [isBroken ? 1 : 0])
+        guard all.allSatisfy({ $0.last == 0 }) else { throw NumericalFailure.ofEditedModel }
         var tally = ScoreTally(), tokens = [Double](repeating: .nan, count: firstProbes[records.count])
         for rank in 0..<work.communicator.size {
             for record in work.share(of: records.count, rank: rank) where range.contains(record) {
@@ -103,11 +106,10 @@ package final class Scorer {
         return (tally, tokens)
     }
 
-    private func judge(_ pack: Pack, _ prefix: FrozenPrefix, into outcomes: inout [Double]) throws {
+    /// Whether the model gives numbers.
+    private func judge(_ pack: Pack, _ prefix: FrozenPrefix, into outcomes: inout [Double]) -> Bool {
         let predictions = model.score(pack.sequences, prefix)
-        guard predictions.allSatisfy({ !$0.logProbability.isNaN }) else {
-            throw NumericalFailure.ofEditedModel
-        }
+        guard predictions.allSatisfy({ !$0.logProbability.isNaN }) else { return false }
         var answer = 0
         func next() -> (logProbability: Double, accuracy: Double, first: Double) {
             let range = pack.sequences.predictions[answer]
@@ -133,9 +135,10 @@ package final class Scorer {
                 (outcomes[place + 1], outcomes[place + 2]) = (answers.map(\.accuracy).max() ?? 0, answers[0].first)
             }
         }
+        return true
     }
 
-    private func prefix(_ index: Int) throws -> FrozenPrefix {
+    private func prefix(_ index: Int) -> FrozenPrefix {
         if let prefix = packs[index].prefix { return prefix }
         let prefix = model.prefix(of: packs[index].sequences)
         let bytes = packs[index].sequences.tokenCount * model.configuration.hiddenSize * MemoryLayout<Float>.stride

@@ -93,6 +93,23 @@ package struct ScoreTally {
         }
     }
 
+    /// As numbers that can be sent and added; `kinds` says of which kinds of probes, in which order.
+    func numbers(_ kinds: [Probe.Kind]) -> [Double] {
+        kinds.flatMap { kind in [successes, accuracies, matches, unchanged].flatMap { means in [means[kind]?.sum ?? 0, means[kind]?.count ?? 0] } }
+    }
+
+    init(numbers: [Double], _ kinds: [Probe.Kind]) {
+        for (index, kind) in kinds.enumerated() {
+            func mean(_ place: Int) -> Mean? {
+                let first = 8 * index + 2 * place
+                return numbers[first + 1] == 0 ? nil : Mean(sum: numbers[first], count: numbers[first + 1])
+            }
+            (successes[kind], accuracies[kind], matches[kind], unchanged[kind]) = (mean(0), mean(1), mean(2), mean(3))
+        }
+    }
+
+    init() {}
+
     package static func + (a: ScoreTally, b: ScoreTally) -> ScoreTally {
         func sum(_ a: [Probe.Kind: Mean], _ b: [Probe.Kind: Mean]) -> [Probe.Kind: Mean] {
             a.merging(b) { Mean(sum: $0.sum + $1.sum, count: $0.count + $1.count) }

@@ -9,6 +9,8 @@ package struct RandomStream: Sendable {
         case sampling = 2
         case generation = 3
         case contrast = 4
+        case batchSizes = 5
+        case passages = 6
         case tests = 1000
     }
 

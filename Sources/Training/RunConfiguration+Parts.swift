@@ -30,9 +30,11 @@ extension RunConfiguration {
         options.positions = editor.positions
         options.initialization = editor.initialization
         options.normalizer = editor.normalizer
+        options.learnsLogarithmOfRates = editor.scalarLearningRate > 0
         options.use(method)
         let engine = EditEngine(
             model: model, editor: Editor(options, shapes: shapes, ownership: Ownership(pieces: work.shards, owned: work.ownShards)), rule: method.rule, work: work)
+        (engine.stepControl.lossBound, engine.stepControl.halvings) = (Float(editor.lossBound), editor.halvings)
         engine.preservation.contrastWeight = Float(editor.contrastWeight)
         if editor.backgroundWeight > 0 {
             let passages = PlainText.sequences(PlainText.background, tokenizer: tokenizer, model: model, microBatch: data.microBatch)
@@ -60,6 +62,12 @@ extension RunConfiguration {
             localityWeight: plan.locality.map { Float(editor[$0]) } ?? 0, maxGradientNorm: editor.maxGradientNorm, metaLearningRate: editor.metaLearningRate)
         options.clip = training.clip == .accumulated ? .accumulated : .update
         options.updateEvery = training.updateEvery
+        if editor.scalarLearningRate > 0 { options.scalarLearningRate = editor.scalarLearningRate }
+        options.terms.edits = Float(training.editWeight)
+        options.terms.neighbors = (Float(training.neighborWeight), Float(training.neighborBound))
+        options.terms.bleed = (Float(training.bleedWeight), Float(training.bleedBound))
+        options.terms.text = (Float(training.textWeight), Float(training.textBound))
+        (options.schedule.warmup, options.schedule.decay) = (training.warmup, training.decay)
         if let window = plan.window { (options.backDepth, options.timeDecay) = (editor[window.depth], Float(editor[window.decay])) }
         return options
     }

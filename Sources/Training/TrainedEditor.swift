@@ -9,29 +9,27 @@ import Transformer
 
 /// Reads a trained editor back for use.
 package enum TrainedEditor {
-    /// Fills the engine's editor from the newest valid checkpoint under the configuration's directory; returns the checkpoint's path and the batches
+    /// Fills the engine's editor from the best valid checkpoint under the configuration's directory; returns the checkpoint's path and the batches
     /// trained. A method that is not trained needs no checkpoint: nil, and the editor stays as it is.
     package static func load(
         into engine: EditEngine, configuration: RunConfiguration,
         report: @escaping (String) -> Void
     ) throws -> (path: String, batches: Int)? {
         let directory = configuration.checkpoint.directory
-        guard let checkpoint = try CheckpointReader(directory: directory, report: report).newest(exchange: engine.work.communicator) else {
+        guard let checkpoint = try best(in: directory, exchange: engine.work.communicator, report: report) else {
             if !configuration.method.isTrained { return nil }
             throw BadInput(directory, "holds no checkpoint; train first")
         }
         return try load(checkpoint, into: engine, configuration: configuration)
     }
 
-    /// The newest valid checkpoint under `directory`, or the one that `directory` is, and the configuration of the run that wrote it, with
+    /// The best valid checkpoint under `directory`, or the one that `directory` is, and the configuration of the run that wrote it, with
     /// `overrides`.
     package static func open(
         _ directory: String, overrides: [String], exchange: Communicator,
         report: @escaping (String) -> Void
     ) throws -> (checkpoint: LoadedCheckpoint, configuration: RunConfiguration) {
-        guard let checkpoint = try CheckpointReader(directory: directory, report: report).newest(exchange: exchange) else {
-            throw BadInput(directory, "holds no checkpoint")
-        }
+        guard let checkpoint = try best(in: directory, exchange: exchange, report: report) else { throw BadInput(directory, "holds no checkpoint") }
         let configuration: RunConfiguration
         do {
             configuration = try RunConfiguration(recorded: checkpoint.configuration, source: checkpoint.path, overrides: overrides)
@@ -39,6 +37,18 @@ package enum TrainedEditor {
             throw BadInput(checkpoint.path, "its configuration cannot be used: \(error)")
         }
         return (checkpoint, configuration)
+    }
+
+    /// The newest valid checkpoint under `directory`, or the one before it that its run found better and kept; or the one that `directory` is.
+    package static func best(in directory: String, exchange: Communicator, report: @escaping (String) -> Void) throws -> LoadedCheckpoint? {
+        let reader = CheckpointReader(directory: directory, report: report)
+        guard let newest = try reader.newest(exchange: exchange) else { return nil }
+        guard newest.path != directory, let saved = try? newest.document.state.decode(SavedState.self, location: newest.path),
+            let best = saved.progress.validations?.best, best.batches < newest.step,
+            let recorded = try? RunConfiguration(recorded: newest.configuration, source: newest.path), recorded.checkpoint.keepBest == .yes,
+            let checkpoint = try reader.newest(upTo: best.batches, exchange: exchange), checkpoint.step == best.batches
+        else { return newest }
+        return checkpoint
     }
 
     package static func load(_ checkpoint: LoadedCheckpoint, into engine: EditEngine, configuration: RunConfiguration) throws -> (path: String, batches: Int) {

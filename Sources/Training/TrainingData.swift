@@ -10,18 +10,24 @@ struct TrainingData {
     /// The file.
     let path: String
     private let records: [EditRecord]
+    /// The last, which are not trained on.
+    let heldOut: [EditRecord]
     private let order: SampleOrder
     private let configuration: RunConfiguration
     private let tokenizer: Tokenizer
+    /// Plain text that training should leave as it is, passages and prompts apart; none where it does not count.
+    private let text: [[TokenSequence]]
 
     /// Loads the records; this rank checks its share of them, so that none stops a run hours later. `message` hears of repeated prompts.
     init(_ configuration: RunConfiguration, tokenizer: Tokenizer, model: LanguageModel, work: ShardedWork, message: (String) -> Void) throws {
         let split = try configuration.trainingSplit(neededBy: "train")
         path = split.path
-        records = try DatasetFile.load(split.path, format: split.format)
-        guard records.count >= configuration.data.editsPerBatch else {
-            throw BadInput(split.path, "has \(counted(records.count, "record")); data.edits_per_batch is \(configuration.data.editsPerBatch)")
+        let all = try DatasetFile.load(split.path, format: split.format), held = configuration.training.validationEdits
+        guard all.count - held >= configuration.data.editsPerBatch else {
+            let rest = held > 0 ? ", and training.validation_edits, which are not trained on, \(held)" : ""
+            throw BadInput(split.path, "has \(counted(all.count, "record")); data.edits_per_batch is \(configuration.data.editsPerBatch)\(rest)")
         }
+        (records, heldOut) = (Array(all.dropLast(held)), Array(all.suffix(held)))
         if configuration.method.isTrained, let record = records.first(where: { $0.lessons(.follow).isEmpty }) {
             throw BadInput(record.place, "has no prompt in other words; editor.method \(configuration.method.name) is trained with them")
         }
@@ -34,7 +40,10 @@ struct TrainingData {
         order = SampleOrder(count: records.count, seed: UInt64(configuration.run.seed))
         self.configuration = configuration
         self.tokenizer = tokenizer
-        for record in records[work.ownShare(of: records.count)] {
+        text =
+            configuration.training.textWeight > 0
+            ? [PlainText.passages, PlainText.prompts].map { PlainText.sequences($0, tokenizer: tokenizer, model: model, microBatch: 1).flatMap(\.self) } : []
+        for record in all[work.ownShare(of: all.count)] {
             let one = try configuration.batch([record], tokenizer: tokenizer, hasContrasts: false)
             for sequence in (one.edits + one.rephrasings + one.unrelated).joined() {
                 try model.check(sequence.prompt + sequence.answer, of: record.place)
@@ -47,15 +56,44 @@ struct TrainingData {
     var batchCount: Int { configuration.data.batches * configuration.training.passes }
 
     func batch(_ index: Int) throws -> EditBatch {
-        let size = configuration.data.editsPerBatch
-        let chosen = order.records(index * size..<(index + 1) * size).map { records[$0] }
-        return try configuration.batch(chosen, tokenizer: tokenizer)
+        let first = index * configuration.data.editsPerBatch
+        let chosen = order.records(first..<first + size(of: index)).map { records[$0] }
+        var batch = try configuration.batch(chosen, tokenizer: tokenizer)
+        batch.text = passages(of: index)
+        return batch
+    }
+
+    /// How many edits a batch has.
+    private func size(of index: Int) -> Int {
+        let most = configuration.data.editsPerBatch
+        guard configuration.training.batchSizes == .varied else { return most }
+        let sizes = sequence(first: 1) { $0 * 2 < most ? $0 * 2 : nil } + [most]
+        return sizes[draw(.batchSizes, index, 0, below: sizes.count)]
+    }
+
+    /// Passages and prompts by turns, in micro-batches.
+    private func passages(of index: Int) -> [[TokenSequence]] {
+        let kinds = text.filter { !$0.isEmpty }
+        guard !kinds.isEmpty else { return [] }
+        let chosen = (0..<configuration.training.textPassages).map { place in
+            let kind = kinds[place % kinds.count]
+            return kind[draw(.passages, index, place, below: kind.count)]
+        }.sorted { $0.fedCount > $1.fedCount }
+        return stride(from: 0, to: chosen.count, by: configuration.data.microBatch).map {
+            Array(chosen[$0..<min(chosen.count, $0 + configuration.data.microBatch)])
+        }
+    }
+
+    /// A number that depends on the seed, the batch and a place in it.
+    private func draw(_ purpose: RandomStream.Purpose, _ index: Int, _ place: Int, below count: Int) -> Int {
+        let stream = RandomStream(seed: UInt64(configuration.run.seed), purpose: purpose, lane: UInt32(truncatingIfNeeded: index))
+        return Int((UInt64(stream.block(UInt64(place)).0) * UInt64(count)) >> 32)
     }
 
     /// Of what is trained on: a run resumes only on the same records.
     var fingerprint: String {
         var fingerprint = Fingerprint()
-        for record in records {
+        for record in records + heldOut {
             for text in [record.prompt, record.target, record.lessons(.follow).first?.prompt ?? "", record.lessons(.keep).first?.prompt ?? ""] { fingerprint.mix(text) }
         }
         return fingerprint.text

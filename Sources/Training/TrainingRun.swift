@@ -60,6 +60,7 @@ package final class TrainingRun {
     private let learner: MetaLearner
     private let data: TrainingData
     private let state: EditorState
+    private let validator: (any Validator)?
     private let store: CheckpointStore
     private var progress = RunProgress()
     private var pending: PendingSave?
@@ -67,7 +68,12 @@ package final class TrainingRun {
         didSet { Memory.setKept(lastSave.map { "; \(InterruptedTraining.Kept(batches: $0.step, checkpoint: $0.path).text)" } ?? "") }
     }
 
-    package init(_ configuration: RunConfiguration, model: LanguageModel, tokenizer: Tokenizer, communicator: Communicator, output: TrainingOutput) throws {
+    package init(
+        _ configuration: RunConfiguration, model: LanguageModel, tokenizer: Tokenizer, communicator: Communicator, validator: (any Validator)?, output: TrainingOutput
+    )
+        throws
+    {
+        self.validator = configuration.training.validationEdits > 0 ? validator : nil
         self.configuration = configuration
         self.output = output
         self.model = model
@@ -106,11 +112,13 @@ package final class TrainingRun {
         let metrics = try openMetrics()
         output.progress(progress.batches, data.batchCount, nil)
         let start = ContinuousClock.now, operations = matrixOperations, editsBefore = progress.edits
-        var isStopped = false
-        while progress.batches < data.batchCount, !isStopped {
+        var isStopped = false, isBest = false
+        if progress.batches == 0 { _ = try validate(metrics) }
+        while progress.batches < data.batchCount, !isStopped, !isExhausted {
             try trainBatch(metrics)
+            if isValidationDue { isBest = try validate(metrics) } else { isBest = false }
             isStopped = try work.communicator.anyTrue(stopRequested()) && progress.batches < data.batchCount
-            if isStopped || progress.batches == data.batchCount || progress.batches % configuration.checkpoint.every == 0 {
+            if isStopped || isBest || isExhausted || progress.batches == data.batchCount || progress.batches % configuration.checkpoint.every == 0 {
                 try work.phases.measure(.checkpoint) { try beginSave() }
             }
         }
@@ -126,7 +134,7 @@ package final class TrainingRun {
         let start = ContinuousClock.now, length = configuration.data.batches
         if progress.batches % length == 0 { model.restore() }
         let place = "batch \(progress.batches + 1)"
-        Memory.setWork("in \(place)")
+        Memory.setActivity("in \(place)")
         let batch = try data.batch(progress.batches)
         let earlier = try (0..<min(learner.batchesBack, progress.batches % length)).map { try data.batch(progress.batches - 1 - $0) }
         let report = try learner.learn(batch, earlier: earlier, place: place)
@@ -138,10 +146,59 @@ package final class TrainingRun {
         try metrics?.append([
             "batch": .integer(progress.batches), "edits": .integer(progress.edits), "updates": .integer(learner.updates), "loss": loss.map { .number($0) } ?? .null,
             "divergence": Self.mean(report.divergences, of: batch.unrelated.count).map { .number($0) } ?? .null,
+            "terms": Self.terms(report),
             "gradientNorm": report.gradientNorms.last.map { .number($0) } ?? .null,
             "seconds": .number((ContinuousClock.now - start) / .seconds(1)),
         ])
         output.progress(progress.batches, data.batchCount, loss)
+    }
+
+    // MARK: Validation
+
+    private var isValidationDue: Bool {
+        guard validator != nil, let last = progress.validations?.updates else { return false }
+        let every = configuration.training.validateEvery
+        return learner.updates / every > last / every || (progress.batches == data.batchCount && learner.updates > last)
+    }
+
+    /// Whether validations have not become better for as long as a run is to wait.
+    private var isExhausted: Bool {
+        guard let validations = progress.validations, configuration.training.patience > 0 else { return false }
+        return validations.sinceBest >= configuration.training.patience
+    }
+
+    /// Whether it is the best so far. The model and the normalisers are left as they were.
+    private func validate(_ metrics: MetricsLog?) throws -> Bool {
+        guard let validator else { return false }
+        let start = ContinuousClock.now, engine = learner.engine
+        let edits = model.edited.map(\.edit), moments = engine.editor.allNetworks.map { ($0.moments.count, $0.moments.means, $0.moments.squares) }
+        defer {
+            for (module, edit) in zip(model.edited, edits) { module.setEdit(edit) }
+            for (network, saved) in zip(engine.editor.allNetworks, moments) { network.moments.set(count: saved.0, means: saved.1, squares: saved.2) }
+        }
+        model.restore()
+        Memory.setActivity("in the validation after \(learner.updates) updates")
+        let found = try validator.validate(engine, on: data.heldOut)
+        var history = progress.validations ?? ValidationHistory()
+        history.add(found.score, batches: progress.batches, updates: learner.updates)
+        progress.validations = history
+        let isBest = learner.updates > 0 && history.sinceBest == 0
+        var line: JSONObject = ["batch": .integer(progress.batches), "updates": .integer(learner.updates), "validation": .object(found.details)]
+        line["seconds"] = .number((ContinuousClock.now - start) / .seconds(1))
+        try metrics?.append(line)
+        output.message("validation after \(counted(learner.updates, "update")): \(found.text)\(isBest ? ", the best so far" : "")")
+        if let first = history.first, learner.updates > 0, found.score < first {
+            output.message(
+                "the editor is worse than before training (a score of \(Quantity.significant(first, digits: 3))): a smaller editor.meta_learning_rate may help")
+        }
+        return isBest
+    }
+
+    // MARK: Metrics
+
+    /// The mean over a batch's learning steps of each term beside the method's own.
+    private static func terms(_ report: BatchReport) -> JSONValue {
+        .object(JSONObject(report.terms.sorted { $0.key.rawValue < $1.key.rawValue }.map { ("\($0.key)", .number($0.value.reduce(0, +) / Double($0.value.count))) }))
     }
 
     /// The mean over micro-batches of what a batch's steps report as sums.
@@ -171,7 +228,7 @@ package final class TrainingRun {
             notes: ["identity": .string(configuration.trainingIdentity), "ranks": .integer(work.communicator.size)])
         pending = try store.begin(
             step: progress.batches, state: state.tensors(includesGradients: learner.batchesSinceUpdate > 0), document: document,
-            exchange: work.communicator)
+            sparing: configuration.checkpoint.keepBest == .yes ? progress.validations?.best?.batches : nil, exchange: work.communicator)
     }
 
     private func finishSave() throws {
@@ -231,6 +288,8 @@ struct RunProgress: Codable, Equatable {
     var batches = 0
     var edits = 0
     var lossSum = 0.0
+    /// nil: there has been none.
+    var validations: ValidationHistory?
 }
 
 /// The part of a run's state that is not tensors.

@@ -16,6 +16,8 @@ package struct PredictionChange: Sendable {
     /// KL(before‖after) over the whole vocabulary.
     package let divergence: Float
     package let keepsMostLikely: Bool
+    /// The likeliest token after.
+    package let mostLikely: Int32
     /// Log probabilities of the labelled token.
     package let before: Float
     package let after: Float
@@ -25,8 +27,10 @@ package struct PredictionChange: Sendable {
 package enum AnswerLoss: Sendable {
     /// weight · cross entropy of the labelled token.
     case crossEntropy(weight: Float)
-    /// weight · KL(reference‖model) over the whole vocabulary, with the reference's `normedAnswers` [predictions, d].
-    case divergence(from: Matrix, weight: Float)
+    /// weight · max(0, KL(reference‖model) − bound) over the whole vocabulary, with the reference's `normedAnswers` [predictions, d].
+    case divergence(from: Matrix, weight: Float, bound: Float = 0)
+    /// weight · max(0, log P of the labelled token − the reference's − bound), with the reference's `normedAnswers`.
+    case rise(from: Matrix, weight: Float, bound: Float)
 }
 
 extension LanguageModel {
@@ -59,7 +63,7 @@ extension LanguageModel {
                 let label = Int(pack.labels[first + row]), (after, was) = (logits[row, label] - total, before[row, label] - totalBefore)
                 // Overwrites the row's logits.
                 let divergence = amend_divergence_backward(logits.row(row), before.row(row), logits.columns, total, totalBefore, 1, configuration.logitSoftCap)
-                changes.append(PredictionChange(divergence: divergence, keepsMostLikely: top == topBefore, before: was, after: after))
+                changes.append(PredictionChange(divergence: divergence, keepsMostLikely: top == topBefore, mostLikely: Int32(top), before: was, after: after))
             }
         }
         return changes
@@ -88,8 +92,12 @@ extension LanguageModel {
             losses.withUnsafeMutableBufferPointer { losses in
                 switch loss {
                 case .crossEntropy(let weight): crossEntropyBackward(pack, logits, weight: weight, first: first, into: losses)
-                case .divergence(let reference, let weight):
-                    divergenceBackward(pack, logits, self.logits(reference.rows(first..<first + logits.rows)), weight: weight, first: first, into: losses)
+                case .divergence(let reference, let weight, let bound):
+                    let before = self.logits(reference.rows(first..<first + logits.rows))
+                    divergenceBackward(pack, logits, before, weight: weight, bound: bound, first: first, into: losses)
+                case .rise(let reference, let weight, let bound):
+                    let before = self.logits(reference.rows(first..<first + logits.rows))
+                    riseBackward(pack, logits, before, weight: weight, bound: bound, first: first, into: losses)
                 }
             }
             multiply(logits.operand, head.operand(transposed: false), into: dNormed.rows(first..<first + logits.rows), in: arithmetic)
@@ -112,9 +120,9 @@ extension LanguageModel {
         }
     }
 
-    /// Likewise, with the reference's logits.
-    private func divergenceBackward(
-        _ pack: PackedSequences, _ logits: Matrix, _ reference: Matrix, weight: Float, first: Int,
+    /// Likewise, with the reference's logits: the cross entropy's gradient the other way round, where the token has risen above the bound.
+    private func riseBackward(
+        _ pack: PackedSequences, _ logits: Matrix, _ reference: Matrix, weight: Float, bound: Float, first: Int,
         into losses: UnsafeMutableBufferPointer<Float>
     ) {
         let losses = UncheckedSendable(losses)
@@ -122,8 +130,35 @@ extension LanguageModel {
             var largest = 0
             let total = amend_log_sum_exp(logits.row(row), logits.columns, &largest)
             let referenceTotal = amend_log_sum_exp(reference.row(row), reference.columns, &largest)
-            losses.value[first + row] = amend_divergence_backward(
-                logits.row(row), reference.row(row), logits.columns, total, referenceTotal, weight * pack.weights[first + row], configuration.logitSoftCap)
+            let label = Int(pack.labels[first + row]), weight = weight * pack.weights[first + row]
+            let rise = (logits[row, label] - total) - (reference[row, label] - referenceTotal) - bound
+            losses.value[first + row] = rise < 0 ? 0 : weight * rise
+            if rise < 0 {
+                logits.rows(row..<row + 1).fill(0)
+            } else {
+                amend_cross_entropy_backward(logits.row(row), logits.columns, total, label, -weight, configuration.logitSoftCap)
+            }
+        }
+    }
+
+    /// Likewise, with the reference's logits.
+    private func divergenceBackward(
+        _ pack: PackedSequences, _ logits: Matrix, _ reference: Matrix, weight: Float, bound: Float, first: Int,
+        into losses: UnsafeMutableBufferPointer<Float>
+    ) {
+        let losses = UncheckedSendable(losses)
+        parallelFor(logits.rows) { row in
+            var largest = 0
+            let total = amend_log_sum_exp(logits.row(row), logits.columns, &largest)
+            let referenceTotal = amend_log_sum_exp(reference.row(row), reference.columns, &largest)
+            let weight = weight * pack.weights[first + row]
+            let loss = amend_divergence_backward(
+                logits.row(row), reference.row(row), logits.columns, total, referenceTotal, weight, configuration.logitSoftCap)
+            losses.value[first + row] = loss - weight * bound
+            if bound > 0, loss < weight * bound {
+                losses.value[first + row] = 0
+                logits.rows(row..<row + 1).fill(0)
+            }
         }
     }
 

@@ -36,14 +36,41 @@ extension ProgramTests {
             let run = try TinyRun()
             let settings = [
                 "editor.positions=\(positions)", "editor.normalizer=first-step", "editor.contrast_weight=10", "editor.contrast_subjects=3", "editor.background_weight=5",
-                "editor.initialization=scaled",
+                "editor.initialization=scaled", "editor.inner_learning_rate=3", "editor.loss_bound=4.5", "editor.halvings=2", "editor.steps=3",
             ]
             let alone = try run.train(into: "alone", settings), plain = try run.train(into: "plain")
             #expect(alone.digest != plain.digest)
             for ranks in 2...4 { #expect(try run.train(ranks: ranks, into: "ranks-\(ranks)", settings).digest == alone.digest, "on \(ranks) ranks") }
             #expect(try run.train(ranks: 3, into: "resumed", settings + ["training.passes=1", "checkpoint.every=3"]).batches == 4)
             #expect(try run.train(ranks: 2, into: "resumed", settings + ["checkpoint.every=3"]).digest == alone.digest)
-            for change in ["editor.contrast_weight=9", "editor.background_weight=4", "editor.normalizer=per-step", "editor.contrast_subjects=2"] {
+            for change in [
+                "editor.contrast_weight=9", "editor.background_weight=4", "editor.normalizer=per-step", "editor.contrast_subjects=2", "editor.loss_bound=0",
+                "editor.halvings=1",
+            ] {
+                #expect(try run.train(into: change, settings + [change]).digest != alone.digest, "\(change) changes nothing")
+            }
+        }
+
+        /// Terms of the objective, batches of many sizes, rates that rise and fall.
+        @Test(arguments: [[], batchMode]) func learnsByTheSameBits(mode: [String]) throws {
+            let run = try TinyRun()
+            let settings =
+                mode + [
+                    "editor.initialization=scaled", "editor.scalar_learning_rate=0.02", "training.batch_sizes=varied", "training.edit_weight=0.5",
+                    "training.neighbor_weight=1", "training.neighbor_bound=0.001", "training.bleed_weight=1", "training.text_weight=10", "training.text_passages=5",
+                    "training.warmup=2",
+                    "training.decay=6", "training.update_every=\(mode.isEmpty ? "1" : "sequence")",
+                ]
+            let alone = try run.train(into: "alone", settings)
+            #expect(alone.batches == 8 && alone.edits < 8 * TinyFiles.editsPerBatch && alone.edits > 8)
+            for ranks in 2...4 { #expect(try run.train(ranks: ranks, into: "ranks-\(ranks)", settings).digest == alone.digest, "on \(ranks) ranks") }
+            #expect(try run.train(ranks: 3, into: "resumed", settings + ["training.passes=1", "checkpoint.every=3"]).batches == 4)
+            #expect(try run.train(ranks: 2, into: "resumed", settings + ["checkpoint.every=3"]).digest == alone.digest)
+            for change in [
+                "editor.scalar_learning_rate=0.01", "training.batch_sizes=fixed", "training.edit_weight=0", "training.neighbor_weight=0", "training.neighbor_bound=0.1",
+                "training.bleed_weight=0", "training.bleed_bound=0.001",
+                "training.text_weight=0", "training.text_bound=0.001", "training.text_passages=3", "training.warmup=0", "training.decay=0",
+            ] {
                 #expect(try run.train(into: change, settings + [change]).digest != alone.digest, "\(change) changes nothing")
             }
         }
@@ -151,6 +178,7 @@ extension ProgramTests {
             let job = try run.evaluate(ranks: 3, mode + ["run.threads=2"])
             #expect(job.ranks == 3)
             #expect(job.before == alone.before && job.after == alone.after, "\(job) on 3 ranks, \(alone) on one")
+            #expect(job.single == alone.single && alone.single?.edits == alone.edits, "\(job) on 3 ranks, \(alone) on one")
             #expect(alone.drift.divergence > 0 && alone.drift.tokensKept < 100, "nothing drifted: \(alone)")
             #expect(job.drift == alone.drift && job.exactMatch == alone.exactMatch && job.unchanged == alone.unchanged, "\(job) on 3 ranks, \(alone) on one")
         }

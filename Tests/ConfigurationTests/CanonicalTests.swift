@@ -9,6 +9,7 @@ import Testing
                   directory: "runs/quickstart"
                   every: 10
                   keep: 3
+                  keep_best: true
                   keep_every: 0
                 data:
                   batches: 10
@@ -23,8 +24,10 @@ import Testing
                   blocks: 4
                   contrast_subjects: 10
                   contrast_weight: 0.0
+                  halvings: 0
                   initialization: published
                   inner_learning_rate: 0.001
+                  loss_bound: 0.0
                   max_gradient_norm: 1.0
                   meta_learning_rate: 1e-05
                   method: emsedit
@@ -34,12 +37,14 @@ import Testing
                   positions: answer
                   rank: 1024
                   regularization: 0.25
+                  scalar_learning_rate: 0.0
                   steps: 2
                 evaluation:
                   batches: 10
                   drift_passages: 24
                   edits_per_batch: 20
                   normalizer: online
+                  single_edits: 50
                 model:
                   path: "m"
                   weights: auto
@@ -50,9 +55,23 @@ import Testing
                   shards: 8
                   threads: auto
                 training:
+                  batch_sizes: fixed
+                  bleed_bound: 0.0
+                  bleed_weight: 0.0
                   clip: accumulated
+                  decay: 0
+                  edit_weight: 0.0
+                  neighbor_bound: 0.0
+                  neighbor_weight: 0.0
                   passes: 1
+                  patience: 0
+                  text_bound: 0.0
+                  text_passages: 4
+                  text_weight: 0.0
                   update_every: sequence
+                  validate_every: 20
+                  validation_edits: 0
+                  warmup: 0
 
                 """)
     }

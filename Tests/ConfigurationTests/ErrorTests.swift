@@ -23,8 +23,8 @@ func message(_ body: () throws -> some Any) -> String {
         (
             "editor:\n  stepz: 2\n",
             "editor.stepz: there is no such key; did you mean 'steps'? The keys of editor are method, mode, steps, modules, "
-                + "inner_learning_rate, positions, answer_end, normalizer, contrast_weight, contrast_subjects, background_weight, rank, blocks, "
-                + "initialization, meta_learning_rate, max_gradient_norm, regularization (quickstart.yaml:2:3)"
+                + "inner_learning_rate, positions, answer_end, loss_bound, halvings, normalizer, contrast_weight, contrast_subjects, background_weight, rank, blocks, "
+                + "initialization, meta_learning_rate, scalar_learning_rate, max_gradient_norm, regularization (quickstart.yaml:2:3)"
         ),
         (
             "steps: 2\n",

@@ -42,6 +42,15 @@ import Transformer
         expectClose(problem.shift, expected.flatMap { $0 }, "S of \(rows) rows")
     }
 
+    /// For other differences, the last row's zero, without making the system again.
+    @Test(arguments: rowCounts) func solvesForOtherDifferencesToo(rows: Int) throws {
+        let problem = try Problem(rows: rows), others = normals(rows, Self.valueSize, lane: 5)
+        others.rows(rows - 1..<rows).fill(0)
+        let found = try #require(problem.solution.replacing(differences: others.rows(0..<rows - 1)) as? RidgeSolution)
+        let expected = try RidgeSolution(keys: problem.keys, differences: others, lambda: Self.lambda)
+        #expect(found.solution.elements == expected.solution.elements && found.solution.elements != problem.solution.solution.elements)
+    }
+
     /// The loss ⟨XᵀΓ, S⟩.
     @Test(arguments: rowCounts) func backwardIsTheDerivative(rows: Int) throws {
         let problem = try Problem(rows: rows), x = normals(9, Self.keySize, lane: 3), gradients = normals(9, Self.valueSize, lane: 4)

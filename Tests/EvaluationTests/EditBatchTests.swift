@@ -21,6 +21,13 @@ import Tokenization
         #expect(prompts(batch.unrelated) == [["bcdn", "hijn"], ["fgn", "an"], ["en"]], "the first of each record's")
     }
 
+    /// What should not become likelier: the edit's answer, which a neighbour's own is over.
+    @Test func unrelatedPromptsComeWithTheEditsAnswerToo() throws {
+        let tokenizer = try BigramModel([:]).tokenizer, batch = try batch(["a", "bcd"], microBatch: 2, tokenizer)
+        #expect(batch.bleed.map { $0.map(\.prompt) } == batch.unrelated.map { $0.map(\.prompt) })
+        #expect(batch.bleed.joined().allSatisfy { $0.answer == tokenizer.encodeContinuation("X") } && batch.unrelated != batch.bleed)
+    }
+
     /// What contrasts with an edit has its answer; without a subject there is none.
     @Test func contrastsAreTheEditsWithOtherSubjects() throws {
         let tokenizer = try BigramModel([:]).tokenizer

@@ -2,6 +2,8 @@ import Communication
 import Datasets
 import Editing
 import Editors
+import Foundation
+import TensorCore
 import TestSupport
 import Testing
 import Tokenization
@@ -12,15 +14,19 @@ import Transformer
     private typealias Change = (inout LearningOptions) -> Void
 
     /// One step a batch, in sequences, on a fresh model.
-    private func learner(steps: Int = 1, normalizer: EditorOptions.Normalizer = .perStep, _ change: Change = { _ in }) throws -> MetaLearner {
+    private func learner(
+        steps: Int = 1, normalizer: EditorOptions.Normalizer = .perStep, learnsLogarithmOfRates: Bool = false, innerLearningRate: Float = 1e-3,
+        _ change: Change = { _ in }
+    ) throws -> MetaLearner {
         let directory = try TemporaryDirectory()
         try TinyModel().write(to: directory.url)
         let model = try ModelSource(directory.path).loadModel()
         try model.selectModules(["model.layers.1.mlp.gate_proj", "model.layers.2.mlp.down_proj"])
         withExtendedLifetime(directory) {}  // read until here
         let method = try #require(EditingMethod.named("emsedit")), plan = try #require(method.plans[.sequential])
-        var editing = EditorOptions(steps: steps, rank: 8, blocks: 2, innerLearningRate: 1e-3, hasNetworkPerStep: true, seed: 1)
+        var editing = EditorOptions(steps: steps, rank: 8, blocks: 2, innerLearningRate: innerLearningRate, hasNetworkPerStep: true, seed: 1)
         editing.normalizer = normalizer
+        editing.learnsLogarithmOfRates = learnsLogarithmOfRates
         editing.use(method)
         let shapes = model.edited.map { ModuleShape(keySize: $0.keySize, valueSize: $0.valueSize) }
         let engine = EditEngine(
@@ -113,6 +119,192 @@ import Transformer
         learner.inspectGradients = { broken.gradient[0, 0] = .infinity }
         let failure = #expect(throws: NumericalFailure.self) { try learner.learn(batch(0), place: "batch 3") }
         #expect(failure?.description.contains("batch 3") == true && failure?.description.contains(broken.name) == true)
+    }
+
+    // MARK: Terms beside the plan's
+
+    /// With two micro-batches of what should be kept, of other sizes than the rephrasings'.
+    private func batchWithText(_ number: Int32) -> EditBatch {
+        func sequence(_ first: Int32) -> TokenSequence { TokenSequence(prompt: [first, 7], answer: [50 + number, 3, 12]) }
+        var whole = batch(number)
+        whole = EditBatch(edits: whole.edits, rephrasings: whole.rephrasings, unrelated: [[sequence(33), sequence(34)], [sequence(35)], [sequence(36)]])
+        whole.bleed = whole.edits  // which the edit does make likelier
+        whole.text = [[TokenSequence(prompt: [5], answer: [6, 7, 8, 9, 10]), TokenSequence(prompt: [11], answer: [12, 13])]]
+        return whole
+    }
+
+    private func gradient(_ change: @escaping (inout LearningOptions.Terms) -> Void) throws -> [Double] {
+        let learner = try learner { change(&$0.terms) }
+        _ = try learner.learn(batchWithText(0), place: "0")
+        return gradient(learner)
+    }
+
+    @Test func termsCountAsTheirWeightsSay() throws {
+        let none = try gradient { _ in }
+        func share(_ change: @escaping (inout LearningOptions.Terms) -> Void) throws -> [Double] { zip(try gradient(change), none).map { $0 - $1 } }
+        let edits = try share { $0.edits = 1 }, neighbors = try share { $0.neighbors.weight = 1 }, text = try share { $0.text.weight = 1 }
+        #expect([edits, neighbors, text].allSatisfy { norm($0) > 1e-3 * norm(none) })
+        // That of log P is cross entropy's, the other way round.
+        #expect(relativeError(try share { $0.bleed.weight = 1 }, edits.map { -$0 }) < 1e-3)
+        let all = try share { ($0.edits, $0.neighbors.weight, $0.text.weight) = (2, 3, 0.5) }
+        #expect(relativeError(all, edits.indices.map { 2 * edits[$0] + 3 * neighbors[$0] + 0.5 * text[$0] }) < 1e-3)
+    }
+
+    @Test func whatStaysBelowABoundCostsNothing() throws {
+        let none = try gradient { _ in }
+        #expect(try gradient { ($0.neighbors, $0.text) = ((3, 1e6), (3, 1e6)) } == none)
+        #expect(try gradient { $0.bleed = (3, 1e6) } == none)
+        let free = try gradient { $0.text.weight = 1 }, bound = try gradient { $0.text = (1, 1e-6) }
+        #expect(free != none && bound != none)
+    }
+
+    /// Not as the batch found them, which carries an earlier batch's edits.
+    @Test func neighborsAreHeldToTheUneditedModel() throws {
+        let learner = try learner { ($0.terms.neighbors.weight, $0.terms.edits) = (4, 0.5) }, model = learner.engine.model
+        let batch = batchWithText(1)
+        func logits() -> [Matrix] {
+            batch.unrelated.map { microBatch in
+                let pack = PackedSequences(microBatches: [microBatch])
+                return model.logits(pack, model.prefix(of: pack))
+            }
+        }
+        let before = logits()
+        _ = try learner.learn(batchWithText(0), place: "0")
+        let between = logits(), report = try learner.learn(batch, place: "1"), after = logits()
+        func divergence(_ before: [Matrix]) -> Double {
+            zip(before, after).reduce(0) { sum, both in
+                let rows = (0..<both.0.rows).map { row -> Double in
+                    let (p, q) = (logProbabilities(both.0, row), logProbabilities(both.1, row))
+                    return zip(p, q).reduce(0) { $0 + exp($1.0) * ($1.0 - $1.1) }
+                }
+                return sum + rows.reduce(0, +) / Double(rows.count)
+            } / Double(before.count)
+        }
+        let found = try #require(report.terms[.neighbors]?.first)
+        #expect(abs(found / divergence(before) - 1) < 2e-3, "\(found), \(divergence(before))")
+        #expect(abs(found / divergence(between) - 1) > 0.01, "\(found), \(divergence(between))")
+        #expect(report.terms[.edits]?.count == 1 && report.terms[.text] == nil && report.divergences.isEmpty)
+    }
+
+    private func logProbabilities(_ logits: Matrix, _ row: Int) -> [Double] {
+        let values = (0..<logits.columns).map { Double(logits[row, $0]) }, total = log(values.reduce(0) { $0 + exp($1) })
+        return values.map { $0 - total }
+    }
+
+    // MARK: Steps that do no harm
+
+    /// Of each edit those of its answer's tokens.
+    private func losses(_ model: LanguageModel, _ batch: EditBatch) -> [[Double]] {
+        batch.edits.flatMap(\.self).map { edit in
+            let pack = PackedSequences(microBatches: [[edit]]), logits = model.logits(pack, model.prefix(of: pack))
+            return edit.answer.enumerated().map { -logProbabilities(logits, $0.offset)[Int($0.element)] }
+        }
+    }
+
+    private func means(_ losses: [[Double]]) -> [Double] { losses.map { $0.reduce(0, +) / Double($0.count) } }
+
+    /// Where every step makes things worse, none is made.
+    @Test(arguments: [1, 4]) func noStepRaisesAnEditsLoss(halvings: Int) throws {
+        func after(_ halvings: Int) throws -> (before: [Double], after: [Double]) {
+            let learner = try learner(steps: 2, innerLearningRate: -0.3), model = learner.engine.model
+            learner.engine.stepControl.halvings = halvings
+            let before = means(losses(model, batch(0)))
+            try learner.engine.apply(batch(0), place: "0")
+            return (before, means(losses(model, batch(0))))
+        }
+        let free = try after(0), settled = try after(halvings)
+        #expect(zip(free.before, free.after).allSatisfy { $1 > $0 + 0.1 })
+        #expect(zip(settled.before, settled.after).allSatisfy { abs($1 - $0) < 1e-4 }, "\(settled)")
+    }
+
+    /// A step that is halved k times is the step of a rate 2ᵏ times smaller, and is learned from as that.
+    @Test func halvedStepsAreLearnedFromAsSuch() throws {
+        func learned(_ first: Int32, _ rate: Float, halvings: Int) throws -> (edit: [Double], gradient: [Double]) {
+            func sequence(_ first: Int32) -> TokenSequence { TokenSequence(prompt: [first, 7, 40], answer: [60]) }
+            let learner = try learner(innerLearningRate: rate)
+            learner.engine.stepControl.halvings = halvings
+            _ = try learner.learn(EditBatch(edits: [[sequence(first)]], rephrasings: [[sequence(first + 1)]], unrelated: []), place: "0")
+            let matrices = learner.engine.editor.parameters.filter { !$0.isScalars }
+            return (
+                learner.engine.model.edited.flatMap { $0.edit.transposedShift().elements.map { Double($0) } },
+                matrices.flatMap { $0.gradient.elements.map { Double($0) } }
+            )
+        }
+        // Of these prompts some are such that a large step raises the loss and a smaller one does not.
+        var compared = 0
+        for first in 10..<30 as Range<Int32> {
+            let halved = try learned(first, 64, halvings: 16)
+            for halvings in 1..<16 {
+                let plain = try learned(first, 64 / Float(1 << halvings), halvings: 0)
+                guard relativeError(halved.edit, plain.edit) < 1e-3 else { continue }
+                #expect(relativeError(halved.gradient, plain.gradient) < 1e-2, "\(halvings) times")
+                compared += 1
+            }
+        }
+        #expect(compared > 0)
+    }
+
+    @Test func editsThatAreMadeTakeNoMoreSteps() throws {
+        let learner = try learner(steps: 3), model = learner.engine.model, losses = means(losses(model, batch(0)))
+        func apply(_ bound: Double) throws -> [Double] {
+            model.restore()
+            learner.engine.stepControl.lossBound = Float(bound)
+            try learner.engine.apply(batch(0), place: "0")
+            return means(self.losses(model, batch(0)))
+        }
+        #expect(try apply((losses.max() ?? 0) + 1) == losses, "all were made")
+        let free = try apply(1e-9), between = try apply((losses[0] + losses[1]) / 2), made = losses[0] < losses[1] ? 0 : 1
+        #expect(free[made] != losses[made] && free[1 - made] < losses[1 - made] && between[1 - made] < losses[1 - made])
+        // Held where it was, as far as the ridge goes.
+        #expect(abs(between[made] - losses[made]) < abs(free[made] - losses[made]))
+        learner.engine.stepControl.lossBound = Float((losses.max() ?? 0) + 1)
+        model.restore()
+        let report = try learner.learn(batch(0), place: "1")
+        #expect(report.gradientNorms.isEmpty && report.losses.count == 1 && norm(gradient(learner)) == 0)
+    }
+
+    // MARK: Rates
+
+    @Test func ratesRiseAndFall() {
+        var schedule = RateSchedule()
+        #expect((0..<5).allSatisfy { schedule.factor(update: $0) == 1 })
+        (schedule.warmup, schedule.decay) = (4, 12)
+        #expect((0..<4).map { schedule.factor(update: $0) } == [0.25, 0.5, 0.75, 1] && schedule.factor(update: 4) == 1)
+        #expect(abs(schedule.factor(update: 8) - 0.525) < 1e-12)
+        #expect([12, 13, 1000].allSatisfy { abs(schedule.factor(update: $0) - 0.05) < 1e-12 })
+    }
+
+    /// Adam's first step is the rate, whatever the gradient: of log η where its logarithm is learned, of the matrices at their own rate, both as the
+    /// schedule has them.
+    @Test func scalarsHaveARateOfTheirOwn() throws {
+        let learner = try learner(learnsLogarithmOfRates: true) {
+            ($0.metaLearningRate, $0.scalarLearningRate, $0.updateEvery) = (1e-3, 2e-2, 1)
+            $0.schedule.warmup = 2
+        }
+        let parameters = learner.engine.editor.parameters, before = parameters.map { $0.value.elements.map { Double($0) } }
+        _ = try learner.learn(batch(0), place: "0")
+        // Where B is zero nothing depends on A and scale.
+        for (parameter, before) in zip(parameters, before) where !["A", "scale"].contains(parameter.name.split(separator: ".").last) {
+            let after = parameter.value.elements.map { Double($0) }, isRate = parameter.name.hasSuffix("lr")
+            let steps = zip(after, before).map { abs(isRate ? log($0 / $1) : $0 - $1) }
+            let expected = isRate || parameter.name.hasSuffix("log_lambda") ? 1e-2 : 5e-4
+            #expect(abs((steps.max() ?? 0) / expected - 1) < 1e-2, "\(parameter.name): \(steps.max() ?? 0)")
+            if isRate { #expect(after.allSatisfy { $0 > 0 }) }
+        }
+    }
+
+    /// The gradients of scalars do not drown in those of the matrices, nor these in theirs.
+    @Test func scalarsAreClippedApart() throws {
+        let free = try learner(learnsLogarithmOfRates: true) { $0.scalarLearningRate = 1e-2 }
+        let clipped = try learner(learnsLogarithmOfRates: true) { ($0.scalarLearningRate, $0.maxGradientNorm) = (1e-2, 1e-5) }
+        for learner in [free, clipped] { _ = try learner.learn(batch(0), place: "0") }
+        for isScalars in [false, true] {
+            func part(_ learner: MetaLearner) -> [Double] {
+                learner.engine.editor.parameters.filter { $0.isScalars == isScalars }.flatMap { $0.gradient.elements.map { Double($0) } }
+            }
+            let whole = part(free), factor = 1e-5 / (norm(whole) + 1e-6)
+            #expect(norm(whole) > 1e-4 && relativeError(part(clipped), whole.map { factor * $0 }) < 1e-3)
+        }
     }
 
     /// One normaliser: the first step's moments see the batch, the second step's network has none of its own that learn.

@@ -51,6 +51,8 @@ private struct OuterProducts: ShiftSolution {
 
     var isFinite: Bool { keys.isFinite && differences.isFinite }
 
+    func replacing(differences: Matrix) -> any ShiftSolution { OuterProducts(keys: keys, differences: differences) }
+
     func apply(to module: Linear) { module.add(keys: keys, products: differences) }
 
     var projectionShapes: [(rows: Int, columns: Int)] { [(keys.rows, differences.columns), (keys.rows, keys.columns)] }

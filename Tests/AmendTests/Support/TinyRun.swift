@@ -79,8 +79,14 @@ struct Evaluated: Decodable {
     }
 
     struct Drift: Decodable, Equatable {
-        let divergence: Double, tokensKept: Double, perplexityRatio: Double
+        let divergence: Double, tokensKept: Double, perplexityRatio: Double, bleed: Double
         let tokens: Int
+    }
+
+    struct Single: Decodable, Equatable {
+        let edits: Int
+        let scores: Scores, exactMatch: Scores, unchanged: Scores
+        let drift: Drift
     }
 
     let `protocol`: String
@@ -90,6 +96,7 @@ struct Evaluated: Decodable {
     let exactMatch: [String: Scores]
     let unchanged: Scores
     let drift: Drift
+    let single: Single?
     let seconds: Double, secondsPerEdit: Double
     let checkpoint: String?
 

@@ -1,0 +1,105 @@
+import Editors
+import TensorCore
+import Transformer
+
+/// What keeps the steps of a batch from doing harm. With neither, each edit takes every step whole, as published.
+package struct StepControl: Sendable {
+    /// Edits whose loss is below this take no further step; what they have is held where it is. 0: none.
+    package var lossBound: Float = 0
+    /// How often a step is halved for the edits whose loss it has raised; after the last time they do without it.
+    package var halvings = 0
+
+    package init() {}
+
+    var isOn: Bool { lossBound > 0 || halvings > 0 }
+}
+
+/// How far the edits of one batch have come.
+final class BatchProgress {
+    /// Of each edit, on all ranks, the mean cross entropy of its answer's tokens; nil where that has not been asked.
+    var losses: [Float]?
+
+    /// Whether all edits are made.
+    func isDone(_ control: StepControl) -> Bool { losses.map { $0.allSatisfy { $0 < control.lossBound } } ?? false }
+
+    /// What each edit took of the last step, where it took any.
+    fileprivate var shares: [Float]?
+
+    /// What each edit takes of the next step; nil: all of it. After a step that was halved, twice what was left of it.
+    func factors(_ control: StepControl) -> [Float]? {
+        guard let losses else { return nil }
+        return losses.indices.map { losses[$0] < control.lossBound ? 0 : min(1, 2 * (shares?[$0] ?? 1)) }
+    }
+}
+
+extension EditEngine {
+    /// The mean cross entropy of each edit's answer on the model as it is.
+    func losses(_ edits: ShardedPack) throws -> [Float] {
+        let own = edits.chunks.flatMap { chunk in
+            let predictions = model.score(chunk.pack, chunk.prefix)
+            return chunk.pack.predictions.map { range in -range.reduce(0) { $0 + predictions[$1].logProbability } / Float(range.count) }
+        }
+        let column = Matrix(uninitializedRows: own.count, columns: 1)
+        for (row, loss) in own.enumerated() { column[row, 0] = loss }
+        let all = try work.gatherRows(column, counts: edits.sequenceCounts.ofRanks)
+        return (0..<all.rows).map { all[$0, 0] }
+    }
+
+    /// Of every captured row what its edit takes.
+    func rowFactors(_ factors: [Float]?, _ edits: ShardedPack) -> [Float]? {
+        factors.map { factors in
+            edits.spread(factors) { sequence in
+                switch editor.options.positions {
+                case .answer: sequence.answer.count
+                case .all: sequence.fedCount
+                }
+            }
+        }
+    }
+
+    /// Asks for the losses of edits that no step has been made of.
+    func begin(_ edits: ShardedPack) throws -> BatchProgress {
+        let progress = BatchProgress()
+        if stepControl.isOn { progress.losses = try losses(edits) }
+        return progress
+    }
+
+    /// Halves the step, which has been applied, for edits whose loss it has raised, until it raises none.
+    func settle(_ step: inout EditStep, _ edits: ShardedPack, _ progress: BatchProgress) throws {
+        guard let before = progress.losses, var factors = progress.factors(stepControl) else { return }
+        var shares = zip(progress.shares ?? factors.map { _ in 1 }, factors).map { $1 > 0 ? $1 : $0 }
+        defer { progress.shares = shares }
+        for halving in 0... {
+            let after = try losses(edits)
+            progress.losses = after
+            let risen = after.indices.filter { factors[$0] > 0 && !(after[$0] <= before[$0]) }
+            if risen.isEmpty || halving == stepControl.halvings { return }
+            for edit in risen {
+                shares[edit] = factors[edit] / 2
+                factors[edit] = halving == stepControl.halvings - 1 ? 0 : shares[edit]
+            }
+            rescale(&step, rowFactors(factors, edits))
+        }
+    }
+
+    /// Applies the step with other factors instead of those that it was applied with.
+    private func rescale(_ step: inout EditStep, _ factors: [Float]?) {
+        for (index, module) in model.edited.enumerated() {
+            let made = step.differences[index], old = step.rowFactors.map { made.scaled(rows: $0) } ?? made, new = factors.map { made.scaled(rows: $0) } ?? made
+            let change = new.copy()
+            change.add(old, times: -1)
+            step.solutions[index].replacing(differences: change).apply(to: module)
+            step.solutions[index] = step.solutions[index].replacing(differences: new)
+        }
+        step.rowFactors = factors
+    }
+}
+
+extension Matrix {
+    /// A copy with each row multiplied by its factor.
+    func scaled(rows factors: [Float]) -> Matrix {
+        let copy = copy()
+        for (row, factor) in factors.enumerated() { copy.rows(row..<row + 1).scale(by: factor) }
+        return copy
+    }
+}

@@ -1,0 +1,87 @@
+import Foundation
+import TestSupport
+import Testing
+
+extension ProgramTests {
+    /// Records that are held out of training, and what they say of the editor.
+    @Suite struct ValidationTests {
+        private static let settings = [
+            "training.validation_edits=8", "training.validate_every=1", "training.update_every=1", "editor.meta_learning_rate=0.1", "checkpoint.keep=1",
+        ]
+
+        private struct Line: Decodable {
+            struct Validation: Decodable, Equatable {
+                struct Part: Decodable, Equatable { let score: Double }
+                let score: Double
+                let sequence: Part?, single: Part?
+            }
+
+            let batch: Int
+            let updates: Int
+            let validation: Validation?
+        }
+
+        private func lines(_ run: TinyRun, _ name: String) throws -> [Line] {
+            let text = try String(contentsOf: run.file("\(name)/metrics.jsonl"), encoding: .utf8)
+            return try text.split(separator: "\n").map { try JSONDecoder().decode(Line.self, from: Data($0.utf8)) }
+        }
+
+        private func validations(_ run: TinyRun, _ name: String) throws -> [Line] { try lines(run, name).filter { $0.validation != nil } }
+
+        @Test func curveIsTheSameOnRanksAndResumed() throws {
+            let run = try TinyRun()
+            let alone = try run.train(into: "alone", Self.settings), curve = try validations(run, "alone")
+            #expect(curve.map(\.updates) == Array(0...8) && curve.map(\.batch) == Array(0...8) && Set(curve.compactMap(\.validation?.score)).count > 1)
+            #expect(curve.allSatisfy { line in line.validation.map { $0.score == (($0.sequence?.score ?? 0) + ($0.single?.score ?? 0)) / 2 } == true })
+            #expect(try run.train(ranks: 3, into: "ranks", Self.settings).digest == alone.digest)
+            #expect(try validations(run, "ranks").map(\.validation) == curve.map(\.validation))
+            #expect(try run.train(ranks: 2, into: "resumed", Self.settings + ["training.passes=1"]).batches == 4)
+            #expect(try run.train(into: "resumed", Self.settings).digest == alone.digest)
+            #expect(try validations(run, "resumed").map(\.validation) == curve.map(\.validation))
+        }
+
+        /// An editor with which edits cannot be made is the worst there can be, and no reason to stop.
+        @Test func brokenEditorsAreSaidToBe() throws {
+            let run = try TinyRun(), settings = Self.settings + ["editor.scalar_learning_rate=1000"]
+            let result = try run.amend("train", ranks: 3, settings)
+            #expect(result.errors.contains("not positive definite") || result.errors.contains("not finite"), "\(result.errors)")
+            #expect(try validations(run, "checkpoints").contains { $0.validation?.score == 0 })
+        }
+
+        /// Looking changes nothing.
+        @Test func trainsAsWithoutLooking() throws {
+            let run = try TinyRun()
+            let looked = try run.train(into: "looked", Self.settings), not = try run.train(into: "not", Self.settings + ["training.validate_every=1000"])
+            #expect(looked.loss == not.loss && looked.updates == not.updates)
+            #expect(try run.train(into: "all", Self.settings + ["training.validation_edits=0"]).loss != looked.loss, "nothing was held out")
+        }
+
+        @Test func theBestStaysAndIsTheOneThatIsUsed() throws {
+            let run = try TinyRun()
+            let settings = Self.settings + ["editor.meta_learning_rate=0.02"]
+            _ = try run.train(settings)
+            let curve = try validations(run, "checkpoints").dropFirst()
+            let scores = curve.compactMap(\.validation?.score), best = try #require(scores.firstIndex(of: scores.max() ?? 0)) + 1
+            try #require(best < 8, "the last is the best: \(scores)")
+            let names = [best, 8].map { "step-" + String(repeating: "0", count: 7) + "\($0)" }
+            #expect(run.checkpoints() == names)
+            let evaluated = try run.evaluate(settings)
+            #expect(evaluated.checkpoint?.hasSuffix(names[0]) == true)
+            let newest = try run.evaluate(settings + ["checkpoint.directory=\(run.file("checkpoints/" + names[1]).path)"])
+            #expect(newest.checkpoint?.hasSuffix(names[1]) == true && newest.after != evaluated.after)
+        }
+
+        @Test func endsWhereItDoesNotGetBetter() throws {
+            let run = try TinyRun(), settings = Self.settings + ["editor.meta_learning_rate=0.3", "training.passes=50", "training.patience=3"]
+            let trained = try run.train(settings)
+            let scores = try validations(run, "checkpoints").compactMap(\.validation?.score)
+            #expect(trained.batches < 200 && scores.suffix(3).allSatisfy { $0 <= scores.dropLast(3).max() ?? 0 })
+            #expect(try run.train(settings).digest == trained.digest, "ended, it does not go on")
+        }
+
+        @Test func someRecordsMustBeLeft() throws {
+            let run = try TinyRun(), result = try run.amend("train", ["training.validation_edits=55"])
+            #expect(result.status == 3 && result.errors.contains("has 60 records; data.edits_per_batch is 7, and training.validation_edits"))
+        }
+    }
+}
