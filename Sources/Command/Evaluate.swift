@@ -50,10 +50,10 @@ struct Evaluate: ParsableCommand {
         if options.json {
             let scores = summary.after.scores.kinds.map { ($0.name, JSONValue.number(summary.after.scores[$0])) }
             let rest: JSONObject = [
-                "before": Self.json(summary.before.scores),
-                "tokenAccuracy": ["before": Self.json(summary.before.tokenAccuracy), "after": Self.json(summary.after.tokenAccuracy)],
-                "exactMatch": ["before": Self.json(summary.before.exactMatch), "after": Self.json(summary.after.exactMatch)],
-                "unchanged": Self.json(summary.after.unchanged), "drift": summary.drift.map(Self.json) ?? .null,
+                "before": summary.before.scores.json,
+                "tokenAccuracy": ["before": summary.before.tokenAccuracy.json, "after": summary.after.tokenAccuracy.json],
+                "exactMatch": ["before": summary.before.exactMatch.json, "after": summary.after.exactMatch.json],
+                "unchanged": summary.after.unchanged.json, "drift": summary.drift.map(Self.json) ?? .null,
                 "single": summary.single.map(Self.json) ?? .null, "seconds": .number(summary.seconds),
                 "secondsPerEdit": .number(perEdit(summary.seconds)), "scoringBeforeSeconds": .number(summary.scoringBeforeSeconds),
                 "editingSeconds": .number(summary.editingSeconds), "scoringAfterSeconds": .number(summary.scoringAfterSeconds),
@@ -99,8 +99,8 @@ struct Evaluate: ParsableCommand {
 
     private static func json(_ single: SingleEditSummary) -> JSONValue {
         [
-            "edits": .integer(single.edits), "scores": json(single.after.scores), "tokenAccuracy": json(single.after.tokenAccuracy),
-            "exactMatch": json(single.after.exactMatch), "unchanged": json(single.after.unchanged), "drift": single.drift.map(json) ?? .null,
+            "edits": .integer(single.edits), "scores": single.after.scores.json, "tokenAccuracy": single.after.tokenAccuracy.json,
+            "exactMatch": single.after.exactMatch.json, "unchanged": single.after.unchanged.json, "drift": single.drift.map(json) ?? .null,
         ]
     }
 
@@ -109,9 +109,5 @@ struct Evaluate: ParsableCommand {
             "divergence": .number(drift.divergence), "tokensKept": .number(drift.tokensKept), "perplexityRatio": .number(drift.perplexityRatio),
             "bleed": .number(drift.bleed), "tokens": .integer(drift.tokens),
         ]
-    }
-
-    private static func json(_ scores: Scores) -> JSONValue {
-        .object(JSONObject(scores.kinds.map { ($0.name, .number(scores[$0])) }))
     }
 }

@@ -101,6 +101,9 @@ extension RunConfiguration {
         if case .step = plan.schedule, self.training.updateEvery != nil {
             throw training.error("update_every", "in batch mode every step of every batch is an update; leave it out")
         }
+        if self.training.patience > 0, self.training.validationEdits == 0 {
+            throw training.error("patience", "nothing is validated; expected training.validation_edits beside it, of at least 1, found 0")
+        }
         try training.checkEdits(
             "passes",
             [("data.edits_per_batch", self.data.editsPerBatch), ("data.batches", self.data.batches), ("training.passes", self.training.passes)])

@@ -130,8 +130,16 @@ package final class EditEngine {
         ShardedPack(microBatches, model: model, work: work, tokensAtATime: max(1, activationsAtATime / max(1, model.activationsPerToken)))
     }
 
+    /// How many rows are captured of a sequence.
+    func capturedRows(of sequence: TokenSequence) -> Int {
+        switch editor.options.positions {
+        case .answer: sequence.answer.count
+        case .all: sequence.fedCount
+        }
+    }
+
     /// Of the rows that are captured of a pack.
-    func rowCounts(_ pack: ShardedPack) -> ShardedPack.RowCounts {
+    private func rowCounts(_ pack: ShardedPack) -> ShardedPack.RowCounts {
         switch editor.options.positions {
         case .answer: pack.answers
         case .all: pack.tokens
@@ -162,7 +170,7 @@ package final class EditEngine {
             for (what, matrix) in [("keys", all.keys), ("value gradients", all.gradients)] where !matrix.isFinite {
                 let row = (0..<matrix.rows).first { !matrix.rows($0..<$0 + 1).isFinite } ?? 0
                 throw NumericalFailure(
-                    "\(place), \(linear.name): the captured \(what) are not finite, first for \(edits.sample(ofRow: row) { isEverywhere ? $0.fedCount : $0.answer.count })"
+                    "\(place), \(linear.name): the captured \(what) are not finite, first for \(edits.sample(ofRow: row, capturedRows))"
                 )
             }
             return all

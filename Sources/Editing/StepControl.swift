@@ -47,14 +47,7 @@ extension EditEngine {
 
     /// Of every captured row what its edit takes.
     func rowFactors(_ factors: [Float]?, _ edits: ShardedPack) -> [Float]? {
-        factors.map { factors in
-            edits.spread(factors) { sequence in
-                switch editor.options.positions {
-                case .answer: sequence.answer.count
-                case .all: sequence.fedCount
-                }
-            }
-        }
+        factors.map { edits.spread($0, capturedRows) }
     }
 
     /// Asks for the losses of edits that no step has been made of.

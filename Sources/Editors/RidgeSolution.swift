@@ -61,7 +61,7 @@ package struct RidgeSolution: Sendable {
     }
 
     /// With other value differences, of the first rows; those of the rows below are zero.
-    func resolved(_ differences: Matrix) -> RidgeSolution {
+    package func replacing(differences: Matrix) -> any ShiftSolution {
         var other = self
         let all = Matrix(rows: keys.rows, columns: differences.columns)
         all.rows(0..<differences.rows).assign(differences)

@@ -79,8 +79,6 @@ package struct RidgeRule: ShiftRule {
 }
 
 extension RidgeSolution: ShiftSolution {
-    package func replacing(differences: Matrix) -> any ShiftSolution { resolved(differences) as RidgeSolution }
-
     package var isFinite: Bool { solution.isFinite }
 
     package func apply(to module: Linear) {

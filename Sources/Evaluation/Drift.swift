@@ -93,6 +93,11 @@ package final class DriftMeter {
         return try DriftSums(numbers: (0..<DriftSums().numbers.count).map { index in try work.sum(sums.map { $0[index] }) }).drift()
     }
 
+    /// With which the answers of records' edits begin.
+    static func firstTokens(of records: [EditRecord], _ tokenizer: Tokenizer) -> Set<Int32> {
+        Set(records.flatMap(\.edits).compactMap { tokenizer.encodeContinuation($0.answer).first })
+    }
+
     /// On one part of the passages, a few of them, where one rank has all; parts are counted on and on.
     func sums(ofPart index: Int, answers: Set<Int32>) -> DriftSums {
         let all = parts.flatMap(\.self)

@@ -75,9 +75,8 @@ package final class HeldOutValidator: Validator {
     }
 
     private static func details(_ report: ScoreReport, _ drift: Drift?, _ score: Double) -> JSONValue {
-        func object(_ scores: Scores) -> JSONValue { .object(JSONObject(scores.kinds.map { ($0.name, .number(scores[$0])) })) }
         return [
-            "score": .number(score), "scores": object(report.scores), "exactMatch": object(report.exactMatch), "unchanged": object(report.unchanged),
+            "score": .number(score), "scores": report.scores.json, "exactMatch": report.exactMatch.json, "unchanged": report.unchanged.json,
             "tokensKept": drift.map { .number($0.tokensKept) } ?? .null,
         ]
     }

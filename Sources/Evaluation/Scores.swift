@@ -1,4 +1,5 @@
 import Datasets
+import Documents
 
 /// How answers are judged.
 public enum ScoringProtocol: String, Sendable {
@@ -20,6 +21,11 @@ struct Outcome {
     var isUnchanged: Bool?
 }
 
+extension Probe.Kind {
+    /// The standard ones, whether or not there are any, then others by their names, each once.
+    static func ordered(_ kinds: some Sequence<Probe.Kind>) -> [Probe.Kind] { standard + Set(kinds).subtracting(standard).sorted { $0.name < $1.name } }
+}
+
 /// A score for each kind of probe, in percent.
 public struct Scores: Sendable, Equatable {
     private let values: [Probe.Kind: Double]
@@ -31,8 +37,11 @@ public struct Scores: Sendable, Equatable {
 
     /// The standard ones, whether or not there are any, then others by their names.
     public var kinds: [Probe.Kind] {
-        Probe.Kind.standard + values.keys.filter { !Probe.Kind.standard.contains($0) }.sorted { $0.name < $1.name }
+        Probe.Kind.ordered(values.keys)
     }
+
+    /// By the kinds' names.
+    package var json: JSONValue { .object(JSONObject(kinds.map { ($0.name, .number(self[$0])) })) }
 
     /// Of the edits' own prompts (ES).
     public var efficacy: Double { self[.efficacy] }

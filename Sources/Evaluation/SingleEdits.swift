@@ -28,7 +28,7 @@ struct SingleEdits {
         (own.preservation, own.stepControl) = (engine.preservation, engine.stepControl)
         own.observes = false
         let meter = passages.isEmpty ? nil : DriftMeter(passages, model: model, tokenizer: tokenizer, work: alone)
-        let kinds = Probe.Kind.standard + Set(records.flatMap(\.probes).map(\.kind)).subtracting(Probe.Kind.standard).sorted { $0.name < $1.name }
+        let kinds = Probe.Kind.ordered(records.flatMap(\.probes).map(\.kind))
         let width = ScoreTally().numbers(kinds).count + DriftSums().numbers.count
         var numbers = [Double](repeating: 0, count: width * records.count), failures = [Double](repeating: 0, count: records.count), failure: NumericalFailure?
         for index in engine.work.ownShare(of: records.count) {
@@ -38,7 +38,7 @@ struct SingleEdits {
             defer { model.restore() }
             do {
                 try own.apply(configuration.batch([record], tokenizer: tokenizer), place: "single edit \(index + 1)")
-                let answers = Set(record.edits.compactMap { tokenizer.encodeContinuation($0.answer).first })
+                let answers = DriftMeter.firstTokens(of: [record], tokenizer)
                 let drift = meter?.sums(ofPart: index, answers: answers) ?? DriftSums()
                 numbers.replaceSubrange(width * index..<width * (index + 1), with: try scorer.score(0..<1).numbers(kinds) + drift.numbers)
             } catch let error as NumericalFailure {

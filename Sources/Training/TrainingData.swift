@@ -31,11 +31,14 @@ struct TrainingData {
         if configuration.method.isTrained, let record = records.first(where: { $0.lessons(.follow).isEmpty }) {
             throw BadInput(record.place, "has no prompt in other words; editor.method \(configuration.method.name) is trained with them")
         }
-        if configuration.plan.locality != nil, records.allSatisfy({ $0.lessons(.keep).isEmpty }) {
+        let training = configuration.training
+        if configuration.plan.locality != nil || training.neighborWeight > 0 || training.bleedWeight > 0, records.allSatisfy({ $0.lessons(.keep).isEmpty }) {
             throw BadInput(
                 split.path,
                 "has no record with a prompt that the edit should leave alone; "
-                    + "editor.method \(configuration.method.name) is trained with them")
+                    + (configuration.plan.locality != nil
+                        ? "editor.method \(configuration.method.name) is trained with them"
+                        : "training.\(training.neighborWeight > 0 ? "neighbor_weight" : "bleed_weight") counts them"))
         }
         order = SampleOrder(count: records.count, seed: UInt64(configuration.run.seed))
         self.configuration = configuration

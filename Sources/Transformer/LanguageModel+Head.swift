@@ -93,11 +93,21 @@ extension LanguageModel {
                 switch loss {
                 case .crossEntropy(let weight): crossEntropyBackward(pack, logits, weight: weight, first: first, into: losses)
                 case .divergence(let reference, let weight, let bound):
-                    let before = self.logits(reference.rows(first..<first + logits.rows))
-                    divergenceBackward(pack, logits, before, weight: weight, bound: bound, first: first, into: losses)
+                    backward(pack, logits, since: reference, weight: weight, first: first, into: losses) { row, totals, weight in
+                        // Overwrites the row's logits.
+                        let loss = amend_divergence_backward(
+                            logits.row(row), totals.reference.row(row), logits.columns, totals.after, totals.before, weight, configuration.logitSoftCap)
+                        return bound > 0 && loss < weight * bound ? nil : loss - weight * bound
+                    }
                 case .rise(let reference, let weight, let bound):
-                    let before = self.logits(reference.rows(first..<first + logits.rows))
-                    riseBackward(pack, logits, before, weight: weight, bound: bound, first: first, into: losses)
+                    backward(pack, logits, since: reference, weight: weight, first: first, into: losses) { row, totals, weight in
+                        let label = Int(pack.labels[first + row])
+                        let rise = (logits[row, label] - totals.after) - (totals.reference[row, label] - totals.before) - bound
+                        if rise < 0 { return nil }
+                        // The cross entropy's gradient, the other way round.
+                        amend_cross_entropy_backward(logits.row(row), logits.columns, totals.after, label, -weight, configuration.logitSoftCap)
+                        return weight * rise
+                    }
                 }
             }
             multiply(logits.operand, head.operand(transposed: false), into: dNormed.rows(first..<first + logits.rows), in: arithmetic)
@@ -120,44 +130,27 @@ extension LanguageModel {
         }
     }
 
-    /// Likewise, with the reference's logits: the cross entropy's gradient the other way round, where the token has risen above the bound.
-    private func riseBackward(
-        _ pack: PackedSequences, _ logits: Matrix, _ reference: Matrix, weight: Float, bound: Float, first: Int,
-        into losses: UnsafeMutableBufferPointer<Float>
-    ) {
-        let losses = UncheckedSendable(losses)
-        parallelFor(logits.rows) { row in
-            var largest = 0
-            let total = amend_log_sum_exp(logits.row(row), logits.columns, &largest)
-            let referenceTotal = amend_log_sum_exp(reference.row(row), reference.columns, &largest)
-            let label = Int(pack.labels[first + row]), weight = weight * pack.weights[first + row]
-            let rise = (logits[row, label] - total) - (reference[row, label] - referenceTotal) - bound
-            losses.value[first + row] = rise < 0 ? 0 : weight * rise
-            if rise < 0 {
-                logits.rows(row..<row + 1).fill(0)
-            } else {
-                amend_cross_entropy_backward(logits.row(row), logits.columns, total, label, -weight, configuration.logitSoftCap)
-            }
-        }
-    }
+    /// A prediction's logits on the model that a loss is measured from, and log Σ exp of both models' logits.
+    private typealias Totals = (reference: Matrix, after: Float, before: Float)
 
-    /// Likewise, with the reference's logits.
-    private func divergenceBackward(
-        _ pack: PackedSequences, _ logits: Matrix, _ reference: Matrix, weight: Float, bound: Float, first: Int,
-        into losses: UnsafeMutableBufferPointer<Float>
+    /// Likewise, for losses that are measured from another model, of which `reference` holds all `normedAnswers`. `lossOfRow` gives a row's weighted loss and
+    /// makes its logits the gradient; nil: it is within its bound, and costs nothing.
+    private func backward(
+        _ pack: PackedSequences, _ logits: Matrix, since reference: Matrix, weight: Float, first: Int, into losses: UnsafeMutableBufferPointer<Float>,
+        lossOfRow: (Int, Totals, _ weight: Float) -> Float?
     ) {
-        let losses = UncheckedSendable(losses)
-        parallelFor(logits.rows) { row in
-            var largest = 0
-            let total = amend_log_sum_exp(logits.row(row), logits.columns, &largest)
-            let referenceTotal = amend_log_sum_exp(reference.row(row), reference.columns, &largest)
-            let weight = weight * pack.weights[first + row]
-            let loss = amend_divergence_backward(
-                logits.row(row), reference.row(row), logits.columns, total, referenceTotal, weight, configuration.logitSoftCap)
-            losses.value[first + row] = loss - weight * bound
-            if bound > 0, loss < weight * bound {
-                losses.value[first + row] = 0
-                logits.rows(row..<row + 1).fill(0)
+        let before = self.logits(reference.rows(first..<first + logits.rows)), losses = UncheckedSendable(losses)
+        withoutActuallyEscaping(lossOfRow) { lossOfRow in
+            let lossOfRow = UncheckedSendable(lossOfRow)
+            parallelFor(logits.rows) { row in
+                var largest = 0
+                let after = amend_log_sum_exp(logits.row(row), logits.columns, &largest), was = amend_log_sum_exp(before.row(row), before.columns, &largest)
+                if let loss = lossOfRow.value(row, (before, after, was), weight * pack.weights[first + row]) {
+                    losses.value[first + row] = loss
+                } else {
+                    losses.value[first + row] = 0
+                    logits.rows(row..<row + 1).fill(0)
+                }
             }
         }
     }

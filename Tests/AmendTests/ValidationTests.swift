@@ -79,6 +79,19 @@ extension ProgramTests {
             #expect(try run.train(settings).digest == trained.digest, "ended, it does not go on")
         }
 
+        @Test func patienceNeedsSomethingToWaitFor() throws {
+            let run = try TinyRun(), result = try run.amend("train", ["training.patience=3"])
+            #expect(result.status != 0 && result.errors.contains("training.patience: nothing is validated; expected training.validation_edits"))
+        }
+
+        @Test(arguments: ["neighbor_weight", "bleed_weight"]) func termsNeedPromptsToCount(weight: String) throws {
+            let run = try TinyRun()
+            let records = TinyFiles.records(20, of: "s").map { $0.filter { !$0.key.hasPrefix("locality") } }
+            try JSONSerialization.data(withJSONObject: records).write(to: run.file("alone.json"))
+            let result = try run.amend("train", ["data.train.path=\(run.file("alone.json").path)", "data.train.format=edits", "training.\(weight)=1"])
+            #expect(result.status == 3 && result.errors.contains("no record with a prompt that the edit should leave alone; training.\(weight) counts them"))
+        }
+
         @Test func someRecordsMustBeLeft() throws {
             let run = try TinyRun(), result = try run.amend("train", ["training.validation_edits=55"])
             #expect(result.status == 3 && result.errors.contains("has 60 records; data.edits_per_batch is 7, and training.validation_edits"))
