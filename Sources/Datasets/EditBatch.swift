@@ -23,6 +23,8 @@ package struct EditBatch: Sendable {
         package var contrast: ContrastPrompts?
         /// Whether the text ends after an edit's answer.
         package var endsText = false
+        /// Whether the unrelated prompts are wanted with an edit's answer behind them too.
+        package var hasBleed = false
 
         package init(microBatch: Int) { self.microBatch = microBatch }
     }
@@ -54,7 +56,7 @@ package struct EditBatch: Sendable {
         self.init(
             edits: try microBatches(endsText: form.endsText, \.edits), rephrasings: try microBatches(lessons(.follow)), unrelated: try microBatches(lessons(.keep)),
             contrasts: try microBatches(endsText: form.endsText, contrasts))
-        self.bleed = try microBatches(bleed)
+        if form.hasBleed { self.bleed = try microBatches(bleed) }
     }
 
     /// Micro-batches as they are.

@@ -49,10 +49,11 @@ extension RunConfiguration {
     }
 
     /// A batch of records as the editor takes it, or without what contrasts with them, which need not be read.
-    package func batch(_ records: [EditRecord], tokenizer: Tokenizer, hasContrasts: Bool = true) throws -> EditBatch {
+    package func batch(_ records: [EditRecord], tokenizer: Tokenizer, hasContrasts: Bool = true, hasBleed: Bool = false) throws -> EditBatch {
         var form = EditBatch.Form(microBatch: data.microBatch)
         form.endsText = editor.answerEnd == .endOfText
         form.contrast = hasContrasts ? contrast : nil
+        form.hasBleed = hasBleed
         return try EditBatch(records: records, tokenizer: tokenizer, form)
     }
 

@@ -14,6 +14,8 @@ struct TrainingData {
     let heldOut: [EditRecord]
     private let order: SampleOrder
     private let configuration: RunConfiguration
+    private let isVaried: Bool
+    private let hasBleed: Bool
     private let tokenizer: Tokenizer
     /// Plain text that training should leave as it is, passages and prompts apart; none where it does not count.
     private let text: [[TokenSequence]]
@@ -43,6 +45,8 @@ struct TrainingData {
         order = SampleOrder(count: records.count, seed: UInt64(configuration.run.seed))
         self.configuration = configuration
         self.tokenizer = tokenizer
+        isVaried = training.batchSizes == .varied
+        hasBleed = training.bleedWeight > 0
         text =
             configuration.training.textWeight > 0
             ? [PlainText.passages, PlainText.prompts].map { PlainText.sequences($0, tokenizer: tokenizer, model: model, microBatch: 1).flatMap(\.self) } : []
@@ -61,7 +65,7 @@ struct TrainingData {
     func batch(_ index: Int) throws -> EditBatch {
         let first = index * configuration.data.editsPerBatch
         let chosen = order.records(first..<first + size(of: index)).map { records[$0] }
-        var batch = try configuration.batch(chosen, tokenizer: tokenizer)
+        var batch = try configuration.batch(chosen, tokenizer: tokenizer, hasBleed: hasBleed)
         batch.text = passages(of: index)
         return batch
     }
@@ -69,7 +73,7 @@ struct TrainingData {
     /// How many edits a batch has.
     private func size(of index: Int) -> Int {
         let most = configuration.data.editsPerBatch
-        guard configuration.training.batchSizes == .varied else { return most }
+        guard isVaried else { return most }
         let sizes = sequence(first: 1) { $0 * 2 < most ? $0 * 2 : nil } + [most]
         return sizes[draw(.batchSizes, index, 0, below: sizes.count)]
     }

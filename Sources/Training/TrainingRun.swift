@@ -62,6 +62,8 @@ package final class TrainingRun {
     private let state: EditorState
     private let validator: (any Validator)?
     private let store: CheckpointStore
+    /// Of the configuration, for every checkpoint.
+    private let identity: String
     private var progress = RunProgress()
     private var pending: PendingSave?
     private var lastSave: (step: Int, path: String, digest: String)? {
@@ -78,6 +80,7 @@ package final class TrainingRun {
         self.output = output
         self.model = model
         work = configuration.work(communicator)
+        identity = configuration.trainingIdentity
         data = try TrainingData(configuration, tokenizer: tokenizer, model: model, work: work, message: output.message)
         let engine = try configuration.engine(model: model, tokenizer: tokenizer, work: work)
         learner = MetaLearner(engine: engine, options: configuration.learning)
@@ -225,7 +228,7 @@ package final class TrainingRun {
                 encoding: SavedState(
                     progress: progress, updates: learner.updates, optimizerSteps: learner.optimizerSteps, batchesSinceUpdate: learner.batchesSinceUpdate,
                     momentCounts: state.momentCounts, model: model.fingerprint, data: data.fingerprint)),
-            notes: ["identity": .string(configuration.trainingIdentity), "ranks": .integer(work.communicator.size)])
+            notes: ["identity": .string(identity), "ranks": .integer(work.communicator.size)])
         pending = try store.begin(
             step: progress.batches, state: state.tensors(includesGradients: learner.batchesSinceUpdate > 0), document: document,
             sparing: configuration.checkpoint.keepBest == .yes ? progress.validations?.best?.batches : nil, exchange: work.communicator)

@@ -9,7 +9,9 @@ import Tokenization
                 id: prompt, subject: nil, edit: Question(prompt: prompt, answer: "X"), groundTruth: nil, rephrasings: [prompt + "r", prompt + "q"],
                 neighbors: [Question(prompt: prompt + "n", answer: "Y"), Question(prompt: prompt + "m", answer: "Y")])
         }
-        return try EditBatch(records: records, tokenizer: tokenizer, EditBatch.Form(microBatch: microBatch))
+        var form = EditBatch.Form(microBatch: microBatch)
+        form.hasBleed = true
+        return try EditBatch(records: records, tokenizer: tokenizer, form)
     }
 
     /// The longest first, equal ones as they came; the last micro-batch takes what is left.
