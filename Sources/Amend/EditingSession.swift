@@ -88,7 +88,7 @@ public final class EditingSession {
     public func check(_ records: [EditRecord]) throws {
         for record in records {
             for edit in record.edits {
-                let sequence = try TokenSequence(prompt: edit.prompt, answer: edit.answer, tokenizer: tokenizer, of: record)
+                let sequence = try TokenSequence(edit, tokenizer, of: record)
                 try model.check(sequence.prompt + sequence.answer, of: record.place)
             }
         }

@@ -16,6 +16,12 @@ struct Evaluate: ParsableCommand {
 
     @OptionGroup var options: RunOptions
 
+    @Flag(help: "Edit with the networks as they were before training: what does it gain?")
+    var untrained = false
+
+    @Option(name: .customLong("records"), help: ArgumentHelp("Write what each record gave to this file, as JSON Lines.", valueName: "file"))
+    var recordsPath: String?
+
     func run() throws {
         let configuration = try options.load()
         let status = Communicator.run(exitStatus: ExitStatus.of) { communicator in try evaluate(configuration, communicator) }
@@ -23,16 +29,21 @@ struct Evaluate: ParsableCommand {
     }
 
     private func evaluate(_ configuration: RunConfiguration, _ communicator: Communicator) throws -> Int32 {
+        let recordsFile = try communicator.isRoot ? recordsPath.map { try LinesFile($0) } : nil
         let context = try RunContext(configuration, communicator)
         context.notes.forEach(context.message)
         context.message("evaluating: \(context.summary)")
         let run = try EvaluationRun(
-            context.configuration, model: context.model, tokenizer: context.tokenizer, communicator: communicator, message: context.message)
+            context.configuration, model: context.model, tokenizer: context.tokenizer, communicator: communicator,
+            isUntrained: untrained, message: context.message)
         let line = communicator.isRoot ? ProgressLine("editing", total: configuration.evaluation.batches, unit: "batches") : nil
         let summary = try run.run { done, _ in line?.update(done: done) }
         line?.finish()
         let memory = try context.memory(), operations = try communicator.sum(summary.operations)
-        if communicator.isRoot { try write(report(summary, ranks: communicator.size, operations: operations, memory: memory)) }
+        if communicator.isRoot {
+            try write(report(summary, ranks: communicator.size, operations: operations, memory: memory))
+            if let recordsFile { try RecordLines.write(summary.records, to: recordsFile) }
+        }
         return 0
     }
 
@@ -46,11 +57,12 @@ struct Evaluate: ParsableCommand {
     }
 
     private func report(_ summary: EvaluationSummary, ranks: Int, operations: Double, memory: RunMemory) -> String {
-        func perEdit(_ seconds: Double) -> Double { seconds / Double(max(1, summary.edits)) }
+        func perEdit(_ seconds: Double) -> Double { seconds / Double(max(1, summary.records.count)) }
         if options.json {
             let scores = summary.after.scores.kinds.map { ($0.name, JSONValue.number(summary.after.scores[$0])) }
             let rest: JSONObject = [
-                "before": summary.before.scores.json,
+                "harmonicMean": ["before": .number(summary.before.harmonicMean.value), "after": .number(summary.after.harmonicMean.value)],
+                "before": summary.before.scores.json, "intervals": Self.intervals(summary.after),
                 "tokenAccuracy": ["before": summary.before.tokenAccuracy.json, "after": summary.after.tokenAccuracy.json],
                 "exactMatch": ["before": summary.before.exactMatch.json, "after": summary.after.exactMatch.json],
                 "unchanged": summary.after.unchanged.json, "drift": summary.drift.map(Self.json) ?? .null,
@@ -63,28 +75,35 @@ struct Evaluate: ParsableCommand {
             ]
             return JSONOutput.line(
                 JSONObject(
-                    [("protocol", .string(summary.after.scoring.rawValue)), ("edits", .integer(summary.edits))] + scores + rest.members.map { ($0.key, $0.value) }))
+                    [("protocol", .string(summary.after.scoring.rawValue)), ("edits", .integer(summary.records.count))] + scores + rest.members.map { ($0.key, $0.value) }
+                ))
         }
         func text(_ seconds: Double) -> String { Quantity.significant(perEdit(seconds), digits: 2) }
         let kinds = summary.after.tokenAccuracy.kinds
-        var table = TextTable([""] + kinds.map(\.name))
-        func add(_ name: String, _ scores: Scores) { table.add([name] + kinds.map { scores[$0] }.map { $0.isNaN ? "–" : String(format: "%.1f", $0) }) }
-        add("before", summary.before.scores)
-        add("after", summary.after.scores)
+        var table = TextTable([""] + kinds.map(\.name) + ["harmonic mean"])
+        func add(_ name: String, _ scores: Scores, _ mean: Estimate? = nil, _ text: (Estimate) -> String = { $0.text }) {
+            table.add([name] + kinds.map { text(scores.estimate($0)) } + [mean.map { text($0) } ?? ""])
+        }
+        func add(_ name: String, _ report: ScoreReport) {
+            add(name, report.scores, report.harmonicMean)
+            add("  95 % interval", report.scores, report.harmonicMean) { $0.intervalText }
+        }
+        add("before", summary.before.scores, summary.before.harmonicMean)
+        add("after", summary.after)
         add("token accuracy before", summary.before.tokenAccuracy)
         add("token accuracy after", summary.after.tokenAccuracy)
         add("says it before", summary.before.exactMatch)
         add("says it after", summary.after.exactMatch)
         add("next token unchanged", summary.after.unchanged)
         if let single = summary.single {
-            add("after one edit alone", single.after.scores)
+            add("after one edit alone", single.after)
             add("says it", single.after.exactMatch)
             add("next token unchanged", single.after.unchanged)
         }
         let drift = [("", summary.drift), (" after one edit alone", summary.single?.drift)].compactMap { when, drift in drift.map { Self.text($0, when: when) } }.joined()
         return """
             \(table.text)\(drift)
-            \(summary.edits) edits, protocol \(summary.after.scoring.rawValue), percent; \(Quantity.duration(seconds: summary.seconds)), \
+            \(summary.records.count) edits, protocol \(summary.after.scoring.rawValue), percent; \(Quantity.duration(seconds: summary.seconds)), \
             per edit \(text(summary.scoringBeforeSeconds)) s to score the unedited model, \(text(summary.editingSeconds)) to edit, \
             \(text(summary.scoringAfterSeconds)) to score the edited one; \(memory.text)
 
@@ -99,8 +118,16 @@ struct Evaluate: ParsableCommand {
 
     private static func json(_ single: SingleEditSummary) -> JSONValue {
         [
-            "edits": .integer(single.edits), "scores": single.after.scores.json, "tokenAccuracy": single.after.tokenAccuracy.json,
+            "edits": .integer(single.tally.records.count), "scores": single.after.scores.json,
+            "harmonicMean": .number(single.after.harmonicMean.value), "intervals": intervals(single.after), "tokenAccuracy": single.after.tokenAccuracy.json,
             "exactMatch": single.after.exactMatch.json, "unchanged": single.after.unchanged.json, "drift": single.drift.map(json) ?? .null,
+        ]
+    }
+
+    private static func intervals(_ report: ScoreReport) -> JSONValue {
+        [
+            "scores": report.scores.intervalsJSON, "harmonicMean": report.harmonicMean.intervalJSON, "tokenAccuracy": report.tokenAccuracy.intervalsJSON,
+            "exactMatch": report.exactMatch.intervalsJSON, "unchanged": report.unchanged.intervalsJSON,
         ]
     }
 

@@ -1,4 +1,5 @@
 import TensorCore
+import Tokenization
 
 /// Prompts that contrast with an edit's: the same with other subjects in them ("The capital of France is", "The capital of Peru is"). An edit that is
 /// about its subject leaves them as they are.
@@ -21,7 +22,7 @@ package struct ContrastPrompts: Sendable {
     }
 
     /// None where no subject is given and none can be seen. Which subjects come depends on the seed and the edit alone, not on what it is made with.
-    package func prompts(for edit: Question, subject: String?) -> [String] {
+    package func prompts(for edit: Question, subject: String?) -> [(text: String, subject: String)] {
         guard let subject = SubjectSpan.subject(of: edit.prompt, given: subject) else { return [] }
         var key = Fingerprint()
         key.mix(edit.prompt)
@@ -35,7 +36,8 @@ package struct ContrastPrompts: Sendable {
             let block = stream.block(UInt64(index))
             let takesAlike = others.isEmpty || (index % 2 == 0 && !alike.isEmpty)
             let left = takesAlike ? alike.count : others.count, place = Int((UInt64(block.0) * UInt64(left)) >> 32)
-            return edit.prompt.replacing(subject, with: takesAlike ? alike.remove(at: place) : others.remove(at: place))
+            let name = takesAlike ? alike.remove(at: place) : others.remove(at: place)
+            return (edit.prompt.replacing(subject, with: name), name)
         }
     }
 }
@@ -76,6 +78,22 @@ package enum SubjectSpan {
             let whole = String(trimmed)
             return whole.hasSuffix("'s") ? String(whole.dropLast(2)) : whole
         }.flatMap { $0.isEmpty ? nil : $0 }
+    }
+
+    /// Its place among the tokens of `prompt`, which are `tokens`: of its last mention, from the first token with anything of it to the last. nil: the prompt does not have it.
+    static func tokens(of subject: String, in prompt: String, _ tokens: [Int32], _ tokenizer: Tokenizer) -> Range<Int>? {
+        guard let place = prompt.ranges(of: subject).last else { return nil }
+        /// How many tokens are the same where the prompt ends here.
+        func shared(_ end: String.Index) -> Int {
+            let others = tokenizer.encode(String(prompt[..<end]), addSpecialTokens: true)
+            return zip(tokens, others).prefix { $0 == $1 }.count
+        }
+        // A token of the text before may have the subject's first letters in it, and one of the subject what follows it.
+        let before = prompt[..<place.lowerBound], blanks = before.reversed().prefix(while: \.isWhitespace).count
+        let first = shared(before.index(before.endIndex, offsetBy: -blanks)), through = shared(place.upperBound)
+        let whole = tokenizer.encode(String(prompt[..<place.upperBound]), addSpecialTokens: true).count
+        let end = min(tokens.count, through == whole ? through : through + 1)
+        return end == 0 ? nil : min(first, end - 1)..<end
     }
 
     private static func isName(_ word: Substring, isFirst: Bool) -> Bool {

@@ -7,6 +7,8 @@ package struct EditBatch: Sendable {
     package let edits: [[TokenSequence]]
     package let rephrasings: [[TokenSequence]]
     package let unrelated: [[TokenSequence]]
+    /// The edits once more, with other text before them.
+    package var prefixed: [[TokenSequence]] = []
     /// The edits' prompts with other subjects in them, each followed by the edit's answer.
     package let contrasts: [[TokenSequence]]
     /// The unrelated prompts with an edit's answer behind them, which should not become likelier there.
@@ -21,8 +23,12 @@ package struct EditBatch: Sendable {
         package var microBatch: Int
         /// What contrasts with edits, if anything should.
         package var contrast: ContrastPrompts?
+        /// What comes before edits, if anything should.
+        package var prefixes: Prefixes?
         /// Whether the text ends after an edit's answer.
         package var endsText = false
+        /// Whether it is wanted where in an edit's prompt its subject is.
+        package var marksSubjects = false
         /// Whether the unrelated prompts are wanted with an edit's answer behind them too.
         package var hasBleed = false
 
@@ -31,12 +37,14 @@ package struct EditBatch: Sendable {
 
     /// Takes each record's edits, and the probes that it is trained on.
     package init(records: [EditRecord], tokenizer: Tokenizer, _ form: Form) throws {
-        func microBatches(endsText: Bool = false, _ questions: (EditRecord) -> [Question]) throws -> [[TokenSequence]] {
-            let end = endsText ? tokenizer.endOfText : nil
+        func microBatches(_ questions: (EditRecord) -> [Question]) throws -> [[TokenSequence]] {
+            Self.cut(try records.flatMap { record in try questions(record).map { try TokenSequence($0, tokenizer, of: record) } }, form.microBatch)
+        }
+        func edits(_ questions: (EditRecord) -> [(Question, subject: String?)]) throws -> [[TokenSequence]] {
+            let end = form.endsText ? tokenizer.endOfText : nil
             let sequences = try records.flatMap { record in
-                try questions(record).map { question in
-                    let sequence = try TokenSequence(prompt: question.prompt, answer: question.answer, tokenizer: tokenizer, of: record)
-                    return end.map { TokenSequence(prompt: sequence.prompt, answer: sequence.answer + [$0], source: sequence.source) } ?? sequence
+                try questions(record).map { question, subject in
+                    try TokenSequence(question, about: form.marksSubjects ? subject : nil, endingWith: end, tokenizer, of: record)
                 }
             }
             return Self.cut(sequences, form.microBatch)
@@ -48,14 +56,22 @@ package struct EditBatch: Sendable {
                 return Question(prompt: probe.prompt, answer: wrong)
             }
         }
-        func contrasts(_ record: EditRecord) -> [Question] {
+        func contrasts(_ record: EditRecord) -> [(Question, subject: String?)] {
             record.edits.flatMap { edit in
-                (form.contrast?.prompts(for: edit, subject: record.subject) ?? []).map { Question(prompt: $0, answer: edit.answer) }
+                (form.contrast?.prompts(for: edit, subject: record.subject) ?? []).map { (Question(prompt: $0.text, answer: edit.answer), $0.subject) }
+            }
+        }
+        /// Each edit with its subject, behind each of the prompts that `prompts` makes of it.
+        func own(_ record: EditRecord, _ prompts: (Question) -> [String]) -> [(Question, subject: String?)] {
+            record.edits.flatMap { edit in
+                let subject = SubjectSpan.subject(of: edit.prompt, given: record.subject)
+                return prompts(edit).map { (Question(prompt: $0, answer: edit.answer), subject) }
             }
         }
         self.init(
-            edits: try microBatches(endsText: form.endsText, \.edits), rephrasings: try microBatches(lessons(.follow)), unrelated: try microBatches(lessons(.keep)),
-            contrasts: try microBatches(endsText: form.endsText, contrasts))
+            edits: try edits { own($0) { [$0.prompt] } },
+            rephrasings: try microBatches(lessons(.follow)), unrelated: try microBatches(lessons(.keep)), contrasts: try edits(contrasts))
+        if let prefixes = form.prefixes { prefixed = try edits { own($0, prefixes.prompts) } }
         if form.hasBleed { self.bleed = try microBatches(bleed) }
     }
 
@@ -77,12 +93,15 @@ package struct EditBatch: Sendable {
 }
 
 extension TokenSequence {
-    /// Prompt ids with the tokenizer's special prefix, then the ids of " " + answer without specials.
-    package init(prompt: String, answer: String, tokenizer: Tokenizer, of record: EditRecord) throws {
+    /// Prompt ids with the tokenizer's special prefix, then the ids of " " + answer without specials, and `end`. With a `subject` it is known where in the prompt that is.
+    package init(_ question: Question, about subject: String? = nil, endingWith end: Int32? = nil, _ tokenizer: Tokenizer, of record: EditRecord) throws {
+        let (prompt, answer) = (question.prompt, question.answer)
         let promptIDs = tokenizer.encode(prompt, addSpecialTokens: true), answerIDs = tokenizer.encodeContinuation(answer)
         guard !promptIDs.isEmpty, !answerIDs.isEmpty else {
             throw BadInput(record.place, "the \(promptIDs.isEmpty ? "prompt '\(excerpt(prompt))'" : "answer '\(excerpt(answer))'") has no tokens")
         }
-        self.init(prompt: promptIDs, answer: answerIDs, source: record.label)
+        self.init(
+            prompt: promptIDs, answer: answerIDs + (end.map { [$0] } ?? []), subject: subject.flatMap { SubjectSpan.tokens(of: $0, in: prompt, promptIDs, tokenizer) },
+            source: record.label)
     }
 }

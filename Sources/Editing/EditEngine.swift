@@ -120,10 +120,12 @@ package final class EditEngine {
 
     /// A batch's edits, packed, and with them what contrasts with them.
     func pack(_ batch: EditBatch) -> EditPack {
-        guard preservation.contrastWeight > 0 else { return EditPack(edits: pack(batch.edits), contrasts: nil) }
-        // Another name may have more tokens than the prompt had room for.
-        let contrasts = batch.contrasts.map { $0.filter { model.canRead($0.prompt + $0.answer) } }.filter { !$0.isEmpty }
-        return EditPack(edits: pack(batch.edits), contrasts: contrasts.isEmpty ? nil : pack(contrasts))
+        // Another name, or text before it, may have more tokens than the prompt had room for.
+        func readable(_ microBatches: [[TokenSequence]]) -> [[TokenSequence]] {
+            microBatches.map { $0.filter { model.canRead($0.prompt + $0.answer) } }.filter { !$0.isEmpty }
+        }
+        let contrasts = preservation.contrastWeight > 0 ? readable(batch.contrasts) : []
+        return EditPack(edits: pack(batch.edits + readable(batch.prefixed)), contrasts: contrasts.isEmpty ? nil : pack(contrasts))
     }
 
     func pack(_ microBatches: [[TokenSequence]]) -> ShardedPack {
@@ -131,24 +133,14 @@ package final class EditEngine {
     }
 
     /// How many rows are captured of a sequence.
-    func capturedRows(of sequence: TokenSequence) -> Int {
-        switch editor.options.positions {
-        case .answer: sequence.answer.count
-        case .all: sequence.fedCount
-        }
-    }
+    func capturedRows(of sequence: TokenSequence) -> Int { editor.options.positions.rows(of: sequence).count }
 
     /// Of the rows that are captured of a pack.
-    private func rowCounts(_ pack: ShardedPack) -> ShardedPack.RowCounts {
-        switch editor.options.positions {
-        case .answer: pack.answers
-        case .all: pack.tokens
-        }
-    }
+    private func rowCounts(_ pack: ShardedPack) -> ShardedPack.RowCounts { pack.rowCounts(editor.options.positions) }
 
     /// Keys and value gradients of every edited module at the captured positions of the whole batch, in canonical order.
     func capture(_ edits: ShardedPack, place: String) throws -> [CapturedRows] {
-        let counts = rowCounts(edits).ofRanks, count = counts[work.communicator.rank], isEverywhere = editor.options.positions == .all
+        let positions = editor.options.positions, counts = rowCounts(edits).ofRanks, count = counts[work.communicator.rank]
         let own = model.edited.indices.map { index in
             CapturedRows(
                 module: index, keys: Matrix(uninitializedRows: count, columns: model.edited[index].keySize),
@@ -156,10 +148,10 @@ package final class EditEngine {
         }
         var first = 0
         for chunk in edits.chunks {
-            let range = first..<first + (isEverywhere ? chunk.pack.tokenCount : chunk.pack.answerCount)
-            _ = model.backpropagate(chunk.pack, chunk.prefix, on: isEverywhere ? .allTokens : .answerTokens) { rows in
-                own[rows.module].keys.rows(range).assign(rows.keys)
-                own[rows.module].gradients.rows(range).assign(rows.gradients)
+            let places = Places(chunk, positions), range = first..<first + places.count
+            _ = model.backpropagate(chunk.pack, chunk.prefix, on: places.mode) { rows in
+                places.assign(rows.keys, to: own[rows.module].keys.rows(range))
+                places.assign(rows.gradients, to: own[rows.module].gradients.rows(range))
             }
             first = range.upperBound
         }
@@ -177,17 +169,38 @@ package final class EditEngine {
         }
     }
 
-    /// √ν times the keys of every edited module at the answer tokens of what contrasts with the edits, on the model as it is.
+    /// √ν times the keys of every edited module at the held positions of what contrasts with the edits, on the model as it is.
     private func contrastKeys(_ contrasts: ShardedPack) throws -> [Matrix] {
-        let own = model.edited.map { Matrix(uninitializedRows: contrasts.answers.ofRanks[work.communicator.rank], columns: $0.keySize) }
+        let positions = preservation.contrastPositions, counts = contrasts.rowCounts(positions).ofRanks
+        let own = model.edited.map { Matrix(uninitializedRows: counts[work.communicator.rank], columns: $0.keySize) }
         var first = 0
         for chunk in contrasts.chunks {
-            let range = first..<first + chunk.pack.answerCount
-            model.captureKeys(chunk.pack, chunk.prefix, on: .answerTokens) { own[$0].rows(range).assign($1) }
+            let places = Places(chunk, positions), range = first..<first + places.count
+            model.captureKeys(chunk.pack, chunk.prefix, on: places.mode) { places.assign($1, to: own[$0].rows(range)) }
             first = range.upperBound
         }
         for keys in own { keys.scale(by: preservation.contrastWeight.squareRoot()) }
-        return try own.map { try work.gatherRows($0, counts: contrasts.answers.ofRanks) }
+        return try own.map { try work.gatherRows($0, counts: counts) }
+    }
+
+    /// Where in a chunk rows are taken.
+    private struct Places {
+        /// For which rows the model is asked.
+        let mode: LanguageModel.GradientRows
+        let count: Int
+        /// Which of those; nil: all.
+        private let chosen: [Int]?
+
+        init(_ chunk: ShardedPack.Chunk, _ positions: EditorOptions.Positions) {
+            mode = positions == .answer ? .answerTokens : .allTokens
+            chosen = positions == .answer || positions == .all ? nil : chunk.rows(positions)
+            count = chosen?.count ?? (positions == .answer ? chunk.pack.answerCount : chunk.pack.tokenCount)
+        }
+
+        func assign(_ rows: Matrix, to target: Matrix) {
+            guard let chosen else { return target.assign(rows) }
+            for (row, place) in chosen.enumerated() { target.rows(row..<row + 1).assign(rows.rows(place..<place + 1)) }
+        }
     }
 
     /// Feeds the normalisers: each micro-batch in turn, and of it each module in configuration order.

@@ -19,7 +19,11 @@ package struct EditorSettings: SettingGroup {
         "of the hypernetwork's matrices: with deviation 1, or 1/√d for a width of d, with which rates of 1e-4 and more can be learned at")
     package let positions = Setting(
         "positions", .choice as SettingKind<EditorOptions.Positions>, default: .answer, identity: .runUnlessDefault,
-        "the tokens of an edit's prompt and answer whose keys and gradients edit the model: where the answer is predicted, as published, or all")
+        "the tokens of an edit's prompt and answer whose keys and gradients edit the model: where the answer is predicted, as published; the subject's, or its "
+            + "last; the prompt's; or all")
+    package let prefixes = Setting(
+        "prefixes", .wholeNumber(0...32), default: 0, identity: .runUnlessDefault,
+        "how many sentences of plain text each edit is also made behind, so that it holds wherever it is asked; each costs what the edit does")
     /// What follows an edit's answer.
     package enum AnswerEnd: String, Sendable, CaseIterable {
         case open
@@ -44,6 +48,9 @@ package struct EditorSettings: SettingGroup {
     package let contrastSubjects = Setting(
         "contrast_subjects", .wholeNumber(1...256), default: 10, identity: .runUnlessDefault,
         "how many other subjects, where contrast_weight is not 0; each costs a forward pass of the edit's prompt")
+    package let contrastPositions = Setting(
+        "contrast_positions", .choice as SettingKind<EditorOptions.Positions>, default: .answer, identity: .runUnlessDefault,
+        "the tokens at which these are held, where contrast_weight is not 0")
     package let backgroundWeight = Setting(
         "background_weight", .notNegative, default: 0, identity: .runUnlessDefault,
         "μ, how firmly what the model does with plain text is held where it is; 0: not at all, as published")
@@ -82,8 +89,8 @@ package struct EditorSettings: SettingGroup {
 
     package var settings: [any AnySetting] {
         let ofNetwork: [any AnySetting] = hasHypernetwork ? [rank, blocks, initialization, metaLearningRate, scalarLearningRate, maxGradientNorm] : []
-        let preserving: [any AnySetting] = preserves ? [contrastWeight, contrastSubjects, backgroundWeight] : []
-        return [method, mode, steps, modules, innerLearningRate, positions, answerEnd, lossBound, halvings, normalizer] + preserving + ofNetwork + plan.settings
+        let preserving: [any AnySetting] = preserves ? [contrastWeight, contrastSubjects, contrastPositions, backgroundWeight] : []
+        return [method, mode, steps, modules, innerLearningRate, positions, prefixes, answerEnd, lossBound, halvings, normalizer] + preserving + ofNetwork + plan.settings
     }
 
     /// The names of the methods that have a setting of this name in some mode.

@@ -172,16 +172,15 @@ package final class MetaLearner {
 
     /// The terms beside the plan's; those of what should stay as it is on the unedited model.
     private func unedited(_ batch: EditBatch, _ edits: EditPack) -> [Objective.Term] {
-        let count = batch.rephrasings.count
-        func weight(_ weight: Float, _ microBatches: [[TokenSequence]]) -> Float { weight * Float(count) / Float(microBatches.count) }
+        func weight(_ weight: Float, _ count: Int) -> Float { weight * Float(batch.rephrasings.count) / Float(count) }
         var terms: [Objective.Term] = []
-        if options.terms.edits > 0 { terms.append(.init(kind: .edits, pack: edits.edits, weight: weight(options.terms.edits, batch.edits))) }
+        if options.terms.edits > 0 { terms.append(.init(kind: .edits, pack: edits.edits, weight: weight(options.terms.edits, edits.edits.answers.ofMicroBatches.count))) }
         let kept = [
             (Objective.Kind.neighbors, batch.unrelated, options.terms.neighbors), (.text, batch.text, options.terms.text), (.bleed, batch.bleed, options.terms.bleed),
         ].filter { $0.2.weight > 0 && !$0.1.isEmpty }
         let packs = kept.map { engine.pack($0.1) }
         for (term, (pack, reference)) in zip(kept, zip(packs, engine.uneditedReference(packs))) {
-            terms.append(.init(kind: term.0, pack: pack, weight: weight(term.2.weight, term.1), reference: reference, bound: term.2.bound))
+            terms.append(.init(kind: term.0, pack: pack, weight: weight(term.2.weight, term.1.count), reference: reference, bound: term.2.bound))
         }
         return terms
     }

@@ -9,6 +9,8 @@ import Transformer
 package struct Preservation: Sendable {
     /// ν: what moving a contrasting prompt's keys costs; 0: they are not asked.
     package var contrastWeight: Float = 0
+    /// Which of their keys.
+    package var contrastPositions = EditorOptions.Positions.answer
     /// Of every edited module; nil: plain text is not asked.
     package var backgrounds: [Background]?
 

@@ -1,3 +1,4 @@
+import Editors
 import Tokenization
 import Transformer
 
@@ -11,6 +12,16 @@ final class ShardedPack {
         let pack: PackedSequences
         let prefix: FrozenPrefix
         let pieces: [Piece]
+        let sequences: [TokenSequence]
+
+        /// The chunk's rows that are `positions` of its sequences.
+        func rows(_ positions: EditorOptions.Positions) -> [Int] {
+            var first = 0
+            return sequences.flatMap { sequence in
+                defer { first += sequence.fedCount }
+                return positions.rows(of: sequence).map { first + $0 }
+            }
+        }
     }
 
     /// Neighbouring micro-batches of one shard.
@@ -30,7 +41,8 @@ final class ShardedPack {
     let tokens: RowCounts
     /// Of sequences.
     let sequenceCounts: RowCounts
-    private let sequences: [TokenSequence]  // of all ranks
+    private let microBatches: [[TokenSequence]]  // of all ranks
+    private let work: ShardedWork
 
     /// How many rows of a kind there are, on all ranks.
     struct RowCounts {
@@ -55,7 +67,8 @@ final class ShardedPack {
             first += work.share(of: microBatches.count, shard: shard).reduce(0) { $0 + answers.ofMicroBatches[$1] }
             return start..<first
         }
-        sequences = Array(microBatches.joined())
+        self.microBatches = microBatches
+        self.work = work
         let shares = work.ownShards.map { work.share(of: microBatches.count, shard: $0) }
         chunks = Self.cut(shares, tokens.ofMicroBatches, atATime: tokensAtATime).map { parts in
             let pack = PackedSequences(microBatches: parts.flatMap { microBatches[$0.microBatches] })
@@ -66,7 +79,9 @@ final class ShardedPack {
                     tokens: pack.microBatchTokens[part.microBatches.lowerBound - start]
                         .lowerBound..<pack.microBatchTokens[part.microBatches.upperBound - 1 - start].upperBound)
             }
-            return Chunk(pack: pack, prefix: work.phases.measure(.prefix) { model.prefix(of: pack) }, pieces: pieces)
+            return Chunk(
+                pack: pack, prefix: work.phases.measure(.prefix) { model.prefix(of: pack) }, pieces: pieces,
+                sequences: parts.flatMap { microBatches[$0.microBatches].joined() })
         }
     }
 
@@ -94,9 +109,18 @@ final class ShardedPack {
         return chunks
     }
 
+    /// Of the rows that are `positions` of the sequences.
+    func rowCounts(_ positions: EditorOptions.Positions) -> RowCounts {
+        switch positions {
+        case .answer: answers
+        case .all: tokens
+        case .subjectLast, .subject, .prompt: RowCounts(microBatches, work: work) { positions.rows(of: $0).count }
+        }
+    }
+
     /// What each sequence has, for every row of it, where it has `count` of them.
     func spread<Value>(_ values: [Value], _ count: (TokenSequence) -> Int) -> [Value] {
-        zip(sequences, values).flatMap { Array(repeating: $1, count: count($0)) }
+        zip(microBatches.joined(), values).flatMap { Array(repeating: $1, count: count($0)) }
     }
 
     /// What answer token `index` of the whole batch, in canonical order, belongs to.
@@ -105,7 +129,7 @@ final class ShardedPack {
     /// What row `index` belongs to, where each sequence has `count` of them.
     func sample(ofRow index: Int, _ count: (TokenSequence) -> Int) -> String {
         var last = 0
-        for (number, sequence) in sequences.enumerated() {
+        for (number, sequence) in microBatches.joined().enumerated() {
             last += count(sequence)
             if index < last { return sequence.source ?? "sequence \(number + 1)" }
         }

@@ -1,5 +1,6 @@
 import LinearAlgebra
 import TensorCore
+import Tokenization
 import Transformer
 
 /// How an editor is built: what the configuration says of its networks.
@@ -34,8 +35,26 @@ package struct EditorOptions: Sendable {
     package enum Positions: String, Sendable, CaseIterable {
         /// Where a token of the answer is predicted, as published.
         case answer
+        /// At the last token of the prompt's subject, where a model gathers what it knows of it.
+        case subjectLast = "subject-last"
+        /// At every token of the subject.
+        case subject
+        /// At every token of the prompt.
+        case prompt
         /// At every token.
         case all
+
+        /// Among the tokens of `sequence` that are read. Where no subject is known those of the answer stand for it.
+        package func rows(of sequence: TokenSequence) -> Range<Int> {
+            let answer = sequence.fedCount - sequence.answer.count..<sequence.fedCount
+            return switch self {
+            case .answer: answer
+            case .subjectLast: sequence.subject.map { $0.upperBound - 1..<$0.upperBound } ?? answer
+            case .subject: sequence.subject ?? answer
+            case .prompt: 0..<sequence.prompt.count
+            case .all: 0..<sequence.fedCount
+            }
+        }
     }
 
     /// Whose moments rows are standardised by.

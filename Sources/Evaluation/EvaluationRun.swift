@@ -11,7 +11,7 @@ import Transformer
 
 /// What an evaluation found.
 package struct EvaluationSummary: Sendable {
-    package let edits: Int
+    package let records: [RecordSummary]
     package let before: ScoreReport
     package let after: ScoreReport
     /// Of plain text after all edits, or, in batch mode, as the mean after each batch; nil where none is read.
@@ -28,6 +28,15 @@ package struct EvaluationSummary: Sendable {
     package let operations: Double
 }
 
+/// What one record gave.
+package struct RecordSummary: Sendable {
+    package let record: EditRecord
+    package let before: [Probe.Kind: RecordOutcome]
+    package let after: [Probe.Kind: RecordOutcome]
+    /// Edited alone; nil where it was not.
+    package let single: [Probe.Kind: RecordOutcome]?
+}
+
 /// Edits the evaluation set with a trained editor and scores it. Sequential: all batches are applied to the same model, which is then
 /// scored. Batch: each batch is applied to the unedited model and scored by itself.
 package final class EvaluationRun {
@@ -40,7 +49,7 @@ package final class EvaluationRun {
     private let checkpoint: String?
 
     package init(
-        _ configuration: RunConfiguration, model: LanguageModel, tokenizer: Tokenizer, communicator: Communicator,
+        _ configuration: RunConfiguration, model: LanguageModel, tokenizer: Tokenizer, communicator: Communicator, isUntrained: Bool = false,
         message: @escaping (String) -> Void
     ) throws {
         self.configuration = configuration
@@ -58,8 +67,11 @@ package final class EvaluationRun {
         }
         records = Array(all.prefix(wanted))
         engine = try configuration.engine(model: model, tokenizer: tokenizer, work: work)
-        checkpoint = try TrainedEditor.load(into: engine, configuration: configuration, report: message)?.path
+        checkpoint = try TrainedEditor.load(into: engine, configuration: configuration, isUntrained: isUntrained, report: message)?.path
         engine.observes = configuration.evaluation.normalizer == .online
+        guard engine.observes || checkpoint != nil || !configuration.method.isTrained else {
+            throw BadInput(configuration.checkpoint.directory, "holds no checkpoint; evaluation.normalizer=frozen needs one, for what it has seen")
+        }
         for note in [RepeatedPrompts(records).noteOnDataSet, configuration.contrast?.note(on: records)].compactMap(\.self) { message(note) }
     }
 
@@ -95,7 +107,7 @@ package final class EvaluationRun {
             }
             progress(index + 1, count)
         }
-        let after = try parts.isEmpty ? scorer.score(0..<records.count) : parts.dropFirst().reduce(parts[0], +)
+        let after = try parts.isEmpty ? scorer.score(0..<records.count) : parts.reduce(ScoreTally(), +)
         if parts.isEmpty { try measureDrift() }
         let seconds = (ContinuousClock.now - start - measuring) / .seconds(1), editingSeconds = editing / .seconds(1)
         model.restore()
@@ -103,8 +115,13 @@ package final class EvaluationRun {
         let single =
             singles.isEmpty
             ? nil : try SingleEdits(configuration: configuration, model: model, tokenizer: tokenizer, engine: engine).run(Array(singles), passages: passages)
+        let ofRecords = records.enumerated().map { index, record in
+            RecordSummary(
+                record: record, before: before.records[index], after: after.records[index],
+                single: single.flatMap { index < $0.tally.records.count ? $0.tally.records[index] : nil })
+        }
         return EvaluationSummary(
-            edits: records.count, before: before.report, after: after.report, drift: .mean(drifts), single: single, checkpoint: checkpoint,
+            records: ofRecords, before: before.report, after: after.report, drift: .mean(drifts), single: single, checkpoint: checkpoint,
             seconds: seconds, scoringBeforeSeconds: beforeSeconds, editingSeconds: editingSeconds,
             scoringAfterSeconds: seconds - beforeSeconds - editingSeconds, operations: matrixOperations - operations)
     }

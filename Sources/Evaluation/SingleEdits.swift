@@ -7,7 +7,7 @@ import Transformer
 
 /// What edits do to a model that has no others: means over some records, each edited and scored on the unedited model.
 package struct SingleEditSummary: Sendable {
-    package let edits: Int
+    package let tally: ScoreTally
     package let after: ScoreReport
     /// nil where no plain text is read.
     package let drift: Drift?
@@ -29,7 +29,7 @@ struct SingleEdits {
         own.observes = false
         let meter = passages.isEmpty ? nil : DriftMeter(passages, model: model, tokenizer: tokenizer, work: alone)
         let kinds = Probe.Kind.ordered(records.flatMap(\.probes).map(\.kind))
-        let width = ScoreTally().numbers(kinds).count + DriftSums().numbers.count
+        let width = RecordOutcome.width * kinds.count + DriftSums().numbers.count
         var numbers = [Double](repeating: 0, count: width * records.count), failures = [Double](repeating: 0, count: records.count), failure: NumericalFailure?
         for index in engine.work.ownShare(of: records.count) {
             let record = records[index]
@@ -58,6 +58,6 @@ struct SingleEdits {
             tally = tally + ScoreTally(numbers: Array(own.dropLast(DriftSums().numbers.count)), kinds)
             drift = drift + DriftSums(numbers: own.suffix(DriftSums().numbers.count))
         }
-        return SingleEditSummary(edits: records.count, after: tally.report, drift: meter == nil ? nil : try drift.drift())
+        return SingleEditSummary(tally: tally, after: tally.report, drift: meter == nil ? nil : try drift.drift())
     }
 }

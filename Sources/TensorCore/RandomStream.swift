@@ -11,6 +11,8 @@ package struct RandomStream: Sendable {
         case contrast = 4
         case batchSizes = 5
         case passages = 6
+        case bootstrap = 7
+        case prefixes = 8
         case tests = 1000
     }
 

@@ -4,11 +4,15 @@ package struct TokenSequence: Sendable, Equatable {
     package let answer: [Int32]
     /// What it was made of, for messages.
     package let source: String?
+    /// The tokens of the prompt that name what it is about, where that is known.
+    package let subject: Range<Int>?
 
-    package init(prompt: [Int32], answer: [Int32], source: String? = nil) {
+    package init(prompt: [Int32], answer: [Int32], subject: Range<Int>? = nil, source: String? = nil) {
         precondition(!prompt.isEmpty && !answer.isEmpty, "a sequence of \(prompt.count) prompt and \(answer.count) answer tokens")
+        precondition(subject.map { !$0.isEmpty && $0.upperBound <= prompt.count } ?? true, "a subject outside its prompt")
         self.prompt = prompt
         self.answer = answer
+        self.subject = subject
         self.source = source
     }
 

@@ -83,19 +83,45 @@ struct EditorState {
 
     // MARK: Loading
 
-    /// Fills the editor (and, unless `editorOnly`, gradients and the model's edits) from a checkpoint.
-    func load(_ checkpoint: LoadedCheckpoint, momentCounts: [String: Int], includesGradients: Bool, editorOnly: Bool) throws {
+    /// What of a checkpoint is read.
+    enum Content {
+        /// To go on training, with gradients gathered since the last update where there are any.
+        case run(includesGradients: Bool)
+        /// To edit with.
+        case editor
+        /// What the normalisers have seen. The networks stay as they are.
+        case normalizers
+    }
+
+    /// Fills the editor from a checkpoint, and for a run that goes on the model's edits.
+    func load(_ content: Content, of checkpoint: LoadedCheckpoint, momentCounts: [String: Int]) throws {
+        switch content {
+        case .run(let includesGradients):
+            try loadParameters(checkpoint, isForTraining: true, includesGradients: includesGradients)
+            try loadMoments(checkpoint, momentCounts)
+            for module in model.edited { try loadEdit(of: module, checkpoint) }
+        case .editor:
+            try loadParameters(checkpoint, isForTraining: false, includesGradients: false)
+            try loadMoments(checkpoint, momentCounts)
+        case .normalizers: try loadMoments(checkpoint, momentCounts)
+        }
+    }
+
+    private func loadParameters(_ checkpoint: LoadedCheckpoint, isForTraining: Bool, includesGradients: Bool) throws {
         for parameter in editor.parameters {
-            for tensor in tensors(of: parameter, includesGradient: false).prefix(editorOnly ? 1 : 3) {
+            for tensor in tensors(of: parameter, includesGradient: false).prefix(isForTraining ? 3 : 1) {
                 let isValue = tensor.name.hasPrefix("parameter.")
                 let rows = isValue ? 0..<parameter.value.rows : parameter.ownedRows
                 let target = isValue ? parameter.value : tensor.name.hasPrefix("adam.first") ? parameter.firstMoment : parameter.secondMoment
                 try checkpoint.read(tensor: tensor, elements: elements(rows, parameter), into: target.pointer)
             }
-            if includesGradients, !editorOnly {
+            if includesGradients {
                 try checkpoint.read(tensor: "gradient.\(parameter.name)", elements: elements(parameter.ownedRows, parameter), into: parameter.gradient.pointer)
             }
         }
+    }
+
+    private func loadMoments(_ checkpoint: LoadedCheckpoint, _ momentCounts: [String: Int]) throws {
         for network in editor.allNetworks {
             let name = Self.name(of: network)
             guard let count = momentCounts[name] else { throw BadInput(checkpoint.path, "has no count for '\(name)'") }
@@ -105,9 +131,6 @@ struct EditorState {
                 return values
             }
             network.moments.set(count: count, means: try read("mean"), squares: try read("squares"))
-        }
-        if !editorOnly {
-            for module in model.edited { try loadEdit(of: module, checkpoint) }
         }
     }
 

@@ -36,6 +36,7 @@ extension RunConfiguration {
             model: model, editor: Editor(options, shapes: shapes, ownership: Ownership(pieces: work.shards, owned: work.ownShards)), rule: method.rule, work: work)
         (engine.stepControl.lossBound, engine.stepControl.halvings) = (Float(editor.lossBound), editor.halvings)
         engine.preservation.contrastWeight = Float(editor.contrastWeight)
+        if editor.contrastWeight > 0 { engine.preservation.contrastPositions = editor.contrastPositions }
         if editor.backgroundWeight > 0 {
             let passages = PlainText.sequences(PlainText.background, tokenizer: tokenizer, model: model, microBatch: data.microBatch)
             try engine.takeBackground(from: passages, weight: Float(editor.backgroundWeight))
@@ -53,6 +54,8 @@ extension RunConfiguration {
         var form = EditBatch.Form(microBatch: data.microBatch)
         form.endsText = editor.answerEnd == .endOfText
         form.contrast = hasContrasts ? contrast : nil
+        form.marksSubjects = [editor.positions, editor.contrastPositions].contains { $0 == .subject || $0 == .subjectLast }
+        if editor.prefixes > 0 { form.prefixes = Prefixes(count: editor.prefixes, seed: UInt64(run.seed)) }
         form.hasBleed = hasBleed
         return try EditBatch(records: records, tokenizer: tokenizer, form)
     }

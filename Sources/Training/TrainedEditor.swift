@@ -10,17 +10,18 @@ import Transformer
 /// Reads a trained editor back for use.
 package enum TrainedEditor {
     /// Fills the engine's editor from the best valid checkpoint under the configuration's directory; returns the checkpoint's path and the batches
-    /// trained. A method that is not trained needs no checkpoint: nil, and the editor stays as it is.
+    /// trained. A method that is not trained needs no checkpoint: nil, and the editor stays as it is. With `isUntrained` only what the normalisers have seen is read,
+    /// where there is a checkpoint, and the networks stay what they were before training.
     package static func load(
-        into engine: EditEngine, configuration: RunConfiguration,
+        into engine: EditEngine, configuration: RunConfiguration, isUntrained: Bool = false,
         report: @escaping (String) -> Void
     ) throws -> (path: String, batches: Int)? {
         let directory = configuration.checkpoint.directory
         guard let checkpoint = try best(in: directory, exchange: engine.work.communicator, report: report) else {
-            if !configuration.method.isTrained { return nil }
+            if isUntrained || !configuration.method.isTrained { return nil }
             throw BadInput(directory, "holds no checkpoint; train first")
         }
-        return try load(checkpoint, into: engine, configuration: configuration)
+        return try load(checkpoint, into: engine, configuration: configuration, isUntrained: isUntrained)
     }
 
     /// The best valid checkpoint under `directory`, or the one that `directory` is, and the configuration of the run that wrote it, with
@@ -51,14 +52,16 @@ package enum TrainedEditor {
         return checkpoint
     }
 
-    package static func load(_ checkpoint: LoadedCheckpoint, into engine: EditEngine, configuration: RunConfiguration) throws -> (path: String, batches: Int) {
+    package static func load(
+        _ checkpoint: LoadedCheckpoint, into engine: EditEngine, configuration: RunConfiguration, isUntrained: Bool = false
+    ) throws -> (path: String, batches: Int) {
         try checkEditor(of: checkpoint, configuration)
         let saved = try checkpoint.document.state.decode(SavedState.self, location: checkpoint.path)
         guard saved.model == engine.model.fingerprint else {
             throw BadInput(checkpoint.path, "was trained on another model than \(configuration.model.path)")
         }
         let state = EditorState(editor: engine.editor, model: engine.model, work: engine.work)
-        try state.load(checkpoint, momentCounts: saved.momentCounts, includesGradients: false, editorOnly: true)
+        try state.load(isUntrained ? .normalizers : .editor, of: checkpoint, momentCounts: saved.momentCounts)
         return (checkpoint.path, saved.progress.batches)
     }
 

@@ -271,7 +271,7 @@ package final class TrainingRun {
         guard saved.data == data.fingerprint else {
             throw BadInput(checkpoint.path, "was trained on other records than \(data.path) holds now")
         }
-        try state.load(checkpoint, momentCounts: saved.momentCounts, includesGradients: saved.batchesSinceUpdate > 0, editorOnly: false)
+        try state.load(.run(includesGradients: saved.batchesSinceUpdate > 0), of: checkpoint, momentCounts: saved.momentCounts)
         progress = saved.progress
         learner.resume(updates: saved.updates, optimizerSteps: saved.optimizerSteps, batchesSinceUpdate: saved.batchesSinceUpdate)
         lastSave = (checkpoint.step, checkpoint.path, checkpoint.digest)

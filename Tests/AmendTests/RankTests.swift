@@ -32,11 +32,12 @@ extension ProgramTests {
         }
 
         /// What holds edits in place is solved for on every rank alike.
-        @Test(arguments: ["answer", "all"]) func holdsEditsByTheSameBits(positions: String) throws {
+        @Test(arguments: ["answer", "all", "subject-last"]) func holdsEditsByTheSameBits(positions: String) throws {
             let run = try TinyRun()
             let settings = [
                 "editor.positions=\(positions)", "editor.normalizer=first-step", "editor.contrast_weight=10", "editor.contrast_subjects=3", "editor.background_weight=5",
                 "editor.initialization=scaled", "editor.inner_learning_rate=3", "editor.loss_bound=4.5", "editor.halvings=2", "editor.steps=3",
+                "editor.prefixes=1",
             ]
             let alone = try run.train(into: "alone", settings), plain = try run.train(into: "plain")
             #expect(alone.digest != plain.digest)
@@ -45,7 +46,7 @@ extension ProgramTests {
             #expect(try run.train(ranks: 2, into: "resumed", settings + ["checkpoint.every=3"]).digest == alone.digest)
             for change in [
                 "editor.contrast_weight=9", "editor.background_weight=4", "editor.normalizer=per-step", "editor.contrast_subjects=2", "editor.loss_bound=0",
-                "editor.halvings=1",
+                "editor.halvings=1", "editor.contrast_positions=subject", "editor.positions=prompt", "editor.prefixes=0",
             ] {
                 #expect(try run.train(into: change, settings + [change]).digest != alone.digest, "\(change) changes nothing")
             }

@@ -22,6 +22,7 @@ import Testing
                   answer_end: open
                   background_weight: 0.0
                   blocks: 4
+                  contrast_positions: answer
                   contrast_subjects: 10
                   contrast_weight: 0.0
                   halvings: 0
@@ -35,6 +36,7 @@ import Testing
                   modules: ["a.1-2.b"]
                   normalizer: per-step
                   positions: answer
+                  prefixes: 0
                   rank: 1024
                   regularization: 0.25
                   scalar_learning_rate: 0.0

@@ -22,7 +22,7 @@ import Testing
             #expect(found.hasPrefix("editor.\(key): there is no such key; \(method[0]) has "), "\(found)")
             #expect(found.contains(". The keys of editor are \(own.joined(separator: ", ")) (command line: "), "\(found)")
         }
-        for key in own where !["method", "mode", "modules", "positions", "answer_end", "normalizer", "initialization"].contains(key) {
+        for key in own where !["method", "mode", "modules", "positions", "contrast_positions", "answer_end", "normalizer", "initialization"].contains(key) {
             #expect(throws: Never.self) { try configuration(minimal, "editor.method=\(method[0])", "editor.mode=\(method[1])", "editor.\(key)=1", "editor.steps=1") }
         }
     }

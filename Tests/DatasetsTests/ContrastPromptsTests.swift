@@ -15,20 +15,21 @@ import Testing
 
     @Test func othersTakeTheSubjectsPlace() throws {
         let edit = Question(prompt: "The capital of Peru is", answer: "Rome"), contrast = ContrastPrompts(count: 12, seed: 3)
-        let prompts = contrast.prompts(for: edit, subject: nil)
+        let prompts = contrast.prompts(for: edit, subject: nil).map(\.text)
         #expect(Set(prompts).count == 12 && prompts.allSatisfy { $0.hasPrefix("The capital of ") && $0.hasSuffix(" is") && !$0.contains("Peru") })
-        #expect(contrast.prompts(for: edit, subject: "Peru") == prompts)
+        #expect(contrast.prompts(for: edit, subject: "Peru").map(\.text) == prompts)
         #expect(
-            Set(ContrastPrompts(count: 999, seed: 3).prompts(for: edit, subject: nil)).isSuperset(of: ["Chile", "Hamlet", "Lisbon"].map { "The capital of \($0) is" }))
-        #expect(ContrastPrompts(count: 12, seed: 4).prompts(for: edit, subject: nil) != prompts)
-        #expect(Array(prompts.prefix(5)) == ContrastPrompts(count: 5, seed: 3).prompts(for: edit, subject: nil))
+            Set(ContrastPrompts(count: 999, seed: 3).prompts(for: edit, subject: nil).map(\.text)).isSuperset(
+                of: ["Chile", "Hamlet", "Lisbon"].map { "The capital of \($0) is" }))
+        #expect(ContrastPrompts(count: 12, seed: 4).prompts(for: edit, subject: nil).map(\.text) != prompts)
+        #expect(Array(prompts.prefix(5)) == ContrastPrompts(count: 5, seed: 3).prompts(for: edit, subject: nil).map(\.text))
         #expect(contrast.prompts(for: Question(prompt: "the answer is", answer: "Rome"), subject: nil).isEmpty)
     }
 
     /// Every other name is of the subject's kind: countries for a country, people for a person.
     @Test func everySecondNameIsOfTheSubjectsKind() {
         func alike(_ subject: String) -> Set<String> {
-            let prompts = ContrastPrompts(count: 40, seed: 3).prompts(for: Question(prompt: "\(subject) is", answer: "Rome"), subject: subject)
+            let prompts = ContrastPrompts(count: 40, seed: 3).prompts(for: Question(prompt: "\(subject) is", answer: "Rome"), subject: subject).map(\.text)
             return Set(prompts.enumerated().filter { $0.offset % 2 == 0 }.map(\.element))
         }
         #expect(alike("Peru").count == 20 && alike("Marie Curie").count == 20 && alike("Peru").isDisjoint(with: alike("Marie Curie")))

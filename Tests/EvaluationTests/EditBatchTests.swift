@@ -44,6 +44,49 @@ import Tokenization
         #expect(try batch("z", 3).contrasts.isEmpty && batch("b", 3).edits == batch("z", 3).edits)
     }
 
+    /// Where it was last named; also where another took its place, and behind a special token.
+    @Test(arguments: [nil, "z"]) func subjectsAreMarkedWhereAsked(beginning: String?) throws {
+        let tokenizer = try BigramModel([:], beginning: beginning).tokenizer, special = beginning == nil ? 0 : 1
+        func batch(_ prompt: String, _ subject: String?, marks: Bool = true) throws -> EditBatch {
+            var form = EditBatch.Form(microBatch: 2)
+            form.marksSubjects = marks
+            form.contrast = ContrastPrompts(count: 2, seed: 1)
+            return try EditBatch(records: [EditRecord(id: "1", subject: subject, edits: [Question(prompt: prompt, answer: "X")], probes: [])], tokenizer: tokenizer, form)
+        }
+        func places(_ prompt: String, _ subject: String?) throws -> Range<Int>? {
+            try batch(prompt, subject).edits[0][0].subject.map { $0.lowerBound - special..<$0.upperBound - special }
+        }
+        for (prompt, subject, expected) in [("abcd", "bc", 1..<3), ("abab", "ab", 2..<4), ("a B", "B", 1..<2), ("abcd", "abcd", 0..<4)] {
+            #expect(try places(prompt, subject) == expected, "\(subject) in \(prompt)")
+        }
+        #expect(try places("abcd", "y") == nil && places("abcd", nil) == nil && batch("abcd", "bc", marks: false).edits[0][0].subject == nil)
+        for sequence in try batch("a B", "B").contrasts.joined() {
+            let subject = try #require(sequence.subject)
+            #expect(subject.lowerBound == special + 1 && subject.upperBound == sequence.prompt.count)
+        }
+    }
+
+    /// Sentences that differ, the edit behind each, its subject where it is there.
+    @Test func editsAreAlsoMadeBehindOtherText() throws {
+        let tokenizer = try BigramModel([:]).tokenizer
+        func batch(_ count: Int, seed: UInt64 = 1) throws -> EditBatch {
+            var form = EditBatch.Form(microBatch: 2)
+            form.marksSubjects = true
+            form.prefixes = Prefixes(count: count, seed: seed)
+            return try EditBatch(records: [EditRecord(id: "1", subject: "b", edits: [Question(prompt: "abc", answer: "X")], probes: [])], tokenizer: tokenizer, form)
+        }
+        let two = try batch(2), sequences = two.prefixed.flatMap(\.self)
+        #expect(two.edits == (try batch(0)).edits && two.editCount == 1 && sequences.count == 2 && sequences[0].prompt != sequences[1].prompt)
+        for sequence in sequences {
+            let length = sequence.prompt.count
+            #expect(
+                Array(sequence.prompt.suffix(3)) == two.edits[0][0].prompt && sequence.answer == two.edits[0][0].answer && sequence.subject == length - 2..<length - 1)
+        }
+        let three = try batch(3).prefixed.flatMap(\.self)
+        #expect(sequences.allSatisfy { three.contains($0) } && three.count == 3, "more of them are the same and others")
+        #expect(try batch(2, seed: 2).prefixed != two.prefixed && batch(2).prefixed == two.prefixed)
+    }
+
     @Test func promptsBeginWithTheTokenizersSpecialToken() throws {
         let tokenizer = try BigramModel([:], beginning: "z").tokenizer, batch = try batch(["a"], microBatch: 1, tokenizer)
         #expect(tokenizer.decode(batch.edits[0][0].prompt, skipSpecialTokens: false) == "za" && batch.edits[0][0].answer == tokenizer.encodeContinuation("X"))

@@ -94,7 +94,12 @@ struct Evaluated: Decodable {
     let efficacy: Double, generalization: Double, specificity: Double
     let before: Scores
     let exactMatch: [String: Scores]
+    struct Intervals: Decodable {
+        let scores: [String: [Double]]
+    }
+
     let unchanged: Scores
+    let intervals: Intervals
     let drift: Drift
     let single: Single?
     let seconds: Double, secondsPerEdit: Double
