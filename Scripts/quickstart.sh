@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # From a fresh clone to a trained editor: installs, builds, fetches SmolLM2-135M, meta-trains on two ranks, and prints what
-# the editor does to facts it was not trained on. Started again, it goes on where it stopped.
+# the editor does to facts it was not trained on, before training and after. Started again, it goes on where it stopped.
 # usage: quickstart.sh [key.path=value …], as in Configs/quickstart.yaml
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=common.bash
@@ -33,26 +33,52 @@ step "Train: mpirun -np $ranks amend train $config"
 run train "$results/train.json" "$@"
 step "Evaluate: mpirun -np $ranks amend evaluate $config"
 run evaluate "$results/evaluate.json" "$@"
+step "Evaluate the untrained editor: mpirun -np $ranks amend evaluate --untrained $config"
+run evaluate "$results/untrained.json" --untrained "$@"
 
-python3 - "$results/train.json" "$results/evaluate.json" <<'PYTHON'
+python3 - "$results/train.json" "$results/untrained.json" "$results/evaluate.json" <<'PYTHON'
 import json, sys
 
-train, scores = (json.load(open(path)) for path in sys.argv[1:])
-meanings = {
-    "efficacy": "edited statements whose new answer is now the more probable",
-    "generalization": "the same, asked in other words",
-    "specificity": "neighbouring facts that kept their right answer",
-}
-print(f"\n{scores['edits']} edits, none of their subjects seen in training ({scores['protocol']} protocol, percent)\n")
-print(f"{'':16}{'before':>8}{'after':>8}")
-for name, meaning in meanings.items():
-    print(f"{name:16}{scores['before'][name]:8.1f}{scores[name]:8.1f}   {meaning}")
-says, kept, drift = scores["exactMatch"], scores["unchanged"], scores["drift"]
-print(f"{'says it':16}{says['before']['efficacy']:8.1f}{says['after']['efficacy']:8.1f}   each token of the new answer is the likeliest")
-print(f"{'in other words':16}{says['before']['generalization']:8.1f}{says['after']['generalization']:8.1f}")
-print(f"{'neighbours':16}{100:8.1f}{kept['specificity']:8.1f}   their likeliest next token is the unedited model's")
-if drift:
-    print(f"{'plain text':16}{100:8.1f}{drift['tokensKept']:8.1f}   likewise, of text that no edit is about; its perplexity × {drift['perplexityRatio']:.2f}")
+train, untrained, scores = (json.load(open(path)) for path in sys.argv[1:])
+print(f"\n{scores['edits']} edits in sequence, none of their subjects seen in training ({scores['protocol']} protocol, percent)\n")
+print(f"{'':16}{'unedited':>10}{'untrained':>11}{'trained':>9}{'95 %':>9}")
+
+
+def row(name, unedited, value, meaning, interval=None):
+    first = "" if unedited is None else f"{unedited:.1f}"
+    spread = "" if interval is None else "{:.0f}–{:.0f}".format(*interval)
+    print(f"{name:16}{first:>10}{value(untrained):11.1f}{value(scores):9.1f}{spread:>9}   {meaning}".rstrip())
+
+
+def of(*path):
+    def value(report):
+        for key in path:
+            report = report[key]
+        return report
+    return value
+
+
+intervals = scores["intervals"]
+for name, meaning in [
+    ("efficacy", "edited statements whose new answer is now the more probable"), ("generalization", "the same, asked in other words"),
+    ("specificity", "neighbouring facts that kept their right answer"),
+]:
+    row(name, scores["before"][name], of(name), meaning, intervals["scores"][name])
+row("harmonic mean", scores["harmonicMean"]["before"], of("harmonicMean", "after"), "of the three", intervals["harmonicMean"])
+says = scores["exactMatch"]["before"]
+row("says it", says["efficacy"], of("exactMatch", "after", "efficacy"), "each token of the new answer is the likeliest", intervals["exactMatch"]["efficacy"])
+row("in other words", says["generalization"], of("exactMatch", "after", "generalization"), "", intervals["exactMatch"]["generalization"])
+row("neighbours", 100, of("unchanged", "specificity"), "their likeliest next token is the unedited model's", intervals["unchanged"]["specificity"])
+if scores["drift"]:
+    row("plain text", 100, of("drift", "tokensKept"), f"likewise, of text that no edit is about; its perplexity × {scores['drift']['perplexityRatio']:.2f}")
+if scores["single"]:
+    single = scores["single"]
+    print(f"\nAfter one edit alone ({single['edits']} of them):\n")
+    row("says it", says["efficacy"], of("single", "exactMatch", "efficacy"), "", single["intervals"]["exactMatch"]["efficacy"])
+    row("in other words", says["generalization"], of("single", "exactMatch", "generalization"), "", single["intervals"]["exactMatch"]["generalization"])
+    row("neighbours", 100, of("single", "unchanged", "specificity"), "", single["intervals"]["unchanged"]["specificity"])
+    if single["drift"]:
+        row("plain text", 100, of("single", "drift", "tokensKept"), "")
 if train["secondsPerEdit"] > 0:
     print(f"\nTraining took {train['secondsPerEdit']:.3f} s per edit on {train['ranks']} ranks.")
 else:

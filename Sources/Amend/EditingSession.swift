@@ -45,6 +45,7 @@ public final class EditingSession {
         (model, tokenizer, notes) = (context.model, context.tokenizer, context.notes)
         let engine = try configuration.engine(model: model, tokenizer: tokenizer, work: configuration.work(communicator))
         if let checkpoint = source.checkpoint { _ = try TrainedEditor.load(checkpoint, into: engine, configuration: configuration) }
+        engine.observes = configuration.evaluation.normalizer == .online
         (self.source, self.engine) = (source, engine)
         isTrained = source.checkpoint != nil || !configuration.method.isTrained
     }
@@ -120,6 +121,16 @@ public final class EditingSession {
     public func score(_ records: [EditRecord]) throws -> ScoreReport {
         let work = engine?.work ?? ShardedWork(communicator: communicator, shards: 1)
         return try Scorer(records, model: model, tokenizer: tokenizer, work: work).score(0..<records.count).report
+    }
+
+    /// What the edits that the model carries have made of plain text that they are not about.
+    public func drift() throws -> Drift {
+        let edits = model.edited.map(\.edit)
+        model.restore()
+        let meter = DriftMeter(
+            Array(PlainText.heldOut.prefix(12)), model: model, tokenizer: tokenizer, work: engine?.work ?? ShardedWork(communicator: communicator, shards: 1))
+        for (module, edit) in zip(model.edited, edits) { module.setEdit(edit) }
+        return try meter.measure()
     }
 
     private func editor() throws -> (EditorSource, EditEngine) {

@@ -14,6 +14,10 @@ public typealias Probe = Datasets.Probe
 public typealias Question = Datasets.Question
 /// What scoring found.
 public typealias ScoreReport = Evaluation.ScoreReport
+/// A mean with its interval.
+public typealias Estimate = Evaluation.Estimate
+/// What became of plain text that no edit is about.
+public typealias Drift = Evaluation.Drift
 /// A score for each kind of probe, in percent.
 public typealias Scores = Evaluation.Scores
 /// How answers are judged.

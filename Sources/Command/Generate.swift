@@ -35,6 +35,9 @@ struct Generate: ParsableCommand {
     @Option(help: "Use only the first so many edits.")
     var limit: Int?
 
+    @Option(help: "Warn where the edits change more than so many percent of the likeliest next tokens of plain text that they are not about.")
+    var driftBound = 10.0
+
     @Option(help: "Tokens to generate at most.")
     var maxTokens = 32
 
@@ -66,6 +69,7 @@ struct Generate: ParsableCommand {
         guard model != nil || editor != nil else { throw ValidationError("Name a model (--model) or an editor (--editor).") }
         guard (editor == nil) == (edits == nil) else { throw ValidationError("--editor and --edits belong together.") }
         guard (1...1_000_000).contains(maxTokens) else { throw ValidationError("--max-tokens is \(maxTokens); expected 1 to 1000000.") }
+        guard (0...100).contains(driftBound) else { throw ValidationError("--drift-bound is \(driftBound); expected 0 to 100 (percent).") }
         guard temperature >= 0, temperature.isFinite else { throw ValidationError("--temperature is \(temperature); expected a number of at least 0.") }
         guard topK >= 0 else { throw ValidationError("--top-k is \(topK); expected at least 0.") }
         guard topP > 0, topP <= 1 else { throw ValidationError("--top-p is \(topP); expected a number above 0 and at most 1.") }
@@ -94,8 +98,9 @@ struct Generate: ParsableCommand {
         func continuations() throws -> [Continuation] { try prompts.map { try session.continuation(of: $0, sampling) } }
         let before = try continuations()
         if !records.isEmpty { try session.edit(records) }
-        let after = records.isEmpty ? [] : try continuations()
-        if json { return try report(before, after, edits: session.editCount) }
+        let after = records.isEmpty ? [] : try continuations(), drift = records.isEmpty ? nil : try session.drift()
+        if let drift, drift.tokensKept < 100 - driftBound { StandardError.writeLine(warning(drift, records.count)) }
+        if json { return try report(before, after, drift, edits: session.editCount) }
         for (index, prompt) in prompts.enumerated() {
             if after.isEmpty {
                 try StandardOutput.writeLine(prompt + before[index].text)
@@ -116,9 +121,15 @@ struct Generate: ParsableCommand {
         return (try EditingSession(source, threads: threads), records)
     }
 
-    private func report(_ before: [Continuation], _ after: [Continuation], edits: Int) throws {
+    private func warning(_ drift: Drift, _ edits: Int) -> String {
+        "the \(edits == 1 ? "edit changes" : "edits change") plain text too: \(String(format: "%.1f", 100 - drift.tokensKept)) % of its likeliest next tokens, "
+            + "more than --drift-bound \(Quantity.significant(driftBound, digits: 3)); its perplexity is × \(String(format: "%.2f", drift.perplexityRatio))"
+    }
+
+    private func report(_ before: [Continuation], _ after: [Continuation], _ drift: Drift?, edits: Int) throws {
         try JSONOutput.write([
             "edits": .integer(edits),
+            "drift": drift.map { ["tokensKept": .number($0.tokensKept), "perplexityRatio": .number($0.perplexityRatio), "divergence": .number($0.divergence)] } ?? .null,
             "continuations": .array(
                 prompts.enumerated().map { index, prompt in
                     ["prompt": .string(prompt), "before": before[index].json, "after": after.isEmpty ? .null : after[index].json]

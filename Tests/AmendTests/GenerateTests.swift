@@ -56,6 +56,21 @@ extension ProgramTests {
             #expect(people.status == 0 && people.output.contains("before  The color of x is") && people.output.contains("after   The color of x is"))
         }
 
+        /// What becomes of plain text is said where it is more than it may be.
+        @Test func warnsOfEditsThatChangePlainText() throws {
+            let run = try TinyRun()
+            _ = try run.train(["editor.inner_learning_rate=3"])
+            try writeJSON([["prompt": "The color of x is", "target": "red"]], to: run.file("edits.json"))
+            func errors(_ options: [String]) throws -> String {
+                let edits = ["--editor", run.file("checkpoints").path, "--edits", run.file("edits.json").path, "--max-tokens", "2", "The color of x is"]
+                let result = try run.run(arguments: ["generate", "--json"] + options + edits)
+                #expect(result.status == 0 && result.output.contains(#""tokensKept""#), "\(result)")
+                return result.errors
+            }
+            #expect(try errors(["--drift-bound", "0"]).contains("the edit changes plain text too: "))
+            #expect(try !errors(["--drift-bound", "100"]).contains("plain text"))
+        }
+
         @Test(
             arguments: [
                 (["--model", "RUN/nowhere", "x"], 3, "RUN/nowhere: "),
@@ -66,6 +81,7 @@ extension ProgramTests {
                 (["--model", "RUN/model", "--max-tokens", "0", "x"], 2, "--max-tokens is 0"),
                 (["--model", "RUN/model", "--temperature=-1", "x"], 2, "--temperature"),
                 (["--model", "RUN/model", "--top-p", "0", "x"], 2, "--top-p"),
+                (["--model", "RUN/model", "--drift-bound", "101", "x"], 2, "--drift-bound is 101"),
                 (["--model", "RUN/model"], 2, "prompts"),
             ] as [([String], Int32, String)])
         func saysWhatIsWrong(arguments: [String], status: Int32, expected: String) throws {

@@ -1,6 +1,6 @@
 import Amend
 
-let settings = ["data.batches=2", "editor.rank=256", "checkpoint.directory=\(CommandLine.arguments[1])"]
+let settings = ["data.batches=2", "training.passes=1", "training.validation_edits=0", "checkpoint.directory=\(CommandLine.arguments[1])"]
 let session = try EditingSession(EditorSource(configuration: "Configs/quickstart.yaml", settings: settings))
 try session.train()
 
