@@ -38,7 +38,7 @@ public struct EditorSource {
     public func check(_ records: [EditRecord]) throws -> [String] {
         let repeated = RepeatedPrompts(records)
         try repeated.checkBatches(of: batchSize(records.count))
-        return repeated.notesOnEdits + [configuration.contrast?.note(on: records)].compactMap(\.self)
+        return repeated.notesOnEdits + configuration.notes(onEdits: records)
     }
 
     /// Edits that are made together: as the editor was trained to, or all in batch mode.

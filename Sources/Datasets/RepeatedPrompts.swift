@@ -58,6 +58,20 @@ package struct RepeatedPrompts: Sendable {
             + counts.map { "\($0.0) with \($0.1)" }.joined(separator: " and ") + ": " + listed(pairs) { "\($0.label) that of \($1.label)" }
     }
 
+    /// What to tell about edits that are made at their subject: of facts about the same subject a model sees it in the same place, before it sees what is asked. Nil if
+    /// there are none.
+    package var noteOnSubjects: String? {
+        var last: [[UInt8]: Int] = [:], pairs: [Pair] = []
+        for (index, record) in records.enumerated() {
+            guard let subject = SubjectSpan.subject(of: record.prompt, given: record.subject) else { continue }
+            if let earlier = last.updateValue(index, forKey: Array(subject.utf8)) { pairs.append(Pair(earlier: earlier, later: index)) }
+        }
+        guard !pairs.isEmpty else { return nil }
+        return "\(file)\(pairs.count) of \(records.count) records \(pairs.count == 1 ? "is" : "are") about the subject of an earlier one: where edits are made at "
+            + "their subject, later ones can take the place of earlier ones (editor.positions=prompt or all tells them apart): "
+            + listed(pairs) { "\($0.label) and \($1.label)" }
+    }
+
     private var file: String { records.first?.origin.map { "\($0.file): " } ?? "" }
 
     /// The first three, and how many more there are.

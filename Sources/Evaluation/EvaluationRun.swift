@@ -72,7 +72,7 @@ package final class EvaluationRun {
         guard engine.observes || checkpoint != nil || !configuration.method.isTrained else {
             throw BadInput(configuration.checkpoint.directory, "holds no checkpoint; evaluation.normalizer=frozen needs one, for what it has seen")
         }
-        for note in [RepeatedPrompts(records).noteOnDataSet, configuration.contrast?.note(on: records)].compactMap(\.self) { message(note) }
+        for note in [RepeatedPrompts(records).noteOnDataSet].compactMap(\.self) + configuration.notes(onEdits: records) { message(note) }
     }
 
     /// `progress` hears of batches edited. The model is left as it was.

@@ -49,6 +49,12 @@ extension RunConfiguration {
         editor.contrastWeight > 0 ? ContrastPrompts(count: editor.contrastSubjects, seed: UInt64(run.seed)) : nil
     }
 
+    /// What is to be said of records that are edited, beside their repetitions.
+    package func notes(onEdits records: [EditRecord]) -> [String] {
+        let isAtSubject = editor.positions == .subject || editor.positions == .subjectLast
+        return [contrast?.note(on: records), isAtSubject ? RepeatedPrompts(records).noteOnSubjects : nil].compactMap(\.self)
+    }
+
     /// A batch of records as the editor takes it, or without what contrasts with them, which need not be read.
     package func batch(_ records: [EditRecord], tokenizer: Tokenizer, hasContrasts: Bool = true, hasBleed: Bool = false) throws -> EditBatch {
         var form = EditBatch.Form(microBatch: data.microBatch)

@@ -19,6 +19,16 @@ import Testing
         #expect(note.contains("record '3' that of record '1'; record '4' that of record '2'; record '5' that of record '3'"), "\(note)")
     }
 
+    /// By what they are about, given or seen.
+    @Test func tellsFactsAboutTheSameSubject() throws {
+        func note(_ prompts: [String]) throws -> String? { RepeatedPrompts(try records(prompts.map { ($0, "1") })).noteOnSubjects }
+        let found = try #require(try note(["The capital of France is", "The capital of Peru is", "France borders", "In France people speak"]))
+        #expect(
+            found.contains("2 of 4 records are about the subject of an earlier one") && found.contains("record '3' and record '1'; record '4' and record '3'"), "\(found)"
+        )
+        #expect(try note(["The capital of France is", "Peru is", "it is"]) == nil)
+    }
+
     @Test func refusesContradictionsWithinABatch() throws {
         let repeated = RepeatedPrompts(try records([("a", "1"), ("b", "1"), ("c", "1"), ("a", "2")]))
         try repeated.checkBatches(of: 3)
