@@ -41,6 +41,8 @@ import json, sys
 
 train, untrained, scores = (json.load(open(path)) for path in sys.argv[1:])
 print(f"\n{scores['edits']} edits in sequence, none of their subjects seen in training ({scores['protocol']} protocol, percent)\n")
+if scores["untrained"]:
+    print("Validation found no better networks than those that training began with, which are used.\n")
 print(f"{'':16}{'unedited':>10}{'untrained':>11}{'trained':>9}{'95 %':>9}")
 
 

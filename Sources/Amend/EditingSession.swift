@@ -44,7 +44,9 @@ public final class EditingSession {
         let configuration = source.configuration, context = try RunContext(configuration, communicator, threads: threadsForThisRank(threads, communicator: communicator))
         (model, tokenizer, notes) = (context.model, context.tokenizer, context.notes)
         let engine = try configuration.engine(model: model, tokenizer: tokenizer, work: configuration.work(communicator))
-        if let checkpoint = source.checkpoint { _ = try TrainedEditor.load(checkpoint, into: engine, configuration: configuration) }
+        if let checkpoint = source.checkpoint {
+            _ = try TrainedEditor.load(checkpoint, into: engine, configuration: configuration, isUntrained: source.isBetterUntrained)
+        }
         engine.observes = configuration.evaluation.normalizer == .online
         (self.source, self.engine) = (source, engine)
         isTrained = source.checkpoint != nil || !configuration.method.isTrained

@@ -8,6 +8,8 @@ import Training
 public struct EditorSource {
     package let configuration: RunConfiguration
     let checkpoint: LoadedCheckpoint?
+    /// Its run found no networks better than those it began with.
+    let isBetterUntrained: Bool
 
     /// A configuration as `amend train` reads it, with settings (`key.path=value`) that replace the file's. The editor is the newest under its checkpoint
     /// directory; without one the session must train before it edits, but for methods that are not trained.
@@ -25,13 +27,14 @@ public struct EditorSource {
     private init(_ configuration: RunConfiguration) throws {
         let choice = try ComputeChoice(configuration, Communicator())
         self.configuration = choice.configuration
-        checkpoint = try TrainedEditor.best(in: configuration.checkpoint.directory, exchange: Communicator(), report: { _ in })
+        let best = try TrainedEditor.best(in: configuration.checkpoint.directory, exchange: Communicator(), report: { _ in })
+        (checkpoint, isBetterUntrained) = (best?.checkpoint, best?.isBetterUntrained ?? false)
     }
 
     /// A trained editor: a directory of checkpoints (the newest that is whole) or one checkpoint.
     public init(checkpoints directory: String, settings: [String] = [], report: @escaping (String) -> Void = { _ in }) throws {
-        let (checkpoint, configuration) = try TrainedEditor.open(directory, overrides: settings, exchange: Communicator(), report: report)
-        (self.checkpoint, self.configuration) = (checkpoint, configuration)
+        let found = try TrainedEditor.open(directory, overrides: settings, exchange: Communicator(), report: report)
+        (checkpoint, configuration, isBetterUntrained) = (found.checkpoint, found.configuration, found.isBetterUntrained)
     }
 
     /// Refuses edits that contradict each other where they would be made together; returns what else is to be said of them.

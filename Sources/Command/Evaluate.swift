@@ -71,7 +71,7 @@ struct Evaluate: ParsableCommand {
                 "editingSeconds": .number(summary.editingSeconds), "scoringAfterSeconds": .number(summary.scoringAfterSeconds),
                 "ranks": .integer(ranks), "operations": .number(operations), "residentBytes": .integer(memory.resident),
                 "privateBytes": .integer(memory.owned), "mappedBytes": .integer(memory.mapped),
-                "checkpoint": summary.checkpoint.map { .string($0) } ?? .null,
+                "checkpoint": summary.checkpoint.map { .string($0) } ?? .null, "untrained": .bool(summary.isUntrained),
             ]
             return JSONOutput.line(
                 JSONObject(

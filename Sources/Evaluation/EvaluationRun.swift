@@ -20,6 +20,8 @@ package struct EvaluationSummary: Sendable {
     package let single: SingleEditSummary?
     /// nil: the method is not trained, and there was none.
     package let checkpoint: String?
+    /// The networks were those from before training.
+    package let isUntrained: Bool
     /// Everything but loading, measuring drift and single edits: scoring the unedited model, editing, scoring the edited one.
     package let seconds: Double
     package let scoringBeforeSeconds: Double
@@ -47,6 +49,7 @@ package final class EvaluationRun {
     private let records: [EditRecord]
     private let engine: EditEngine
     private let checkpoint: String?
+    private let isUntrained: Bool
 
     package init(
         _ configuration: RunConfiguration, model: LanguageModel, tokenizer: Tokenizer, communicator: Communicator, isUntrained: Bool = false,
@@ -67,7 +70,8 @@ package final class EvaluationRun {
         }
         records = Array(all.prefix(wanted))
         engine = try configuration.engine(model: model, tokenizer: tokenizer, work: work)
-        checkpoint = try TrainedEditor.load(into: engine, configuration: configuration, isUntrained: isUntrained, report: message)?.path
+        let loaded = try TrainedEditor.load(into: engine, configuration: configuration, isUntrained: isUntrained, report: message)
+        (checkpoint, self.isUntrained) = (loaded?.path, loaded?.isUntrained ?? true)
         engine.observes = configuration.evaluation.normalizer == .online
         guard engine.observes || checkpoint != nil || !configuration.method.isTrained else {
             throw BadInput(configuration.checkpoint.directory, "holds no checkpoint; evaluation.normalizer=frozen needs one, for what it has seen")
@@ -121,7 +125,7 @@ package final class EvaluationRun {
                 single: single.flatMap { index < $0.tally.records.count ? $0.tally.records[index] : nil })
         }
         return EvaluationSummary(
-            records: ofRecords, before: before.report, after: after.report, drift: .mean(drifts), single: single, checkpoint: checkpoint,
+            records: ofRecords, before: before.report, after: after.report, drift: .mean(drifts), single: single, checkpoint: checkpoint, isUntrained: isUntrained,
             seconds: seconds, scoringBeforeSeconds: beforeSeconds, editingSeconds: editingSeconds,
             scoringAfterSeconds: seconds - beforeSeconds - editingSeconds, operations: matrixOperations - operations)
     }

@@ -3,6 +3,7 @@ import Communication
 import Configuration
 import Editing
 import Editors
+import Reporting
 import Settings
 import TensorCore
 import Transformer
@@ -15,13 +16,13 @@ package enum TrainedEditor {
     package static func load(
         into engine: EditEngine, configuration: RunConfiguration, isUntrained: Bool = false,
         report: @escaping (String) -> Void
-    ) throws -> (path: String, batches: Int)? {
+    ) throws -> (path: String, batches: Int, isUntrained: Bool)? {
         let directory = configuration.checkpoint.directory
-        guard let checkpoint = try best(in: directory, exchange: engine.work.communicator, report: report) else {
+        guard let (checkpoint, isBetterUntrained) = try best(in: directory, exchange: engine.work.communicator, report: report) else {
             if isUntrained || !configuration.method.isTrained { return nil }
             throw BadInput(directory, "holds no checkpoint; train first")
         }
-        return try load(checkpoint, into: engine, configuration: configuration, isUntrained: isUntrained)
+        return try load(checkpoint, into: engine, configuration: configuration, isUntrained: isUntrained || isBetterUntrained)
     }
 
     /// The best valid checkpoint under `directory`, or the one that `directory` is, and the configuration of the run that wrote it, with
@@ -29,32 +30,45 @@ package enum TrainedEditor {
     package static func open(
         _ directory: String, overrides: [String], exchange: Communicator,
         report: @escaping (String) -> Void
-    ) throws -> (checkpoint: LoadedCheckpoint, configuration: RunConfiguration) {
-        guard let checkpoint = try best(in: directory, exchange: exchange, report: report) else { throw BadInput(directory, "holds no checkpoint") }
+    ) throws -> (checkpoint: LoadedCheckpoint, configuration: RunConfiguration, isBetterUntrained: Bool) {
+        guard let (checkpoint, isBetterUntrained) = try best(in: directory, exchange: exchange, report: report) else {
+            throw BadInput(directory, "holds no checkpoint")
+        }
         let configuration: RunConfiguration
         do {
             configuration = try RunConfiguration(recorded: checkpoint.configuration, source: checkpoint.path, overrides: overrides)
         } catch let error as ConfigurationError {
             throw BadInput(checkpoint.path, "its configuration cannot be used: \(error)")
         }
-        return (checkpoint, configuration)
+        return (checkpoint, configuration, isBetterUntrained)
     }
 
-    /// The newest valid checkpoint under `directory`, or the one before it that its run found better and kept; or the one that `directory` is.
-    package static func best(in directory: String, exchange: Communicator, report: @escaping (String) -> Void) throws -> LoadedCheckpoint? {
+    /// The newest valid checkpoint under `directory`, or the one before it that its run found better and kept; or the one that `directory` is. `isBetterUntrained`: that run's
+    /// validations found no networks better than those it began with.
+    package static func best(
+        in directory: String, exchange: Communicator, report: @escaping (String) -> Void
+    ) throws -> (checkpoint: LoadedCheckpoint, isBetterUntrained: Bool)? {
         let reader = CheckpointReader(directory: directory, report: report)
         guard let newest = try reader.newest(exchange: exchange) else { return nil }
         guard newest.path != directory, let saved = try? newest.document.state.decode(SavedState.self, location: newest.path),
-            let best = saved.progress.validations?.best, best.batches < newest.step,
-            let recorded = try? RunConfiguration(recorded: newest.configuration, source: newest.path), recorded.checkpoint.keepBest == .yes,
-            let checkpoint = try reader.newest(upTo: best.batches, exchange: exchange), checkpoint.step == best.batches
-        else { return newest }
-        return checkpoint
+            let history = saved.progress.validations, let best = history.best,
+            let recorded = try? RunConfiguration(recorded: newest.configuration, source: newest.path), recorded.checkpoint.keepBest == .yes
+        else { return (newest, false) }
+        if let first = history.first, first > best.score {
+            report(
+                "\(directory): training has made no better editor than it began with (validation \(Quantity.significant(best.score, digits: 3)), before training "
+                    + "\(Quantity.significant(first, digits: 3))), so the networks are taken as they were; name a checkpoint to have that")
+            return (newest, true)
+        }
+        guard best.batches < newest.step, let checkpoint = try reader.newest(upTo: best.batches, exchange: exchange), checkpoint.step == best.batches else {
+            return (newest, false)
+        }
+        return (checkpoint, false)
     }
 
     package static func load(
         _ checkpoint: LoadedCheckpoint, into engine: EditEngine, configuration: RunConfiguration, isUntrained: Bool = false
-    ) throws -> (path: String, batches: Int) {
+    ) throws -> (path: String, batches: Int, isUntrained: Bool) {
         try checkEditor(of: checkpoint, configuration)
         let saved = try checkpoint.document.state.decode(SavedState.self, location: checkpoint.path)
         guard saved.model == engine.model.fingerprint else {
@@ -62,7 +76,7 @@ package enum TrainedEditor {
         }
         let state = EditorState(editor: engine.editor, model: engine.model, work: engine.work)
         try state.load(isUntrained ? .normalizers : .editor, of: checkpoint, momentCounts: saved.momentCounts)
-        return (checkpoint.path, saved.progress.batches)
+        return (checkpoint.path, saved.progress.batches, isUntrained)
     }
 
     /// The settings that say what the networks are, and which modules they belong to, cannot differ from those trained with.

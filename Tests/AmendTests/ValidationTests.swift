@@ -66,9 +66,24 @@ extension ProgramTests {
             let names = [best, 8].map { "step-" + String(repeating: "0", count: 7) + "\($0)" }
             #expect(run.checkpoints() == names)
             let evaluated = try run.evaluate(settings)
-            #expect(evaluated.checkpoint?.hasSuffix(names[0]) == true)
+            #expect(evaluated.checkpoint?.hasSuffix(names[0]) == true && !evaluated.untrained)
             let newest = try run.evaluate(settings + ["checkpoint.directory=\(run.file("checkpoints/" + names[1]).path)"])
             #expect(newest.checkpoint?.hasSuffix(names[1]) == true && newest.after != evaluated.after)
+        }
+
+        /// Where training makes an editor worse than it was, what is used is what it was.
+        @Test func networksAreAsTheyWereWhereNoneAreBetter() throws {
+            let run = try TinyRun(), settings = Self.settings + ["editor.scalar_learning_rate=1000"]
+            _ = try run.amend("train", settings)
+            let scores = try validations(run, "checkpoints").compactMap(\.validation?.score)
+            try #require(scores.count > 1 && scores.dropFirst().allSatisfy { $0 < scores[0] }, "\(scores)")
+            let used = try run.amend("evaluate", settings), asked = try run.evaluate(settings + ["--untrained"])
+            #expect(used.status == 0 && used.errors.contains("training has made no better editor than it began with"), "\(used)")
+            let scored = try JSONDecoder().decode(Evaluated.self, from: Data(used.output.utf8))
+            #expect(scored.untrained && scored.after == asked.after && scored.drift == asked.drift && asked.untrained)
+            try Data(#"[{"prompt": "The color of x is", "target": "red"}]"#.utf8).write(to: run.file("edits.json"))
+            let generated = try run.run(arguments: ["generate", "--editor", run.file("checkpoints").path, "--edits", run.file("edits.json").path, "x"])
+            #expect(generated.status == 0 && generated.errors.contains("no better editor"), "\(generated)")
         }
 
         @Test func endsWhereItDoesNotGetBetter() throws {

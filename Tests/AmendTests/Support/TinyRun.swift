@@ -104,6 +104,7 @@ struct Evaluated: Decodable {
     let single: Single?
     let seconds: Double, secondsPerEdit: Double
     let checkpoint: String?
+    let untrained: Bool
 
     var after: Scores { Scores(efficacy: efficacy, generalization: generalization, specificity: specificity) }
 }
