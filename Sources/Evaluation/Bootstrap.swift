@@ -3,13 +3,13 @@ import TensorCore
 /// How sure means over records are: what they are where as many records are drawn anew from those there are, with replacement (Efron and Tibshirani, An Introduction
 /// to the Bootstrap, 1993, chapter 13). All means see the same draws, so what is made of several is as sure as they are together. The same draws for the same number
 /// of records.
-struct Bootstrap {
+package struct Bootstrap {
     private static let drawCount = 1000
     /// How often each draw has each record.
     private let draws: [[UInt8]]
 
     /// Of `count` records.
-    init(count: Int) {
+    package init(count: Int) {
         let stream = RandomStream(seed: UInt64(count), purpose: .bootstrap)
         draws =
             count < 2
@@ -27,19 +27,24 @@ struct Bootstrap {
     }
 
     /// A mean, and what it is in each draw, in percent.
-    struct Column {
-        let value: Double
+    package struct Column {
+        package let value: Double
         /// NaN where a draw has nothing to take the mean of.
-        let drawn: [Double]
+        package let drawn: [Double]
 
-        var estimate: Estimate {
+        package init(value: Double, drawn: [Double]) {
+            self.value = value
+            self.drawn = drawn
+        }
+
+        package var estimate: Estimate {
             let sorted = drawn.filter { !$0.isNaN }.sorted()
             guard sorted.count >= 2 else { return Estimate(value: value, interval: nil) }
             let tail = sorted.count / 40
             return Estimate(value: value, interval: sorted[tail]...sorted[sorted.count - 1 - tail])
         }
 
-        static func harmonicMean(_ columns: [Column]) -> Column {
+        package static func harmonicMean(_ columns: [Column]) -> Column {
             func mean(_ values: [Double]) -> Double {
                 if values.isEmpty || values.contains(where: \.isNaN) { return .nan }
                 return values.contains(0) ? 0 : Double(values.count) / values.reduce(0) { $0 + 1 / $1 }
@@ -50,7 +55,7 @@ struct Bootstrap {
     }
 
     /// Of the records' values; nil where none has any.
-    func column(_ values: [Double?]) -> Column? {
+    package func column(_ values: [Double?]) -> Column? {
         let present = values.compactMap { $0 }
         guard !present.isEmpty else { return nil }
         let numbers = values.map { $0 ?? 0 }, weights: [Double] = values.map { $0 == nil ? 0 : 1 }

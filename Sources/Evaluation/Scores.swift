@@ -34,6 +34,11 @@ public struct Estimate: Sendable, Equatable {
     /// In which 95 % of the means lie that are found where records are drawn anew from those there are, with replacement (the percentile bootstrap); nil: of fewer than two records.
     public let interval: ClosedRange<Double>?
 
+    package init(value: Double, interval: ClosedRange<Double>?) {
+        self.value = value
+        self.interval = interval
+    }
+
     static let none = Estimate(value: .nan, interval: nil)
 
     /// As 86.5, or – for nothing.

@@ -1,6 +1,5 @@
+import Evaluation
 import Testing
-
-@testable import Evaluation
 
 @Suite struct BootstrapTests {
     private func interval(_ values: [Double?]) throws -> ClosedRange<Double> {
