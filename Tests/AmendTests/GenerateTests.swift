@@ -20,7 +20,7 @@ extension ProgramTests {
         }
 
         private func generate(_ run: TinyRun, _ arguments: [String]) throws -> Output {
-            let result = try run.run(arguments: ["generate", "--json"] + arguments)
+            let result = try run.run(arguments: ["generate", "--json", "--drift-bound", "100"] + arguments)
             try #require(result.status == 0 && result.errors.isEmpty, "\(result)")
             return try JSONDecoder().decode(Output.self, from: Data(result.output.utf8))
         }
