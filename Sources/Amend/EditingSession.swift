@@ -127,11 +127,8 @@ public final class EditingSession {
 
     /// What the edits that the model carries have made of plain text that they are not about.
     public func drift() throws -> Drift {
-        let edits = model.edited.map(\.edit)
-        model.restore()
-        let meter = DriftMeter(
-            Array(PlainText.heldOut.prefix(12)), model: model, tokenizer: tokenizer, work: engine?.work ?? ShardedWork(communicator: communicator, shards: 1))
-        for (module, edit) in zip(model.edited, edits) { module.setEdit(edit) }
+        let work = engine?.work ?? ShardedWork(communicator: communicator, shards: 1)
+        let meter = model.unedited { DriftMeter(Array(PlainText.heldOut.prefix(12)), model: model, tokenizer: tokenizer, work: work) }
         return try meter.measure()
     }
 

@@ -13,29 +13,17 @@ package struct ContrastPrompts: Sendable {
         self.seed = seed
     }
 
-    /// What is to be said of edits that nothing contrasts with, if there are any.
-    package func note(on records: [EditRecord]) -> String? {
-        let lacking = records.filter { record in record.edits.contains { SubjectSpan.subject(of: $0.prompt, given: record.subject) == nil } }
-        guard let first = lacking.first else { return nil }
-        return "\(counted(lacking.count, "record")) of \(records.count) give no subject, and none can be seen in the prompt (the first is \(first.name)): "
-            + "editor.contrast_weight does nothing for them"
-    }
-
     /// None where no subject is given and none can be seen. Which subjects come depends on the seed and the edit alone, not on what it is made with.
     package func prompts(for edit: Question, subject: String?) -> [(text: String, subject: String)] {
         guard let subject = SubjectSpan.subject(of: edit.prompt, given: subject) else { return [] }
-        var key = Fingerprint()
-        key.mix(edit.prompt)
-        key.mix(edit.answer)
-        let stream = RandomStream(seed: seed ^ key.value, purpose: .contrast)
+        let stream = RandomStream(seed: seed, purpose: .contrast, of: edit)
         // Of like kind and of all kinds by turns, as far as there are any.
         func isOther(_ name: String) -> Bool { !name.contains(subject) && !subject.contains(name) }
         let names = Names.split(by: subject)
         var alike = names.alike.filter(isOther), others = names.others.filter(isOther)
         return (0..<min(count, alike.count + others.count)).map { index in
-            let block = stream.block(UInt64(index))
             let takesAlike = others.isEmpty || (index % 2 == 0 && !alike.isEmpty)
-            let left = takesAlike ? alike.count : others.count, place = Int((UInt64(block.0) * UInt64(left)) >> 32)
+            let place = stream.number(UInt64(index), below: takesAlike ? alike.count : others.count)
             let name = takesAlike ? alike.remove(at: place) : others.remove(at: place)
             return (edit.prompt.replacing(subject, with: name), name)
         }
@@ -51,6 +39,14 @@ package enum SubjectSpan {
     ]
     /// Words inside names.
     private static let joints: Set = ["of", "the", "de", "la", "van", "von", "and", "&", "du", "di", "el", "al"]
+
+    /// What is to be said of edits whose subject is not known, if there are any; `consequence` is what that means for them.
+    package static func note(on records: [EditRecord], _ consequence: String) -> String? {
+        let lacking = records.filter { record in record.edits.contains { subject(of: $0.prompt, given: record.subject) == nil } }
+        guard let first = lacking.first else { return nil }
+        return
+            "\(counted(lacking.count, "record")) of \(records.count) \(lacking.count == 1 ? "gives" : "give") no subject, and none can be seen in the prompt (the first is \(first.name)): \(consequence)"
+    }
 
     /// `given`, where the prompt has it; otherwise the longest run of words in it that begin with capitals or digits. nil: neither is there.
     package static func subject(of prompt: String, given: String?) -> String? {

@@ -15,14 +15,20 @@ package struct Prefixes: Sendable {
 
     /// The prompt behind each of several sentences. Which depends on the seed and the edit alone, not on what it is made with.
     package func prompts(for edit: Question) -> [String] {
+        let stream = RandomStream(seed: seed, purpose: .prefixes, of: edit)
+        var left = Self.sentences
+        return (0..<min(count, left.count)).map { index in
+            left.remove(at: stream.number(UInt64(index), below: left.count)) + " " + edit.prompt
+        }
+    }
+}
+
+extension RandomStream {
+    /// For what is drawn for an edit: it depends on the seed and the edit alone.
+    init(seed: UInt64, purpose: Purpose, of edit: Question) {
         var key = Fingerprint()
         key.mix(edit.prompt)
         key.mix(edit.answer)
-        let stream = RandomStream(seed: seed ^ key.value, purpose: .prefixes)
-        var left = Self.sentences
-        return (0..<min(count, left.count)).map { index in
-            let place = Int((UInt64(stream.block(UInt64(index)).0) * UInt64(left.count)) >> 32)
-            return left.remove(at: place) + " " + edit.prompt
-        }
+        self.init(seed: seed ^ key.value, purpose: purpose)
     }
 }

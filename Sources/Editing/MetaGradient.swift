@@ -77,12 +77,7 @@ extension EditEngine {
     func reference(_ pack: ShardedPack) -> [Matrix] { pack.chunks.map { model.normedAnswers($0.pack, $0.prefix) } }
 
     /// What the unedited model has there.
-    func uneditedReference(_ packs: [ShardedPack]) -> [[Matrix]] {
-        let edits = model.edited.map(\.edit)
-        defer { for (module, edit) in zip(model.edited, edits) { module.setEdit(edit) } }
-        model.restore()
-        return packs.map(reference)
-    }
+    func uneditedReference(_ packs: [ShardedPack]) -> [[Matrix]] { model.unedited { packs.map(reference) } }
 
     /// The losses, and for each step and module its projections, summed over all shards in one fixed order.
     private func project(_ steps: [EditStep], _ objective: Objective, place: String) throws -> (ObjectiveValue, [[[Matrix]]]) {

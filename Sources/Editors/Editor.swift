@@ -44,6 +44,8 @@ package struct EditorOptions: Sendable {
         /// At every token.
         case all
 
+        package var needsSubject: Bool { self == .subject || self == .subjectLast }
+
         /// Among the tokens of `sequence` that are read. Where no subject is known those of the answer stand for it.
         package func rows(of sequence: TokenSequence) -> Range<Int> {
             let answer = sequence.fedCount - sequence.answer.count..<sequence.fedCount

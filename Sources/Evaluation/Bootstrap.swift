@@ -19,7 +19,7 @@ package struct Bootstrap {
                 for block in 0..<(count + 3) / 4 {
                     let words = stream.block(UInt64(draw * ((count + 3) / 4) + block))
                     for (word, bits) in [words.0, words.1, words.2, words.3].enumerated() where 4 * block + word < count {
-                        times[Int((UInt64(bits) * UInt64(count)) >> 32)] &+= 1
+                        times[RandomStream.number(bits, below: count)] &+= 1
                     }
                 }
                 return times

@@ -28,6 +28,7 @@ package final class LinesFile {
         guard let partial else { return }
         guard fsync(descriptor) == 0 || errno == EINVAL else { throw ReportingError(path, "synchronize") }
         guard rename(partial, path) == 0 else { throw ReportingError(path, "replace") }
+        try synchronizeDirectory(MetricsLog.directory(of: path))
     }
 
     deinit {

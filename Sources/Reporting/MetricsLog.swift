@@ -139,7 +139,7 @@ package final class MetricsLog {
         try? JSONValue(parsing: line, file: "")["batch"]?.double
     }
 
-    private static func directory(of path: String) -> String {
+    static func directory(of path: String) -> String {
         let directory = (path as NSString).deletingLastPathComponent
         return directory.isEmpty ? "." : directory
     }

@@ -25,6 +25,12 @@ package struct RandomStream: Sendable {
         stream = (purpose.rawValue, lane)
     }
 
+    /// A number from 0 to `count` − 1, by the first word of block `counter`.
+    package func number(_ counter: UInt64, below count: Int) -> Int { Self.number(block(counter).0, below: count) }
+
+    /// A number from 0 to `count` − 1, by a word of a block.
+    package static func number(_ word: UInt32, below count: Int) -> Int { Int((UInt64(word) * UInt64(count)) >> 32) }
+
     /// Four 32-bit words of block `counter`.
     package func block(_ counter: UInt64) -> (UInt32, UInt32, UInt32, UInt32) {
         var x = (UInt32(truncatingIfNeeded: counter), UInt32(truncatingIfNeeded: counter >> 32), stream.0, stream.1)

@@ -51,8 +51,16 @@ extension RunConfiguration {
 
     /// What is to be said of records that are edited, beside their repetitions.
     package func notes(onEdits records: [EditRecord]) -> [String] {
-        let isAtSubject = editor.positions == .subject || editor.positions == .subjectLast
-        return [contrast?.note(on: records), isAtSubject ? RepeatedPrompts(records).noteOnSubjects : nil].compactMap(\.self)
+        [noteOnMissingSubjects(of: records), editor.positions.needsSubject ? RepeatedPrompts(records).noteOnSubjects : nil].compactMap(\.self)
+    }
+
+    /// What follows for those of which no subject is known.
+    package func noteOnMissingSubjects(of records: [EditRecord]) -> String? {
+        let consequences = [
+            contrast == nil ? nil : "editor.contrast_weight does nothing for them",
+            editor.positions.needsSubject ? "editor.positions=\(editor.positions.rawValue) edits them where the answer is predicted" : nil,
+        ].compactMap(\.self)
+        return consequences.isEmpty ? nil : SubjectSpan.note(on: records, consequences.joined(separator: ", and "))
     }
 
     /// A batch of records as the editor takes it, or without what contrasts with them, which need not be read.
@@ -60,7 +68,7 @@ extension RunConfiguration {
         var form = EditBatch.Form(microBatch: data.microBatch)
         form.endsText = editor.answerEnd == .endOfText
         form.contrast = hasContrasts ? contrast : nil
-        form.marksSubjects = [editor.positions, editor.contrastPositions].contains { $0 == .subject || $0 == .subjectLast }
+        form.marksSubjects = editor.positions.needsSubject || editor.contrastPositions.needsSubject
         if editor.prefixes > 0 { form.prefixes = Prefixes(count: editor.prefixes, seed: UInt64(run.seed)) }
         form.hasBleed = hasBleed
         return try EditBatch(records: records, tokenizer: tokenizer, form)

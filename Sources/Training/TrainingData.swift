@@ -56,7 +56,7 @@ struct TrainingData {
                 try model.check(sequence.prompt + sequence.answer, of: record.place)
             }
         }
-        for note in [RepeatedPrompts(records).noteOnDataSet, configuration.contrast?.note(on: records)].compactMap(\.self) { message(note) }
+        for note in [RepeatedPrompts(records).noteOnDataSet, configuration.noteOnMissingSubjects(of: records)].compactMap(\.self) { message(note) }
     }
 
     /// Batches of the whole run.
@@ -94,7 +94,7 @@ struct TrainingData {
     /// A number that depends on the seed, the batch and a place in it.
     private func draw(_ purpose: RandomStream.Purpose, _ index: Int, _ place: Int, below count: Int) -> Int {
         let stream = RandomStream(seed: UInt64(configuration.run.seed), purpose: purpose, lane: UInt32(truncatingIfNeeded: index))
-        return Int((UInt64(stream.block(UInt64(place)).0) * UInt64(count)) >> 32)
+        return stream.number(UInt64(place), below: count)
     }
 
     /// Of what is trained on: a run resumes only on the same records.

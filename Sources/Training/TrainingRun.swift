@@ -174,14 +174,12 @@ package final class TrainingRun {
     private func validate(_ metrics: MetricsLog?) throws -> Bool {
         guard let validator else { return false }
         let start = ContinuousClock.now, engine = learner.engine
-        let edits = model.edited.map(\.edit), moments = engine.editor.allNetworks.map { ($0.moments.count, $0.moments.means, $0.moments.squares) }
+        let moments = engine.editor.allNetworks.map { ($0.moments.count, $0.moments.means, $0.moments.squares) }
         defer {
-            for (module, edit) in zip(model.edited, edits) { module.setEdit(edit) }
             for (network, saved) in zip(engine.editor.allNetworks, moments) { network.moments.set(count: saved.0, means: saved.1, squares: saved.2) }
         }
-        model.restore()
         Memory.setActivity("in the validation after \(learner.updates) updates")
-        let found = try validator.validate(engine, on: data.heldOut)
+        let found = try model.unedited { try validator.validate(engine, on: data.heldOut) }
         var history = progress.validations ?? ValidationHistory()
         history.add(found.score, batches: progress.batches, updates: learner.updates)
         progress.validations = history

@@ -93,14 +93,16 @@ extension LanguageModel {
                 switch loss {
                 case .crossEntropy(let weight): crossEntropyBackward(pack, logits, weight: weight, first: first, into: losses)
                 case .divergence(let reference, let weight, let bound):
-                    backward(pack, logits, since: reference, weight: weight, first: first, into: losses) { row, totals, weight in
+                    backward(pack, logits, since: reference, first: first, into: losses) { row, totals, share in
+                        let weight = weight * share
                         // Overwrites the row's logits.
                         let loss = amend_divergence_backward(
                             logits.row(row), totals.reference.row(row), logits.columns, totals.after, totals.before, weight, configuration.logitSoftCap)
                         return bound > 0 && loss < weight * bound ? nil : loss - weight * bound
                     }
                 case .rise(let reference, let weight, let bound):
-                    backward(pack, logits, since: reference, weight: weight, first: first, into: losses) { row, totals, weight in
+                    backward(pack, logits, since: reference, first: first, into: losses) { row, totals, share in
+                        let weight = weight * share
                         let label = Int(pack.labels[first + row])
                         let rise = (logits[row, label] - totals.after) - (totals.reference[row, label] - totals.before) - bound
                         if rise < 0 { return nil }
@@ -133,11 +135,11 @@ extension LanguageModel {
     /// A prediction's logits on the model that a loss is measured from, and log Σ exp of both models' logits.
     private typealias Totals = (reference: Matrix, after: Float, before: Float)
 
-    /// Likewise, for losses that are measured from another model, of which `reference` holds all `normedAnswers`. `lossOfRow` gives a row's weighted loss and
+    /// Likewise, for losses that are measured from another model, of which `reference` holds all `normedAnswers`. `lossOfRow` gives the weighted loss of a row that counts `share`, and
     /// makes its logits the gradient; nil: it is within its bound, and costs nothing.
     private func backward(
-        _ pack: PackedSequences, _ logits: Matrix, since reference: Matrix, weight: Float, first: Int, into losses: UnsafeMutableBufferPointer<Float>,
-        lossOfRow: (Int, Totals, _ weight: Float) -> Float?
+        _ pack: PackedSequences, _ logits: Matrix, since reference: Matrix, first: Int, into losses: UnsafeMutableBufferPointer<Float>,
+        lossOfRow: (Int, Totals, _ share: Float) -> Float?
     ) {
         let before = self.logits(reference.rows(first..<first + logits.rows)), losses = UncheckedSendable(losses)
         withoutActuallyEscaping(lossOfRow) { lossOfRow in
@@ -145,7 +147,7 @@ extension LanguageModel {
             parallelFor(logits.rows) { row in
                 var largest = 0
                 let after = amend_log_sum_exp(logits.row(row), logits.columns, &largest), was = amend_log_sum_exp(before.row(row), before.columns, &largest)
-                if let loss = lossOfRow.value(row, (before, after, was), weight * pack.weights[first + row]) {
+                if let loss = lossOfRow.value(row, (before, after, was), pack.weights[first + row]) {
                     losses.value[first + row] = loss
                 } else {
                     losses.value[first + row] = 0

@@ -95,6 +95,14 @@ package final class LanguageModel {
         lastEditedLayer = isEditedLayer.lastIndex(of: true) ?? -1
     }
 
+    /// What `body` gives with every edit dropped; whatever it edits, the model's own edits are back afterwards.
+    package func unedited<Value>(_ body: () throws -> Value) rethrows -> Value {
+        let edits = edited.map(\.edit)
+        defer { for (module, edit) in zip(edited, edits) { module.setEdit(edit) } }
+        restore()
+        return try body()
+    }
+
     /// Drops every edit.
     package func restore() {
         for module in edited { module.restore() }

@@ -56,6 +56,24 @@ extension ProgramTests {
             #expect(people.status == 0 && people.output.contains("before  The color of x is") && people.output.contains("after   The color of x is"))
         }
 
+        /// Whichever setting wanted a subject.
+        @Test(arguments: [
+            ([], "nothing"), (["editor.contrast_weight=10", "editor.contrast_subjects=2"], "editor.contrast_weight does nothing for them"),
+            (["editor.positions=subject"], "editor.positions=subject edits them where the answer is predicted"),
+        ])
+        func saysWhatEditsWithoutASubjectLack(settings: [String], expected: String) throws {
+            let run = try TinyRun(), trained = try run.train(settings)
+            try writeJSON([["prompt": "the color is", "target": "red"]], to: run.file("edits.json"))
+            let result = try run.run(
+                arguments: ["generate", "--editor", trained.checkpoint, "--edits", run.file("edits.json").path, "--max-tokens", "2", "--drift-bound", "100", "x"])
+            #expect(result.status == 0, "\(result)")
+            if settings.isEmpty {
+                #expect(result.errors.isEmpty, "\(result)")
+            } else {
+                #expect(result.errors.contains("1 record of 1 gives no subject, and none can be seen") && result.errors.contains(expected), "\(result)")
+            }
+        }
+
         /// What becomes of plain text is said where it is more than it may be.
         @Test func warnsOfEditsThatChangePlainText() throws {
             let run = try TinyRun()

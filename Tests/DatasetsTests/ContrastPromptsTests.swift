@@ -40,9 +40,9 @@ import Testing
         func record(_ id: String, _ prompt: String, _ subject: String? = nil) -> EditRecord {
             EditRecord(id: id, subject: subject, edits: [Question(prompt: prompt, answer: "Rome")], probes: [])
         }
-        let contrast = ContrastPrompts(count: 3, seed: 1), seen = [record("1", "The capital of Peru is"), record("2", "the answer is", "answer")]
-        #expect(contrast.note(on: seen) == nil)
-        let note = contrast.note(on: seen + [record("third", "the capital is"), record("4", "it is")])
-        #expect(note?.hasPrefix("2 records of 4 give no subject") == true && note?.contains("third") == true && note?.contains("editor.contrast_weight") == true)
+        let seen = [record("1", "The capital of Peru is"), record("2", "the answer is", "answer")]
+        #expect(SubjectSpan.note(on: seen, "so be it") == nil)
+        let note = SubjectSpan.note(on: seen + [record("third", "the capital is"), record("4", "it is")], "so be it")
+        #expect(note?.hasPrefix("2 records of 4 give no subject") == true && note?.contains("third") == true && note?.hasSuffix(": so be it") == true)
     }
 }

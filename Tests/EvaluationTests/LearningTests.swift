@@ -18,20 +18,11 @@ import Transformer
         steps: Int = 1, normalizer: EditorOptions.Normalizer = .perStep, learnsLogarithmOfRates: Bool = false, innerLearningRate: Float = 1e-3,
         _ change: Change = { _ in }
     ) throws -> MetaLearner {
-        let directory = try TemporaryDirectory()
-        try TinyModel().write(to: directory.url)
-        let model = try ModelSource(directory.path).loadModel()
-        try model.selectModules(["model.layers.1.mlp.gate_proj", "model.layers.2.mlp.down_proj"])
-        withExtendedLifetime(directory) {}  // read until here
-        let method = try #require(EditingMethod.named("emsedit")), plan = try #require(method.plans[.sequential])
+        let plan = try #require(EditingMethod.named("emsedit")?.plans[.sequential])
         var editing = EditorOptions(steps: steps, rank: 8, blocks: 2, innerLearningRate: innerLearningRate, hasNetworkPerStep: true, seed: 1)
         editing.normalizer = normalizer
         editing.learnsLogarithmOfRates = learnsLogarithmOfRates
-        editing.use(method)
-        let shapes = model.edited.map { ModuleShape(keySize: $0.keySize, valueSize: $0.valueSize) }
-        let engine = EditEngine(
-            model: model, editor: Editor(editing, shapes: shapes, ownership: .everything(pieces: 2)), rule: method.rule,
-            work: ShardedWork(communicator: Communicator(), shards: 2))
+        let engine = try tinyEngine(modules: ["model.layers.1.mlp.gate_proj", "model.layers.2.mlp.down_proj"], editing)
         var options = LearningOptions(plan: plan, steps: steps, regularization: 0.25, localityWeight: 0, maxGradientNorm: .infinity, metaLearningRate: 1e-3)
         change(&options)
         return MetaLearner(engine: engine, options: options)

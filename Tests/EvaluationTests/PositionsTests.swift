@@ -15,20 +15,10 @@ import Transformer
     ]
 
     private func capture(_ positions: EditorOptions.Positions, tokensAtATime: Int? = nil) throws -> [CapturedRows] {
-        let directory = try TemporaryDirectory()
-        try TinyModel().write(to: directory.url)
-        let model = try ModelSource(directory.path).loadModel()
-        try model.selectModules(["model.layers.1.mlp.gate_proj", "model.layers.3.mlp.down_proj"])
-        withExtendedLifetime(directory) {}  // read until here
-        let method = try #require(EditingMethod.named("emsedit"))
         var options = EditorOptions(steps: 1, rank: 8, blocks: 1, innerLearningRate: 1e-3, hasNetworkPerStep: false, seed: 1)
         options.positions = positions
-        options.use(method)
-        let shapes = model.edited.map { ModuleShape(keySize: $0.keySize, valueSize: $0.valueSize) }
-        let engine = EditEngine(
-            model: model, editor: Editor(options, shapes: shapes, ownership: .everything(pieces: 2)), rule: method.rule,
-            work: ShardedWork(communicator: Communicator(), shards: 2))
-        if let tokensAtATime { engine.activationsAtATime = tokensAtATime * model.activationsPerToken }
+        let engine = try tinyEngine(modules: ["model.layers.1.mlp.gate_proj", "model.layers.3.mlp.down_proj"], options)
+        if let tokensAtATime { engine.activationsAtATime = tokensAtATime * engine.model.activationsPerToken }
         return try engine.captureForInspection(Self.sequences)
     }
 
