@@ -125,7 +125,7 @@ package final class EvaluationRun {
                 single: single.flatMap { index < $0.tally.records.count ? $0.tally.records[index] : nil })
         }
         return EvaluationSummary(
-            records: ofRecords, before: before.report, after: after.report, drift: .mean(drifts), single: single, checkpoint: checkpoint, isUntrained: isUntrained,
+            records: ofRecords, before: before.reportOfMeans, after: after.report, drift: .mean(drifts), single: single, checkpoint: checkpoint, isUntrained: isUntrained,
             seconds: seconds, scoringBeforeSeconds: beforeSeconds, editingSeconds: editingSeconds,
             scoringAfterSeconds: seconds - beforeSeconds - editingSeconds, operations: matrixOperations - operations)
     }

@@ -49,7 +49,7 @@ package final class HeldOutValidator: Validator {
             let part = Array(records[first..<min(records.count, first + size)])
             try engine.apply(configuration.batch(part, tokenizer: tokenizer), place: "validation batch \(index + 1)")
         }
-        let sequence = try scorer.score(0..<records.count).report, drift = try meter.measure()
+        let sequence = try scorer.score(0..<records.count).reportOfMeans, drift = try meter.measure()
         model.restore()
         let single = try SingleEdits(configuration: configuration, model: model, tokenizer: tokenizer, engine: engine)
             .run(Array(records.prefix((records.count + 1) / 2)), passages: passages)

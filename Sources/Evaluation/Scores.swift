@@ -166,8 +166,13 @@ package struct ScoreTally: Sendable, Equatable {
     }
 
     /// By comparing answers where any were compared.
-    package var report: ScoreReport {
-        let kinds = Array(Set(records.flatMap(\.keys))), bootstrap = Bootstrap(count: records.count)
+    package var report: ScoreReport { report(hasIntervals: true) }
+
+    /// Likewise, without the draws that intervals take.
+    var reportOfMeans: ScoreReport { report(hasIntervals: false) }
+
+    private func report(hasIntervals: Bool) -> ScoreReport {
+        let kinds = Array(Set(records.flatMap(\.keys))), bootstrap = Bootstrap(count: hasIntervals ? records.count : 0)
         func column(_ kind: Probe.Kind, _ value: (RecordOutcome) -> Double?) -> Bootstrap.Column? {
             bootstrap.column(records.map { $0[kind].flatMap(value) })
         }
