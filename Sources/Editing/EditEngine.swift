@@ -81,7 +81,7 @@ package final class EditEngine {
                         keys: keys, made: factors.map { ReadoutRows(differences: own.differences.scaled(rows: $0), keys: own.keys) } ?? own, lambda: network.lambda(index)
                     )
                     system.contrast = contrast?[module]
-                    system.background = preservation.backgrounds?[module]
+                    system.background = progress.backgrounds?[module]
                     do { solutions[module] = try rule.solve(system) } catch {
                         throw NumericalFailure("\(place), step \(step + 1), \(model.edited[module].name): \(error)")
                     }
@@ -102,15 +102,16 @@ package final class EditEngine {
 
     /// Applies step `step` of an edit batch, keeping nothing for learning.
     package func apply(step index: Int, of batch: EditBatch, place: String) throws {
-        _ = try step(index, pack(batch), BatchProgress(), keepsActivations: false, place: place)
+        _ = try step(index, pack(batch), BatchProgress(backgrounds: preservation.backgrounds), keepsActivations: false, place: place)
     }
 
     /// Applies an edit batch: every step, each a backpropagation on the model that the last one edited.
     package func apply(_ batch: EditBatch, place: String) throws {
-        let pack = pack(batch), progress = try begin(pack.edits)
+        let pack = pack(batch), progress = try begin(pack.edits, place: place)
         for index in 0..<editor.options.steps where !progress.isDone(stepControl) {
             _ = try step(index, pack, progress, keepsActivations: false, place: place)
         }
+        try hold(pack)
     }
 
     /// What `step` would capture of `edits` on the model as it is.
@@ -171,15 +172,21 @@ package final class EditEngine {
 
     /// √ν times the keys of every edited module at the held positions of what contrasts with the edits, on the model as it is.
     private func contrastKeys(_ contrasts: ShardedPack) throws -> [Matrix] {
-        let positions = preservation.contrastPositions, counts = contrasts.rowCounts(positions).ofRanks
+        let all = try captureKeys(of: contrasts, at: preservation.contrastPositions)
+        for keys in all { keys.scale(by: preservation.contrastWeight.squareRoot()) }
+        return all
+    }
+
+    /// The keys of every edited module at `positions` of all sequences of a pack, on the model as it is.
+    func captureKeys(of pack: ShardedPack, at positions: EditorOptions.Positions) throws -> [Matrix] {
+        let counts = pack.rowCounts(positions).ofRanks
         let own = model.edited.map { Matrix(uninitializedRows: counts[work.communicator.rank], columns: $0.keySize) }
         var first = 0
-        for chunk in contrasts.chunks {
+        for chunk in pack.chunks {
             let places = Places(chunk, positions), range = first..<first + places.count
             model.captureKeys(chunk.pack, chunk.prefix, on: places.mode) { places.assign($1, to: own[$0].rows(range)) }
             first = range.upperBound
         }
-        for keys in own { keys.scale(by: preservation.contrastWeight.squareRoot()) }
         return try own.map { try work.gatherRows($0, counts: counts) }
     }
 

@@ -54,6 +54,9 @@ package struct EditorSettings: SettingGroup {
     package let backgroundWeight = Setting(
         "background_weight", .notNegative, default: 0, identity: .runUnlessDefault,
         "μ, how firmly what the model does with plain text is held where it is; 0: not at all, as published")
+    package let earlierWeight = Setting(
+        "earlier_weight", .notNegative, default: 0, identity: .runUnlessDefault,
+        "how firmly the prompts of a sequence's earlier edits are held where these have put them; 0: not at all, as published")
     package let metaLearningRate = Setting("meta_learning_rate", .positive, default: 1e-5, "Adam's: how fast the hypernetwork learns")
     package let scalarLearningRate = Setting(
         "scalar_learning_rate", .notNegative, default: 0, identity: .runUnlessDefault,
@@ -89,7 +92,7 @@ package struct EditorSettings: SettingGroup {
 
     package var settings: [any AnySetting] {
         let ofNetwork: [any AnySetting] = hasHypernetwork ? [rank, blocks, initialization, metaLearningRate, scalarLearningRate, maxGradientNorm] : []
-        let preserving: [any AnySetting] = preserves ? [contrastWeight, contrastSubjects, contrastPositions, backgroundWeight] : []
+        let preserving: [any AnySetting] = preserves ? [contrastWeight, contrastSubjects, contrastPositions, backgroundWeight, earlierWeight] : []
         return [method, mode, steps, modules, innerLearningRate, positions, prefixes, answerEnd, lossBound, halvings, normalizer] + preserving + ofNetwork + plan.settings
     }
 

@@ -13,6 +13,8 @@ package struct Preservation: Sendable {
     package var contrastPositions = EditorOptions.Positions.answer
     /// Of every edited module; nil: plain text is not asked.
     package var backgrounds: [Background]?
+    /// What moving the prompts of edits costs that the model carries; 0: they are not asked.
+    package var earlierWeight: Float = 0
 
     package init() {}
 }
@@ -25,6 +27,27 @@ struct EditPack {
 }
 
 extension EditEngine {
+    /// What edits should leave alone of each edited module, the model carrying what it does.
+    func backgrounds(place: String) throws -> [Background]? {
+        guard preservation.earlierWeight > 0, model.edited.contains(where: { !$0.edit.held.isEmpty }) else { return preservation.backgrounds }
+        return try work.phases.measure(.solve) {
+            try model.edited.enumerated().map { index, module in
+                do {
+                    let plain = try preservation.backgrounds?[index] ?? Background(keySize: module.keySize)
+                    return try plain.holding(module.edit.held, weight: preservation.earlierWeight)
+                } catch { throw NumericalFailure("\(place), the edits before it, \(module.name): \(error)") }
+            }
+        }
+    }
+
+    /// Has later edits leave alone the prompts of these, which have been made.
+    func hold(_ batch: EditPack) throws {
+        guard preservation.earlierWeight > 0 else { return }
+        try work.phases.measure(.capture) {
+            for (module, keys) in zip(model.edited, try captureKeys(of: batch.edits, at: .all)) { module.hold(keys: keys) }
+        }
+    }
+
     /// Runs plain text through the unedited model and takes from it what edits should leave alone, with weight μ. Collective; the same bits on any number
     /// of ranks.
     package func takeBackground(from passages: [[TokenSequence]], weight: Float) throws {

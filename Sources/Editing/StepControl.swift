@@ -18,6 +18,10 @@ package struct StepControl: Sendable {
 final class BatchProgress {
     /// Of each edit, on all ranks, the mean cross entropy of its answer's tokens; nil where that has not been asked.
     var losses: [Float]?
+    /// What they should leave alone of each edited module; nil: nothing is known.
+    let backgrounds: [Background]?
+
+    init(backgrounds: [Background]?) { self.backgrounds = backgrounds }
 
     /// Whether all edits are made.
     func isDone(_ control: StepControl) -> Bool { losses.map { $0.allSatisfy { $0 < control.lossBound } } ?? false }
@@ -50,9 +54,9 @@ extension EditEngine {
         factors.map { edits.spread($0, capturedRows) }
     }
 
-    /// Asks for the losses of edits that no step has been made of.
-    func begin(_ edits: ShardedPack) throws -> BatchProgress {
-        let progress = BatchProgress()
+    /// Before the first step of edits: asks for their losses, and for what they should leave alone.
+    func begin(_ edits: ShardedPack, place: String) throws -> BatchProgress {
+        let progress = BatchProgress(backgrounds: try backgrounds(place: place))
         if stepControl.isOn { progress.losses = try losses(edits) }
         return progress
     }

@@ -69,7 +69,10 @@ struct EditorState {
                 bytes: { range in Self.bytes(matrix, range.lowerBound, range.count) })
         }
         let edit = module.edit
-        return [tensor("keys", edit.factors?.keys), tensor("products", edit.factors?.products), tensor("dense", edit.dense)].compactMap { $0 }
+        return [
+            tensor("keys", edit.factors?.keys), tensor("products", edit.factors?.products), tensor("dense", edit.dense), tensor("held", edit.held.rows),
+            tensor("held_moment", edit.held.moment),
+        ].compactMap { $0 }
     }
 
     /// Of each network: the rows its moments have seen.
@@ -152,10 +155,11 @@ struct EditorState {
         let keys = try read("keys", rows: nil, columns: module.keySize)
         let products = try read("products", rows: keys?.rows ?? 0, columns: module.valueSize)
         let dense = try read("dense", rows: module.valueSize, columns: module.keySize)
+        let held = HeldKeys(rows: try read("held", rows: nil, columns: module.keySize), moment: try read("held_moment", rows: module.keySize, columns: module.keySize))
         guard (keys == nil) == (products == nil) else { throw BadInput(checkpoint.path, "'edit.\(module.name)' has one factor of two") }
         var factors: WeightEdit.Factors?
         if let keys, let products { factors = WeightEdit.Factors(keys: keys, products: products) }
-        module.setEdit(WeightEdit(keySize: module.keySize, valueSize: module.valueSize, factors: factors, dense: dense))
+        module.setEdit(WeightEdit(keySize: module.keySize, valueSize: module.valueSize, factors: factors, dense: dense, held: held))
     }
 }
 

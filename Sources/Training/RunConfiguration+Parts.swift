@@ -37,6 +37,7 @@ extension RunConfiguration {
         (engine.stepControl.lossBound, engine.stepControl.halvings) = (Float(editor.lossBound), editor.halvings)
         engine.preservation.contrastWeight = Float(editor.contrastWeight)
         if editor.contrastWeight > 0 { engine.preservation.contrastPositions = editor.contrastPositions }
+        engine.preservation.earlierWeight = Float(editor.earlierWeight)
         if editor.backgroundWeight > 0 {
             let passages = PlainText.sequences(PlainText.background, tokenizer: tokenizer, model: model, microBatch: data.microBatch)
             try engine.takeBackground(from: passages, weight: Float(editor.backgroundWeight))

@@ -32,6 +32,9 @@ package final class Linear {
     /// ΔW += shiftᵀ; shift [keySize, valueSize].
     package func add(shift: Matrix) { edit.append(shift: shift) }
 
+    /// Has later edits leave alone what the layer makes of these keys [n, keySize].
+    package func hold(keys: Matrix) { edit.held.append(keys) }
+
     /// Replaces the edit: an empty one restores the model, a kept one puts an earlier state back.
     package func setEdit(_ edit: WeightEdit) { self.edit = edit }
 

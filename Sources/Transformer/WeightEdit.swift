@@ -22,6 +22,8 @@ package struct WeightEdit: Sendable {
     package let valueSize: Int
     package private(set) var factors: Factors?
     package private(set) var dense: Matrix?  // [valueSize, keySize]; never written once set
+    /// Where the edits were made, as far as later ones are to leave that alone.
+    package var held = HeldKeys()
 
     package init(keySize: Int, valueSize: Int) {
         self.keySize = keySize
@@ -29,8 +31,9 @@ package struct WeightEdit: Sendable {
     }
 
     /// A state that was saved.
-    package init(keySize: Int, valueSize: Int, factors: Factors?, dense: Matrix?) {
+    package init(keySize: Int, valueSize: Int, factors: Factors?, dense: Matrix?, held: HeldKeys = HeldKeys()) {
         self.init(keySize: keySize, valueSize: valueSize)
+        self.held = held
         self.factors = factors
         self.dense = dense
     }

@@ -25,6 +25,7 @@ import Testing
                   contrast_positions: answer
                   contrast_subjects: 10
                   contrast_weight: 0.0
+                  earlier_weight: 0.0
                   halvings: 0
                   initialization: published
                   inner_learning_rate: 0.001

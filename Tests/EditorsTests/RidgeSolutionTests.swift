@@ -160,6 +160,19 @@ import Transformer
         expectClose(problem.solution.differenceGradients(h, rows: 0..<rows), expected, "E")
     }
 
+    /// What is held beside plain text counts as if it had been among it, by itself and not as a mean.
+    @Test(arguments: [2, 12]) func heldKeysJoinTheBackground(rows: Int) throws {
+        let keys = normals(rows, Self.keySize, lane: 1), differences = normals(rows, Self.valueSize, lane: 2), held = normals(4, Self.keySize, lane: 6)
+        var system = ShiftSystem(keys: keys, made: ReadoutRows(differences: differences), lambda: Self.lambda)
+        system.background = try Background(keySize: Self.keySize).holding(HeldKeys(rows: held, moment: nil), weight: Self.weight)
+        let solution = try #require(try RidgeRule().solve(system) as? RidgeSolution)
+        let moment = product(transposed(held.doubles), held.doubles).enumerated().map { i, row in
+            row.enumerated().map { j, x in x * Double(Self.weight) + (i == j ? 1 : 0) }
+        }
+        let shift = solution.form == .primal ? solution.solution : multiply(solution.shiftKeys.transposed, solution.solution.operand)
+        expectClose(shift, ridge(keys.doubles, differences.doubles, lambda: Double(Self.lambda), moment: moment).flatMap { $0 }, "S")
+    }
+
     /// The stronger the hold, the less what it holds moves.
     @Test func whatIsHeldMovesLess() throws {
         let keys = normals(2, Self.keySize, lane: 1), made = ReadoutRows(differences: normals(2, Self.valueSize, lane: 2)), held = normals(2, Self.keySize, lane: 6)

@@ -65,6 +65,24 @@ import Transformer
         expectSame(multiply(x.operand, transposed.operand).elements, multiply(x.operand, edit.materialized().transposed).elements, "x ΔWᵀ")
     }
 
+    /// Σ k kᵀ is the same whether keys are kept as they came or as their second moment. Keys have 48 entries.
+    @Test(arguments: [[5, 7], [30, 18], [30, 19], [60, 3], [60, 3, 60]]) func heldKeysAddUp(rows: [Int]) throws {
+        let module = try Golden("llama").loadModel().edited[0], size = module.keySize
+        let expected = Matrix(rows: size, columns: size)
+        for (index, count) in rows.enumerated() {
+            let keys = normals(count, size, lane: UInt32(index), scale: 1)
+            module.hold(keys: keys)
+            multiply(keys.transposed, keys.operand, into: expected, accumulate: true)
+            #expect((module.edit.held.rows?.rows ?? 0) <= size)
+        }
+        let held = module.edit.held, sum = Matrix(rows: size, columns: size)
+        #expect((held.moment != nil) == (rows.reduce(0, +) > size) && !held.isEmpty && module.edit.isEmpty)
+        held.add(to: sum, weight: 0.5)
+        expectClose(sum.elements, expected.elements.map { $0 / 2 }, within: 1e-5, "Σ k kᵀ / 2")
+        module.restore()
+        #expect(module.edit.held.isEmpty)
+    }
+
     /// A kept edit is a value: what is added to the module later does not reach it.
     @Test(arguments: Golden.families) func keptEditsCanBePutBack(family: String) throws {
         let model = try Golden(family).loadModel()
