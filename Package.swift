@@ -68,19 +68,26 @@ let package = Package(
             dependencies: [
                 "TensorCore", "WeightFiles", "Tokenization", "Communication", "Transformer", "Datasets", "Editors", "Editing",
             ]),
-        // 9: the library
+        // 9
+        .target(
+            name: "Tuning",
+            dependencies: [
+                "Documents", "TensorCore", "Communication", "Tokenization", "Transformer", "Datasets", "Configuration", "Editing", "Training", "Evaluation", "Reporting",
+                "Settings",
+            ]),
+        // 10: the library
         .target(
             name: "Amend",
             dependencies: [
                 "TensorCore", "LinearAlgebra", "Communication", "Settings", "Machine", "Tokenization", "Transformer", "Datasets", "Configuration", "Checkpointing",
                 "Editing", "Training", "Evaluation",
             ]),
-        // 10: the programs
+        // 11: the programs
         .executableTarget(
             name: "Command",
             dependencies: [
                 "Amend", "Documents", "StandardStreams", "TensorCore", "LinearAlgebra", "Communication", "Tokenization", "Transformer", "Configuration", "Checkpointing",
-                "Datasets", "Editing", "Training", "Evaluation", "Reporting", "SelfTest", "Settings", "Machine",
+                "Datasets", "Editing", "Training", "Evaluation", "Tuning", "Reporting", "SelfTest", "Settings", "Machine",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         .executableTarget(

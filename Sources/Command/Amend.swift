@@ -20,7 +20,7 @@ struct AmendCommand: ParsableCommand {
             Run `train` and `evaluate` under mpirun or srun, or alone. Exit status: 0 done, 1 failed, 2 wrong usage or configuration, \
             3 bad input file, 75 stopped early on request after saving.
             """,
-        subcommands: [Train.self, Evaluate.self, Generate.self, Inspect.self, SelfTestCommand.self, Doctor.self, SettingsCommand.self])
+        subcommands: [Train.self, Evaluate.self, Tune.self, Generate.self, Inspect.self, SelfTestCommand.self, Doctor.self, SettingsCommand.self])
 
     static func main() {
         Startup.prepare()

@@ -1,7 +1,7 @@
 import Documents
 import Foundation
 
-/// A file of JSON lines that is there whole or not at all: until `finish` the lines are in a file beside it, and what was there before stays. A pipe or a device is
+/// A file of lines, of JSON or other text, that is there whole or not at all: until `finish` the lines are in a file beside it, and what was there before stays. A pipe or a device is
 /// written to at once, and so is what a process has open.
 package final class LinesFile {
     private let path: String
@@ -21,7 +21,10 @@ package final class LinesFile {
         descriptor = try openFile(partial ?? path, partial == nil ? O_WRONLY | O_APPEND : O_WRONLY | O_CREAT | O_TRUNC, action: "write")
     }
 
-    package func append(_ line: JSONObject) throws { try writeAll(Array(JSONOutput.line(line).utf8), to: descriptor, name: path) }
+    package func append(_ line: JSONObject) throws { try append(JSONOutput.line(line)) }
+
+    /// Whole lines, as they are.
+    package func append(_ text: String) throws { try writeAll(Array(text.utf8), to: descriptor, name: path) }
 
     /// Gives the file its name.
     package func finish() throws {

@@ -37,6 +37,8 @@ public struct TrainingSummary: Sendable {
     package let phases: [(phase: PhaseClock.Phase, share: PhaseClock.Share)]
     /// Stopped early on request, with everything saved.
     public let isStopped: Bool
+    /// nil: nothing was validated.
+    package let validations: ValidationHistory?
 }
 
 /// Where a run's messages and progress go; rank 0 alone speaks.
@@ -130,7 +132,8 @@ package final class TrainingRun {
         return TrainingSummary(
             checkpoint: lastSave?.path ?? "", digest: lastSave?.digest ?? "", batches: progress.batches, edits: progress.edits, updates: learner.updates,
             loss: progress.batches > 0 && learner.learns ? progress.lossSum / Double(progress.batches) : .nan, seconds: seconds,
-            secondsPerEdit: edits > 0 ? seconds / Double(edits) : 0, operations: matrixOperations - operations, phases: work.phases.totals, isStopped: isStopped)
+            secondsPerEdit: edits > 0 ? seconds / Double(edits) : 0, operations: matrixOperations - operations, phases: work.phases.totals, isStopped: isStopped,
+            validations: progress.validations)
     }
 
     private func trainBatch(_ metrics: MetricsLog?) throws {

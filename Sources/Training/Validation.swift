@@ -26,19 +26,19 @@ package protocol Validator {
 }
 
 /// Of a run's validations.
-struct ValidationHistory: Codable, Equatable {
+package struct ValidationHistory: Codable, Equatable, Sendable {
     /// The best so far.
-    struct Best: Codable, Equatable {
-        let batches: Int
-        let updates: Int
-        let score: Double
+    package struct Best: Codable, Equatable, Sendable {
+        package let batches: Int
+        package let updates: Int
+        package let score: Double
     }
 
     /// Updates that there were at the last validation; nil: there has been none.
     var updates: Int?
     /// Before training.
-    var first: Double?
-    var best: Best?
+    package private(set) var first: Double?
+    package private(set) var best: Best?
     /// Validations since the best.
     var sinceBest = 0
 
