@@ -60,8 +60,7 @@ package final class EditEngine {
     func step(_ step: Int, _ batch: EditPack, _ progress: BatchProgress, keepsActivations: Bool, place: String) throws -> EditStep {
         let edits = batch.edits
         let factors = rowFactors(progress.factors(stepControl), edits)
-        let rows = try work.phases.measure(.capture) { try capture(edits, place: place) }
-        let contrast = try work.phases.measure(.capture) { try batch.contrasts.map(contrastKeys) }
+        let rows = try work.phases.measure(.capture) { try capture(edits, after: progress, place: place) }
         let networks = editor.networks(step: step), (moments, learn) = editor.moments(step: step)
         if observes && learn { work.phases.measure(.normalizer) { observe(rows, rowCounts(edits).ofMicroBatches, moments) } }
         var solutions = [(any ShiftSolution)?](repeating: nil, count: model.edited.count)
@@ -80,7 +79,6 @@ package final class EditEngine {
                     var system = ShiftSystem(
                         keys: keys, made: factors.map { ReadoutRows(differences: own.differences.scaled(rows: $0), keys: own.keys) } ?? own, lambda: network.lambda(index)
                     )
-                    system.contrast = contrast?[module]
                     system.background = progress.backgrounds?[module]
                     do { solutions[module] = try rule.solve(system) } catch {
                         throw NumericalFailure("\(place), step \(step + 1), \(model.edited[module].name): \(error)")
@@ -102,12 +100,13 @@ package final class EditEngine {
 
     /// Applies step `step` of an edit batch, keeping nothing for learning.
     package func apply(step index: Int, of batch: EditBatch, place: String) throws {
-        _ = try step(index, pack(batch), BatchProgress(backgrounds: preservation.backgrounds), keepsActivations: false, place: place)
+        let pack = pack(batch)
+        _ = try step(index, pack, BatchProgress(backgrounds: backgrounds(pack, place: place)), keepsActivations: false, place: place)
     }
 
     /// Applies an edit batch: every step, each a backpropagation on the model that the last one edited.
     package func apply(_ batch: EditBatch, place: String) throws {
-        let pack = pack(batch), progress = try begin(pack.edits, place: place)
+        let pack = pack(batch), progress = try begin(pack, place: place)
         for index in 0..<editor.options.steps where !progress.isDone(stepControl) {
             _ = try step(index, pack, progress, keepsActivations: false, place: place)
         }
@@ -116,7 +115,7 @@ package final class EditEngine {
 
     /// What `step` would capture of `edits` on the model as it is.
     package func captureForInspection(_ edits: [[TokenSequence]]) throws -> [CapturedRows] {
-        try capture(pack(edits), place: "capture")
+        try capture(pack(edits), after: BatchProgress(backgrounds: nil), place: "capture")
     }
 
     /// A batch's edits, packed, and with them what contrasts with them.
@@ -139,18 +138,24 @@ package final class EditEngine {
     /// Of the rows that are captured of a pack.
     private func rowCounts(_ pack: ShardedPack) -> ShardedPack.RowCounts { pack.rowCounts(editor.options.positions) }
 
-    /// Keys and value gradients of every edited module at the captured positions of the whole batch, in canonical order.
-    func capture(_ edits: ShardedPack, place: String) throws -> [CapturedRows] {
+    /// The forward part of what is captured of a chunk.
+    func forwardPass(_ chunk: ShardedPack.Chunk) -> LanguageModel.ForwardPass {
+        model.forwardPass(chunk.pack, chunk.prefix, on: Places.mode(editor.options.positions))
+    }
+
+    /// Keys and value gradients of every edited module at the captured positions of the whole batch, in canonical order. Takes the forward passes that `progress` has.
+    private func capture(_ edits: ShardedPack, after progress: BatchProgress, place: String) throws -> [CapturedRows] {
         let positions = editor.options.positions, counts = rowCounts(edits).ofRanks, count = counts[work.communicator.rank]
         let own = model.edited.indices.map { index in
             CapturedRows(
                 module: index, keys: Matrix(uninitializedRows: count, columns: model.edited[index].keySize),
                 gradients: Matrix(uninitializedRows: count, columns: model.edited[index].valueSize))
         }
-        var first = 0
+        var first = 0, passes = progress.passes ?? []
+        progress.passes = nil
         for chunk in edits.chunks {
             let places = Places(chunk, positions), range = first..<first + places.count
-            _ = model.backpropagate(chunk.pack, chunk.prefix, on: places.mode) { rows in
+            _ = model.backpropagate(passes.popLast() ?? forwardPass(chunk)) { rows in
                 places.assign(rows.keys, to: own[rows.module].keys.rows(range))
                 places.assign(rows.gradients, to: own[rows.module].gradients.rows(range))
             }
@@ -168,13 +173,6 @@ package final class EditEngine {
             }
             return all
         }
-    }
-
-    /// √ν times the keys of every edited module at the held positions of what contrasts with the edits, on the model as it is.
-    private func contrastKeys(_ contrasts: ShardedPack) throws -> [Matrix] {
-        let all = try captureKeys(of: contrasts, at: preservation.contrastPositions)
-        for keys in all { keys.scale(by: preservation.contrastWeight.squareRoot()) }
-        return all
     }
 
     /// The keys of every edited module at `positions` of all sequences of a pack, on the model as it is.
@@ -199,10 +197,12 @@ package final class EditEngine {
         private let chosen: [Int]?
 
         init(_ chunk: ShardedPack.Chunk, _ positions: EditorOptions.Positions) {
-            mode = positions == .answer ? .answerTokens : .allTokens
+            mode = Self.mode(positions)
             chosen = positions == .answer || positions == .all ? nil : chunk.rows(positions)
             count = chosen?.count ?? (positions == .answer ? chunk.pack.answerCount : chunk.pack.tokenCount)
         }
+
+        static func mode(_ positions: EditorOptions.Positions) -> LanguageModel.GradientRows { positions == .answer ? .answerTokens : .allTokens }
 
         func assign(_ rows: Matrix, to target: Matrix) {
             guard let chosen else { return target.assign(rows) }

@@ -18,7 +18,9 @@ package struct StepControl: Sendable {
 final class BatchProgress {
     /// Of each edit, on all ranks, the mean cross entropy of its answer's tokens; nil where that has not been asked.
     var losses: [Float]?
-    /// What they should leave alone of each edited module; nil: nothing is known.
+    /// The forward passes that they come from, of the pack's chunks, on the model as it is; nil where they would take too much memory.
+    var passes: [LanguageModel.ForwardPass]?
+    /// What the edits should leave alone of each edited module; nil: nothing is known.
     let backgrounds: [Background]?
 
     init(backgrounds: [Background]?) { self.backgrounds = backgrounds }
@@ -37,16 +39,20 @@ final class BatchProgress {
 }
 
 extension EditEngine {
-    /// The mean cross entropy of each edit's answer on the model as it is.
-    func losses(_ edits: ShardedPack) throws -> [Float] {
+    /// Asks for the mean cross entropy of each edit's answer on the model as it is. The forward passes are kept for the next step's backward passes.
+    private func askForLosses(_ edits: ShardedPack, _ progress: BatchProgress) throws {
+        progress.passes = nil
+        var kept: [LanguageModel.ForwardPass] = []
         let own = edits.chunks.flatMap { chunk in
-            let predictions = model.score(chunk.pack, chunk.prefix)
+            let pass = forwardPass(chunk), predictions = model.predictions(of: pass)
+            if edits.chunks.count == 1 { kept.append(pass) }
             return chunk.pack.predictions.map { range in -range.reduce(0) { $0 + predictions[$1].logProbability } / Float(range.count) }
         }
         let column = Matrix(uninitializedRows: own.count, columns: 1)
         for (row, loss) in own.enumerated() { column[row, 0] = loss }
         let all = try work.gatherRows(column, counts: edits.sequenceCounts.ofRanks)
-        return (0..<all.rows).map { all[$0, 0] }
+        progress.losses = (0..<all.rows).map { all[$0, 0] }
+        if edits.chunks.count == 1 { progress.passes = kept }
     }
 
     /// Of every captured row what its edit takes.
@@ -55,9 +61,9 @@ extension EditEngine {
     }
 
     /// Before the first step of edits: asks for their losses, and for what they should leave alone.
-    func begin(_ edits: ShardedPack, place: String) throws -> BatchProgress {
-        let progress = BatchProgress(backgrounds: try backgrounds(place: place))
-        if stepControl.isOn { progress.losses = try losses(edits) }
+    func begin(_ batch: EditPack, place: String) throws -> BatchProgress {
+        let progress = BatchProgress(backgrounds: try backgrounds(batch, place: place))
+        if stepControl.isOn { try work.phases.measure(.capture) { try askForLosses(batch.edits, progress) } }
         return progress
     }
 
@@ -67,8 +73,8 @@ extension EditEngine {
         var shares = zip(progress.shares ?? factors.map { _ in 1 }, factors).map { $1 > 0 ? $1 : $0 }
         defer { progress.shares = shares }
         for halving in 0... {
-            let after = try losses(edits)
-            progress.losses = after
+            try askForLosses(edits, progress)
+            guard let after = progress.losses else { return }
             let risen = after.indices.filter { factors[$0] > 0 && !(after[$0] <= before[$0]) }
             if risen.isEmpty || halving == stepControl.halvings { return }
             for edit in risen {

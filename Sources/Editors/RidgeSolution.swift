@@ -60,12 +60,10 @@ package struct RidgeSolution: Sendable {
         factor.solve(inPlace: solution)
     }
 
-    /// With other value differences, of the first rows; those of the rows below are zero.
+    /// With other value differences.
     package func replacing(differences: Matrix) -> any ShiftSolution {
         var other = self
-        let all = Matrix(rows: keys.rows, columns: differences.columns)
-        all.rows(0..<differences.rows).assign(differences)
-        other.solution = form == .dual ? all : multiply(keys.transposed, all.operand)
+        other.solution = form == .dual ? differences.copy() : multiply(keys.transposed, differences.operand)
         factor.solve(inPlace: other.solution)
         return other
     }

@@ -9,8 +9,6 @@ package struct ShiftSystem: Sendable {
     /// What the editor made of the captured rows.
     package let made: ReadoutRows
     package let lambda: Float
-    /// √ν C [c, k]: keys that the shift should map to zero, if there are any.
-    package var contrast: Matrix?
     /// What the shift should leave alone, if that is known.
     package var background: Background?
 
@@ -23,7 +21,7 @@ package struct ShiftSystem: Sendable {
 
 /// How the rows that an editor made of a module's captured rows become its parameter shift S [k, v].
 package protocol ShiftRule: Sendable {
-    /// Whether contrast keys and a background count.
+    /// Whether a background counts.
     var preserves: Bool { get }
 
     /// Throws where there is no shift.
@@ -68,13 +66,7 @@ package struct RidgeRule: ShiftRule {
     package var preserves: Bool { true }
 
     package func solve(_ system: ShiftSystem) throws -> any ShiftSolution {
-        guard let contrast = system.contrast, contrast.rows > 0 else {
-            return try RidgeSolution(keys: system.keys, differences: system.made.differences, lambda: system.lambda, background: system.background)
-        }
-        let zeros = Matrix(rows: contrast.rows, columns: system.made.differences.columns)
-        return try RidgeSolution(
-            keys: .stacked([system.keys, contrast], columns: contrast.columns),
-            differences: .stacked([system.made.differences, zeros], columns: zeros.columns), lambda: system.lambda, background: system.background)
+        try RidgeSolution(keys: system.keys, differences: system.made.differences, lambda: system.lambda, background: system.background)
     }
 }
 

@@ -27,6 +27,25 @@ extension LanguageModel {
         }
     }
 
+    /// A forward pass with what its backward pass needs, on the edited model as it is then.
+    package struct ForwardPass {
+        let pack: PackedSequences
+        /// Those that gradients are wanted on above the last layer.
+        let last: SuffixRows
+        let hidden: Matrix
+        var records: [LayerRecord]
+    }
+
+    package func forwardPass(_ pack: PackedSequences, _ prefix: FrozenPrefix, on mode: GradientRows) -> ForwardPass {
+        precondition(!pack.branches, "gradients of a pack whose segments continue each other")
+        let rows = SuffixRows(pack, everything: mode == .allTokens)
+        // Above the last layer only answer rows matter; there its own rows are wanted on all tokens only if it is edited.
+        let last = mode == .allTokens && lastEditedLayer == layers.count - 1 ? rows : SuffixRows(pack, everything: false)
+        var records: [LayerRecord] = []
+        let hidden = suffixForward(pack, prefix, last: last, keeping: rows, records: &records)
+        return ForwardPass(pack: pack, last: last, hidden: hidden, records: records)
+    }
+
     /// The weighted loss of each prediction of `pack`, and through `visit` the keys and gradients of every edited module, top
     /// layer first. With `.answerTokens` gradients flow through answer rows alone, which is exact for them: the gradient at a
     /// row depends on later rows only, and answer tokens are the last rows of their sequence.
@@ -34,15 +53,17 @@ extension LanguageModel {
         _ pack: PackedSequences, _ prefix: FrozenPrefix, on mode: GradientRows, loss: AnswerLoss = .crossEntropy(weight: 1),
         visit: (CapturedRows) throws -> Void
     ) rethrows -> [Float] {
-        precondition(!pack.branches, "gradients of a pack whose segments continue each other")
-        let rows = SuffixRows(pack, everything: mode == .allTokens)
-        // Above the last layer only answer rows matter; there its own rows are wanted on all tokens only if it is edited.
-        let last = mode == .allTokens && lastEditedLayer == layers.count - 1 ? rows : SuffixRows(pack, everything: false)
-        var records: [LayerRecord] = []
-        let hidden = suffixForward(pack, prefix, last: last, keeping: rows, records: &records)
-        var (losses, gradient) = headBackward(pack, hidden, rows: last, loss)
+        try backpropagate(forwardPass(pack, prefix, on: mode), loss: loss, visit: visit)
+    }
+
+    /// As `backpropagate(_:_:on:loss:visit:)`, of a forward pass on the model as it still is.
+    package func backpropagate(
+        _ pass: consuming ForwardPass, loss: AnswerLoss = .crossEntropy(weight: 1), visit: (CapturedRows) throws -> Void
+    ) rethrows -> [Float] {
+        let pack = pass.pack
+        var (losses, gradient) = headBackward(pack, pass.hidden, rows: pass.last, loss)
         for index in (firstEditedLayer..<layers.count).reversed() {
-            let layer = layers[index], record = records.removeLast(), isLowest = index == firstEditedLayer
+            let layer = layers[index], record = pass.records.removeLast(), isLowest = index == firstEditedLayer
             if !isLowest { prefetch(index - 1) }
             let dNormed = try feedForwardBackward(layer, gradient, record, stopsHere: isLowest, visit: visit)
             if !isLowest { gradient = attentionBackward(layer, gradient, record, pack, dNormed) }

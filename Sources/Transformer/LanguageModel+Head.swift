@@ -39,8 +39,15 @@ extension LanguageModel {
 
     /// Scores every prediction of `pack`, on the edited model.
     package func score(_ pack: PackedSequences, _ prefix: FrozenPrefix) -> [Prediction] {
+        predictions(normedAnswers(pack, prefix), pack)
+    }
+
+    /// Likewise, of a forward pass.
+    package func predictions(of pass: ForwardPass) -> [Prediction] { predictions(finalNorm.forward(pass.last.gatherAnswers(pass.hidden, pass.pack)), pass.pack) }
+
+    private func predictions(_ normed: Matrix, _ pack: PackedSequences) -> [Prediction] {
         var predictions: [Prediction] = []
-        forEachBlockOfLogits(normedAnswers(pack, prefix)) { first, logits in
+        forEachBlockOfLogits(normed) { first, logits in
             for row in 0..<logits.rows {
                 var largest = 0
                 let total = amend_log_sum_exp(logits.row(row), logits.columns, &largest)
