@@ -45,13 +45,20 @@ RUNS = [
     Run("subject-last", "of the subject's last", ["editor.positions=subject-last"], untrained=True),
     Run("no-contrast", "nothing that contrasts with edits", ["editor.contrast_weight=0"], untrained=True),
     Run("contrast-at-answers", "contrasting prompts held at the answer's tokens alone", ["editor.contrast_positions=answer"], untrained=True),
+    Run("no-earlier", "earlier edits of the sequence not held", ["editor.earlier_weight=0"], untrained=True),
+    Run("earlier-10", "earlier edits held ten times as firmly", ["editor.earlier_weight=10"], untrained=True),
     Run("no-background", "plain text not held", ["editor.background_weight=0"], untrained=True),
     Run("no-step-control", "every step whole", ["editor.halvings=0", "editor.loss_bound=0"], untrained=True),
     Run("per-step-normalizer", "each step's rows standardised by its own moments", ["editor.normalizer=per-step"], untrained=True),
     Run("prefixes", "each edit behind three sentences too", ["editor.prefixes=3"], untrained=True),
     Run("gate-and-up", "gate and up projections of layers 4 to 10",
         ["editor.modules=[model.layers.4-10.mlp.gate_proj,model.layers.4-10.mlp.up_proj]"], untrained=True),
+    Run("middle-down", "down projections of layers 8 to 14, all tokens", ["editor.modules=[model.layers.8-14.mlp.down_proj]", "editor.positions=all"], untrained=True),
     Run("later-modules", "the published modules", ["editor.modules=[model.layers.11-15.mlp.gate_proj,model.layers.18-24.mlp.up_proj]"], untrained=True),
+    Run("trained-longer", "200 updates at 4e-4, batches of up to 16", [
+        "data.edits_per_batch=16", "data.batches=10", "training.passes=20", "editor.meta_learning_rate=4e-4", "training.warmup=10", "training.decay=200",
+        "training.bleed_weight=1", "training.neighbor_weight=0.5", "training.neighbor_bound=0.1", "training.validation_edits=60", "training.validate_every=40",
+    ]),
 ]
 
 

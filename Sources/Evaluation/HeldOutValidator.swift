@@ -11,8 +11,8 @@ import Transformer
 
 /// Validates an editor as an evaluation would: records in sequence, in batches as they are trained on, and half of them one by one.
 ///
-/// The score is the mean of both, each the harmonic mean of efficacy, generalization, specificity and the share of plain text's likeliest tokens
-/// that are kept: an editor is as good as what it does worst.
+/// The score is the mean of both, each the harmonic mean of efficacy, generalization and specificity and of what a user sees: how often the answer is said in other words, and
+/// how many of the neighbours' and of plain text's likeliest tokens are kept. An editor is as good as what it does worst.
 package final class HeldOutValidator: Validator {
     private let configuration: RunConfiguration
     private let model: LanguageModel
@@ -65,13 +65,20 @@ package final class HeldOutValidator: Validator {
     }
 
     private static func score(_ report: ScoreReport, _ drift: Drift?) -> Double {
-        let parts = (Probe.Kind.standard.map { report.scores[$0] } + [drift?.tokensKept ?? .nan]).filter { !$0.isNaN }
-        return Double(parts.count) / parts.reduce(0) { $0 + 1 / max($1, 1e-9) }
+        let seen = [report.exactMatch.generalization, report.unchanged.specificity, drift?.tokensKept ?? .nan]
+        let parts = (Probe.Kind.standard.map { report.scores[$0] } + seen).filter { !$0.isNaN }
+        // What of few records none has is not nothing.
+        return Double(parts.count) / parts.reduce(0) { $0 + 1 / max($1, 1) }
     }
 
     private static func text(_ report: ScoreReport, _ drift: Drift?) -> String {
         let scores = Probe.Kind.standard.map { kind in report.scores[kind].isNaN ? "–" : String(format: "%.0f", report.scores[kind]) }
-        return scores.joined(separator: "/") + (drift.map { String(format: " with %.0f %% of plain text kept", $0.tokensKept) } ?? "")
+        func share(_ value: Double?, _ what: String) -> String? { value.flatMap { $0.isNaN ? nil : String(format: "%.0f %% %@", $0, what) } }
+        let seen = [
+            share(report.exactMatch.generalization, "said in other words"), share(report.unchanged.specificity, "of neighbours"),
+            share(drift?.tokensKept, "of plain text kept"),
+        ].compactMap(\.self)
+        return scores.joined(separator: "/") + (seen.isEmpty ? "" : " (" + seen.joined(separator: ", ") + ")")
     }
 
     private static func details(_ report: ScoreReport, _ drift: Drift?, _ score: Double) -> JSONValue {

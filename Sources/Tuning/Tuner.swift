@@ -199,15 +199,16 @@ package final class Tuner {
         }
         let passes = max(1, updates / length), all = passes * length
         var changes: TuningChanges = [
-            "editor.initialization": "scaled", "editor.meta_learning_rate": "0.0001", "editor.scalar_learning_rate": "0.002", "editor.max_gradient_norm": "0.3",
-            "training.passes": "\(passes)", "training.batch_sizes": "varied", "training.clip": "update", "training.edit_weight": "0.5", "training.bleed_weight": "3",
+            "editor.initialization": "scaled", "editor.meta_learning_rate": "0.0004", "editor.scalar_learning_rate": "0.002", "editor.max_gradient_norm": "0.3",
+            "training.passes": "\(passes)", "training.batch_sizes": "varied", "training.clip": "update", "training.edit_weight": "0.5", "training.bleed_weight": "1",
+            "training.neighbor_weight": "0.5", "training.neighbor_bound": "0.1",
             "training.text_weight": "10", "training.text_bound": "0.01", "training.warmup": "\(max(1, all / 10))", "training.decay": "\(all)",
             "training.validation_edits": "\(heldOut.count)", "training.validate_every": "\(max(1, all / validations))", "checkpoint.keep_best": "true",
             "checkpoint.directory": given.checkpoint.directory + "/training", "evaluation.normalizer": "frozen",
         ]
         if given.editor.mode == .sequential { changes["training.update_every"] = "1" }
         if given.plan.norm != nil { changes["editor.regularization"] = "0" }
-        if !heldOut.contains(where: { !$0.lessons(.keep).isEmpty }) { changes["training.bleed_weight"] = "0" }
+        if !heldOut.contains(where: { !$0.lessons(.keep).isEmpty }) { (changes["training.bleed_weight"], changes["training.neighbor_weight"]) = ("0", "0") }
         try log.append(TuningTrial(stage: stage, change: changes, changes: changes, score: best.score, text: "", seconds: 0, identity: identity))
         return changes
     }
