@@ -61,6 +61,7 @@ package final class EditEngine {
         let edits = batch.edits
         let factors = rowFactors(progress.factors(stepControl), edits)
         let rows = try work.phases.measure(.capture) { try capture(edits, after: progress, place: place) }
+        let contrast = try work.phases.measure(.capture) { try batch.contrasts.map(contrastKeys) }
         let networks = editor.networks(step: step), (moments, learn) = editor.moments(step: step)
         if observes && learn { work.phases.measure(.normalizer) { observe(rows, rowCounts(edits).ofMicroBatches, moments) } }
         var solutions = [(any ShiftSolution)?](repeating: nil, count: model.edited.count)
@@ -79,6 +80,7 @@ package final class EditEngine {
                     var system = ShiftSystem(
                         keys: keys, made: factors.map { ReadoutRows(differences: own.differences.scaled(rows: $0), keys: own.keys) } ?? own, lambda: network.lambda(index)
                     )
+                    system.contrast = contrast?[module]
                     system.background = progress.backgrounds?[module]
                     do { solutions[module] = try rule.solve(system) } catch {
                         throw NumericalFailure("\(place), step \(step + 1), \(model.edited[module].name): \(error)")
@@ -100,13 +102,12 @@ package final class EditEngine {
 
     /// Applies step `step` of an edit batch, keeping nothing for learning.
     package func apply(step index: Int, of batch: EditBatch, place: String) throws {
-        let pack = pack(batch)
-        _ = try step(index, pack, BatchProgress(backgrounds: backgrounds(pack, place: place)), keepsActivations: false, place: place)
+        _ = try step(index, pack(batch), BatchProgress(backgrounds: preservation.backgrounds), keepsActivations: false, place: place)
     }
 
     /// Applies an edit batch: every step, each a backpropagation on the model that the last one edited.
     package func apply(_ batch: EditBatch, place: String) throws {
-        let pack = pack(batch), progress = try begin(pack, place: place)
+        let pack = pack(batch), progress = try begin(pack.edits, place: place)
         for index in 0..<editor.options.steps where !progress.isDone(stepControl) {
             _ = try step(index, pack, progress, keepsActivations: false, place: place)
         }
@@ -173,6 +174,13 @@ package final class EditEngine {
             }
             return all
         }
+    }
+
+    /// √ν times the keys of every edited module at the held positions of what contrasts with the edits, on the model as it is.
+    private func contrastKeys(_ contrasts: ShardedPack) throws -> [Matrix] {
+        let all = try captureKeys(of: contrasts, at: preservation.contrastPositions)
+        for keys in all { keys.scale(by: preservation.contrastWeight.squareRoot()) }
+        return all
     }
 
     /// The keys of every edited module at `positions` of all sequences of a pack, on the model as it is.

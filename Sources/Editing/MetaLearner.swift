@@ -124,7 +124,7 @@ package final class MetaLearner {
     /// The first of `batches` is edited, all are learned from.
     private func learnSequentially(_ batches: [EditBatch], place: String) throws -> BatchReport {
         var report = BatchReport(), unrelated: [Objective.Term] = []
-        let edits = engine.pack(batches[0]), progress = try engine.begin(edits, place: place)
+        let edits = engine.pack(batches[0]), progress = try engine.begin(edits.edits, place: place)
         var steps: [EditStep] = []
         for step in 0..<options.steps where !progress.isDone(engine.stepControl) {
             if step == options.steps - 1 { unrelated = self.unrelated(batches) }
@@ -146,7 +146,7 @@ package final class MetaLearner {
         let edits = engine.pack(batch), terms = rephrasings([batch]) + unrelated([batch]) + unedited(batch, edits)
         for step in 0..<options.steps {
             defer { for (module, edit) in zip(model.edited, before) { module.setEdit(edit) } }
-            let made = try engine.step(step, edits, engine.begin(edits, place: place), keepsActivations: true, place: place)
+            let made = try engine.step(step, edits, engine.begin(edits.edits, place: place), keepsActivations: true, place: place)
             try accumulate([made], terms, &report, place: place) { try optimizer.clip(place: place) }
             try engine.work.phases.measure(.checkpoint) { try beforeWriting() }
             try engine.work.phases.measure(.update) { try optimizer.step(factor: options.schedule.factor(update: updates)) }

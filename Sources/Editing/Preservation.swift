@@ -7,13 +7,13 @@ import Transformer
 
 /// What edits should leave alone, beside what the method's loss says: see `ShiftSystem`.
 package struct Preservation: Sendable {
-    /// ν: what moving a contrasting prompt's keys costs, in units of λ; 0: they are not asked.
+    /// ν: what moving a contrasting prompt's keys costs; 0: they are not asked.
     package var contrastWeight: Float = 0
     /// Which of their keys.
     package var contrastPositions = EditorOptions.Positions.answer
     /// Of every edited module; nil: plain text is not asked.
     package var backgrounds: [Background]?
-    /// What moving the prompts of edits costs that the model carries, in the same units; 0: they are not asked.
+    /// What moving the prompts of edits costs that the model carries; 0: they are not asked.
     package var earlierWeight: Float = 0
 
     package init() {}
@@ -27,19 +27,15 @@ struct EditPack {
 }
 
 extension EditEngine {
-    /// What a batch's edits should leave alone of each edited module, as the model is before their first step: plain text, the same prompts with other subjects, and the
-    /// prompts of edits before them. nil: nothing is known.
-    func backgrounds(_ batch: EditPack, place: String) throws -> [Background]? {
-        let contrasts = try work.phases.measure(.capture) { try batch.contrasts.map { try captureKeys(of: $0, at: preservation.contrastPositions) } }
-        let hasEarlier = preservation.earlierWeight > 0 && model.edited.contains { !$0.edit.held.isEmpty }
-        guard rule.preserves, contrasts != nil || hasEarlier else { return preservation.backgrounds }
+    /// What edits should leave alone of each edited module, the model carrying what it does.
+    func backgrounds(place: String) throws -> [Background]? {
+        guard preservation.earlierWeight > 0, model.edited.contains(where: { !$0.edit.held.isEmpty }) else { return preservation.backgrounds }
         return try work.phases.measure(.solve) {
             try model.edited.enumerated().map { index, module in
-                var held: [(HeldKeys, Float)] = contrasts.map { [(HeldKeys($0[index]), preservation.contrastWeight)] } ?? []
-                if hasEarlier { held.append((module.edit.held, preservation.earlierWeight)) }
-                do { return try (preservation.backgrounds?[index] ?? Background(keySize: module.keySize)).holding(held) } catch {
-                    throw NumericalFailure("\(place), what its edits should leave alone, \(module.name): \(error)")
-                }
+                do {
+                    let plain = try preservation.backgrounds?[index] ?? Background(keySize: module.keySize)
+                    return try plain.holding(module.edit.held, weight: preservation.earlierWeight)
+                } catch { throw NumericalFailure("\(place), the edits before it, \(module.name): \(error)") }
             }
         }
     }

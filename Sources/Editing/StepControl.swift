@@ -61,9 +61,9 @@ extension EditEngine {
     }
 
     /// Before the first step of edits: asks for their losses, and for what they should leave alone.
-    func begin(_ batch: EditPack, place: String) throws -> BatchProgress {
-        let progress = BatchProgress(backgrounds: try backgrounds(batch, place: place))
-        if stepControl.isOn { try work.phases.measure(.capture) { try askForLosses(batch.edits, progress) } }
+    func begin(_ edits: ShardedPack, place: String) throws -> BatchProgress {
+        let progress = BatchProgress(backgrounds: try backgrounds(place: place))
+        if stepControl.isOn { try work.phases.measure(.capture) { try askForLosses(edits, progress) } }
         return progress
     }
 

@@ -26,10 +26,10 @@ package struct Background: Sendable {
         factor = try Cholesky(inPlace: moment.copy())
     }
 
-    /// With keys that count by themselves, not as a mean: M₀ + Σ weight · k kᵀ.
-    package func holding(_ all: [(keys: HeldKeys, weight: Float)]) throws -> Background {
+    /// With keys that count by themselves, not as a mean: M₀ + weight · Σ k kᵀ.
+    package func holding(_ held: HeldKeys, weight: Float) throws -> Background {
         let sum = moment.copy()
-        for (keys, weight) in all { keys.add(to: sum, weight: weight) }
+        held.add(to: sum, weight: weight)
         return try Background(moment: sum)
     }
 

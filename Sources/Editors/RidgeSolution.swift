@@ -60,10 +60,12 @@ package struct RidgeSolution: Sendable {
         factor.solve(inPlace: solution)
     }
 
-    /// With other value differences.
+    /// With other value differences, of the first rows; those of the rows below are zero.
     package func replacing(differences: Matrix) -> any ShiftSolution {
         var other = self
-        other.solution = form == .dual ? differences.copy() : multiply(keys.transposed, differences.operand)
+        let all = Matrix(rows: keys.rows, columns: differences.columns)
+        all.rows(0..<differences.rows).assign(differences)
+        other.solution = form == .dual ? all : multiply(keys.transposed, all.operand)
         factor.solve(inPlace: other.solution)
         return other
     }

@@ -9,6 +9,8 @@ package struct ShiftSystem: Sendable {
     /// What the editor made of the captured rows.
     package let made: ReadoutRows
     package let lambda: Float
+    /// √ν C [c, k]: keys that the shift should map to zero, if there are any.
+    package var contrast: Matrix?
     /// What the shift should leave alone, if that is known.
     package var background: Background?
 
@@ -21,7 +23,7 @@ package struct ShiftSystem: Sendable {
 
 /// How the rows that an editor made of a module's captured rows become its parameter shift S [k, v].
 package protocol ShiftRule: Sendable {
-    /// Whether a background counts.
+    /// Whether contrast keys and a background count.
     var preserves: Bool { get }
 
     /// Throws where there is no shift.
@@ -66,7 +68,13 @@ package struct RidgeRule: ShiftRule {
     package var preserves: Bool { true }
 
     package func solve(_ system: ShiftSystem) throws -> any ShiftSolution {
-        try RidgeSolution(keys: system.keys, differences: system.made.differences, lambda: system.lambda, background: system.background)
+        guard let contrast = system.contrast, contrast.rows > 0 else {
+            return try RidgeSolution(keys: system.keys, differences: system.made.differences, lambda: system.lambda, background: system.background)
+        }
+        let zeros = Matrix(rows: contrast.rows, columns: system.made.differences.columns)
+        return try RidgeSolution(
+            keys: .stacked([system.keys, contrast], columns: contrast.columns),
+            differences: .stacked([system.made.differences, zeros], columns: zeros.columns), lambda: system.lambda, background: system.background)
     }
 }
 

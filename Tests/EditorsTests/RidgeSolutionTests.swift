@@ -42,10 +42,11 @@ import Transformer
         expectClose(problem.shift, expected.flatMap { $0 }, "S of \(rows) rows")
     }
 
-    /// For other differences, without making the system again.
+    /// For other differences, the last row's zero, without making the system again.
     @Test(arguments: rowCounts) func solvesForOtherDifferencesToo(rows: Int) throws {
         let problem = try Problem(rows: rows), others = normals(rows, Self.valueSize, lane: 5)
-        let found = try #require(problem.solution.replacing(differences: others) as? RidgeSolution)
+        others.rows(rows - 1..<rows).fill(0)
+        let found = try #require(problem.solution.replacing(differences: others.rows(0..<rows - 1)) as? RidgeSolution)
         let expected = try RidgeSolution(keys: problem.keys, differences: others, lambda: Self.lambda)
         #expect(found.solution.elements == expected.solution.elements && found.solution.elements != problem.solution.solution.elements)
     }
@@ -101,51 +102,44 @@ import Transformer
     private static let keySize = 6, valueSize = 4, lambda: Float = 0.7, weight: Float = 3
 
     private struct Problem {
-        let keys: Matrix, differences: Matrix, moment: [[Double]]?
+        let keys: Matrix, differences: Matrix, contrast: Matrix?, moment: [[Double]]?
         let solution: RidgeSolution
 
-        init(rows: Int, held: Int, hasBackground: Bool) throws {
+        init(rows: Int, contrasts: Int, hasBackground: Bool) throws {
             keys = normals(rows, keySize, lane: 1)
             differences = normals(rows, valueSize, lane: 2)
+            contrast = contrasts > 0 ? normals(contrasts, keySize, lane: 6) : nil
             var system = ShiftSystem(keys: keys, made: ReadoutRows(differences: differences), lambda: lambda)
-            var moment = (0..<keySize).map { i in (0..<keySize).map { $0 == i ? 1.0 : 0 } }
-            func add(_ keys: Matrix, times factor: Double) {
-                for (i, row) in product(transposed(keys.doubles), keys.doubles).enumerated() { for (j, x) in row.enumerated() { moment[i][j] += factor * x } }
-            }
+            system.contrast = contrast
+            var moment: [[Double]]?
             if hasBackground {
-                let text = normals(9, keySize, lane: 7)
-                add(text, times: Double(weight) / 9)
-                system.background = try Background(sum: multiply(text.transposed, text.operand), count: 9, weight: weight)
+                let text = normals(9, keySize, lane: 7), sum = multiply(text.transposed, text.operand)
+                moment = sum.doubles.enumerated().map { i, row in row.enumerated().map { j, x in x * Double(weight) / 9 + (i == j ? 1 : 0) } }
+                system.background = try Background(sum: sum, count: 9, weight: weight)
             }
-            // Held by itself and not as a mean, as it came and as a second moment.
-            if held > 0 {
-                let rows = normals(held, keySize, lane: 6), others = normals(2, keySize, lane: 8)
-                for keys in [rows, others] { add(keys, times: 0.5) }
-                let all: [(HeldKeys, Float)] = [(HeldKeys(rows), 0.5), (HeldKeys(rows: nil, moment: multiply(others.transposed, others.operand)), 0.5)]
-                system.background = try (system.background ?? Background(keySize: keySize)).holding(all)
-            }
-            self.moment = hasBackground || held > 0 ? moment : nil
+            self.moment = moment
             solution = try #require(try RidgeRule().solve(system) as? RidgeSolution)
         }
 
         func expected(_ differences: [[Double]], lambda: Double = Double(lambda)) -> [[Double]] {
-            ridge(keys.doubles, differences, lambda: lambda, moment: moment)
+            let others = contrast?.doubles ?? [], zeros = others.map { _ in [Double](repeating: 0, count: valueSize) }
+            return ridge(keys.doubles + others, differences + zeros, lambda: lambda, moment: moment)
         }
     }
 
-    /// Edit rows, keys that are held, whether plain text counts: dual and primal of each.
-    static let problems = [(2, 0, true), (2, 3, true), (2, 3, false), (12, 4, true), (12, 4, false), (12, 0, true)]
+    /// Edit rows, contrast rows, whether plain text counts: dual and primal of each.
+    static let problems = [(2, 0, true), (2, 3, true), (2, 3, false), (5, 4, true), (5, 4, false), (12, 0, true)]
 
-    @Test(arguments: problems) func solvesTheNormalEquations(rows: Int, held: Int, hasBackground: Bool) throws {
-        let problem = try Problem(rows: rows, held: held, hasBackground: hasBackground), solution = problem.solution
-        #expect(solution.form == (rows > Self.keySize ? .primal : .dual))
+    @Test(arguments: problems) func solvesTheNormalEquations(rows: Int, contrasts: Int, hasBackground: Bool) throws {
+        let problem = try Problem(rows: rows, contrasts: contrasts, hasBackground: hasBackground), solution = problem.solution
+        #expect(solution.form == (rows + contrasts > Self.keySize ? .primal : .dual))
         let shift = solution.form == .primal ? solution.solution : multiply(solution.shiftKeys.transposed, solution.solution.operand)
         expectClose(shift, problem.expected(problem.differences.doubles).flatMap { $0 }, "S")
     }
 
     /// The loss ⟨XᵀΓ, S⟩, with respect to the edit's value differences and log λ.
-    @Test(arguments: problems) func backwardIsTheDerivative(rows: Int, held: Int, hasBackground: Bool) throws {
-        let problem = try Problem(rows: rows, held: held, hasBackground: hasBackground), solution = problem.solution
+    @Test(arguments: problems) func backwardIsTheDerivative(rows: Int, contrasts: Int, hasBackground: Bool) throws {
+        let problem = try Problem(rows: rows, contrasts: contrasts, hasBackground: hasBackground), solution = problem.solution
         let x = normals(9, Self.keySize, lane: 3), gradients = normals(9, Self.valueSize, lane: 4)
         let h = multiply(solution.projector(x), gradients.operand), loss = product(transposed(x.doubles), gradients.doubles)
         expectClose(solution.projected(shiftGradient: multiply(x.transposed, gradients.operand)), h.doubles.flatMap { $0 }, "H by ∂L/∂S")
@@ -156,8 +150,8 @@ import Transformer
         #expect(abs(Double(logLambda) - slope[0]) < 1e-5 * max(1, abs(slope[0])), "∂L/∂log λ is \(logLambda), expected \(slope[0])")
     }
 
-    @Test(arguments: problems) func normGradientIsTheDerivative(rows: Int, held: Int, hasBackground: Bool) throws {
-        let problem = try Problem(rows: rows, held: held, hasBackground: hasBackground), carried = normals(Self.valueSize, Self.keySize, lane: 5)
+    @Test(arguments: problems) func normGradientIsTheDerivative(rows: Int, contrasts: Int, hasBackground: Bool) throws {
+        let problem = try Problem(rows: rows, contrasts: contrasts, hasBackground: hasBackground), carried = normals(Self.valueSize, Self.keySize, lane: 5)
         let edit = WeightEdit(keySize: Self.keySize, valueSize: Self.valueSize, factors: nil, dense: carried)
         let h = problem.solution.projectedNormGradient(edit, coefficient: 0.3)
         _ = problem.solution.solveBackward(inPlace: h)
@@ -166,12 +160,27 @@ import Transformer
         expectClose(problem.solution.differenceGradients(h, rows: 0..<rows), expected, "E")
     }
 
+    /// What is held beside plain text counts as if it had been among it, by itself and not as a mean.
+    @Test(arguments: [2, 12]) func heldKeysJoinTheBackground(rows: Int) throws {
+        let keys = normals(rows, Self.keySize, lane: 1), differences = normals(rows, Self.valueSize, lane: 2), held = normals(4, Self.keySize, lane: 6)
+        var system = ShiftSystem(keys: keys, made: ReadoutRows(differences: differences), lambda: Self.lambda)
+        system.background = try Background(keySize: Self.keySize).holding(HeldKeys(rows: held, moment: nil), weight: Self.weight)
+        let solution = try #require(try RidgeRule().solve(system) as? RidgeSolution)
+        let moment = product(transposed(held.doubles), held.doubles).enumerated().map { i, row in
+            row.enumerated().map { j, x in x * Double(Self.weight) + (i == j ? 1 : 0) }
+        }
+        let shift = solution.form == .primal ? solution.solution : multiply(solution.shiftKeys.transposed, solution.solution.operand)
+        expectClose(shift, ridge(keys.doubles, differences.doubles, lambda: Double(Self.lambda), moment: moment).flatMap { $0 }, "S")
+    }
+
     /// The stronger the hold, the less what it holds moves.
     @Test func whatIsHeldMovesLess() throws {
         let keys = normals(2, Self.keySize, lane: 1), made = ReadoutRows(differences: normals(2, Self.valueSize, lane: 2)), held = normals(2, Self.keySize, lane: 6)
         let moved = try [0, 1, 100].map { (weight: Float) in
             var system = ShiftSystem(keys: keys, made: made, lambda: Self.lambda)
-            system.background = try Background(keySize: Self.keySize).holding([(HeldKeys(held), weight)])
+            let rows = held.copy()
+            rows.scale(by: weight.squareRoot())
+            system.contrast = rows
             let solution = try #require(try RidgeRule().solve(system) as? RidgeSolution)
             return multiply(multiply(held.operand, solution.shiftKeys.transposed).operand, solution.solution.operand).sumOfSquares
         }
