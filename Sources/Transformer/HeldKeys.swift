@@ -10,8 +10,6 @@ package struct HeldKeys: Sendable {
 
     package init() {}
 
-    package init(_ keys: Matrix) { append(keys) }
-
     /// A state that was saved.
     package init(rows: Matrix?, moment: Matrix?) {
         self.rows = rows
