@@ -106,8 +106,9 @@ struct Tune: ParsableCommand {
                 ? "training: from \(Self.number(training.before)) to \(Self.number(after)), in \(counted(training.updates, "update"))\n"
                 : "training made it no better than \(Self.number(training.before)), so the networks are taken as they were\n"
         }
+        let untrained = summary.configuration.method.isTrained && !summary.isStopped ? "not trained yet: amend train \(path)\n" : ""
         return """
-            \(table.text)\(training ?? "")\(counted(summary.trials.count, "trial")), \(Quantity.duration(seconds: summary.seconds))\
+            \(table.text)\(training ?? untrained)\(counted(summary.trials.count, "trial")), \(Quantity.duration(seconds: summary.seconds))\
             \(summary.isStopped ? ", stopped before its end: the same command goes on" : "")
             \(path)
 

@@ -6,7 +6,7 @@ import Tokenization
 import Transformer
 
 /// The records of a run in the order in which they are trained on, batch by batch.
-struct TrainingData {
+package struct TrainingData {
     /// The file.
     let path: String
     private let records: [EditRecord]
@@ -70,11 +70,14 @@ struct TrainingData {
         return batch
     }
 
+    /// Of which training.batch_sizes=varied draws, each as likely: 1, 2, 4, … and the most.
+    package static func variedSizes(upTo most: Int) -> [Int] { sequence(first: 1) { $0 * 2 < most ? $0 * 2 : nil } + [most] }
+
     /// How many edits a batch has.
     private func size(of index: Int) -> Int {
         let most = configuration.data.editsPerBatch
         guard isVaried else { return most }
-        let sizes = sequence(first: 1) { $0 * 2 < most ? $0 * 2 : nil } + [most]
+        let sizes = Self.variedSizes(upTo: most)
         return sizes[draw(.batchSizes, index, 0, below: sizes.count)]
     }
 

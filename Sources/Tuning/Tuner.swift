@@ -31,8 +31,10 @@ package struct TuningSummary: Sendable {
     package let best: TuningTrial
     /// The given configuration with what was found; its checkpoints, where there are any, are those of the training.
     package let configuration: RunConfiguration
-    /// The scores before and after training and the updates that the best took; nil: there was no training.
-    package let training: (before: Double, after: Double?, updates: Int)?
+    /// The scores before training and of its best, nil where none was validated, and the updates that this took.
+    package typealias Training = (before: Double, after: Double?, updates: Int)
+    /// nil: there was no training.
+    package let training: Training?
     /// The search was to end before it had.
     package let isStopped: Bool
     package let seconds: Double
@@ -81,7 +83,7 @@ package final class Tuner {
         log = try TuningLog(directory: configuration.checkpoint.directory, communicator: communicator, message: message)
     }
 
-    /// Collective, with the same outcome on every rank. The model is left unedited, with the modules of the best configuration.
+    /// Collective, with the same outcome on every rank. The model is left unedited, with the modules of what was done last.
     package func run(stopRequested: @escaping () -> Bool) throws -> TuningSummary {
         let share = given.method.isTrained ? options.trainingShare : 0, limit = options.seconds * (1 - share)
         var best = try trial("as given", [:], of: [:]), isStopped = false
@@ -117,7 +119,6 @@ package final class Tuner {
         var found = try configuration(best.changes), training: TuningSummary.Training?
         if !isStopped, given.method.isTrained, let changes = try trainingChanges(best) {
             found = try configuration(best.changes.merging(changes) { $1 })
-            try model.selectModules(found.editor.modules)
             (training, isStopped) = try train(found, stopRequested)
         }
         return TuningSummary(trials: trials, best: best, configuration: found, training: training, isStopped: isStopped, seconds: try elapsed())
@@ -191,7 +192,7 @@ package final class Tuner {
         let left = rest - Double(validations + 1) * best.seconds
         // A trial makes every edit, and half of them again; learning from one takes half as much again.
         let perEdit = best.seconds / (1.5 * Double(heldOut.count)) * 1.5, size = given.data.editsPerBatch
-        let sizes = sequence(first: 1) { $0 * 2 < size ? $0 * 2 : nil } + [size], mean = Double(sizes.reduce(0, +)) / Double(sizes.count)
+        let sizes = TrainingData.variedSizes(upTo: size), mean = Double(sizes.reduce(0, +)) / Double(sizes.count)
         let updates = Int(left / (perEdit * mean)), length = given.data.batches
         guard updates >= max(4, 2 * validations) else {
             message("no time is left for training")
@@ -214,6 +215,7 @@ package final class Tuner {
     }
 
     private func train(_ configuration: RunConfiguration, _ stopRequested: @escaping () -> Bool) throws -> (TuningSummary.Training, Bool) {
+        try model.selectModules(configuration.editor.modules)
         message("training, \(configuration.training.passes) × \(configuration.data.batches) batches at most, into \(configuration.checkpoint.directory)")
         let run = try TrainingRun(
             validated: configuration, model: model, tokenizer: tokenizer, communicator: work.communicator,
@@ -224,8 +226,4 @@ package final class Tuner {
         let validations = summary.validations
         return ((validations?.first ?? .nan, validations?.best?.score, validations?.best?.updates ?? 0), try work.communicator.anyTrue(stopRequested()))
     }
-}
-
-extension TuningSummary {
-    package typealias Training = (before: Double, after: Double?, updates: Int)
 }
