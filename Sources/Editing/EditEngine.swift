@@ -179,7 +179,10 @@ package final class EditEngine {
     /// √ν times the keys of every edited module at the held positions of what contrasts with the edits, on the model as it is.
     private func contrastKeys(_ contrasts: ShardedPack) throws -> [Matrix] {
         let all = try captureKeys(of: contrasts, at: preservation.contrastPositions)
-        for keys in all { keys.scale(by: preservation.contrastWeight.squareRoot()) }
+        for keys in all {
+            keys.shortenRows()
+            keys.scale(by: preservation.contrastWeight.squareRoot())
+        }
         return all
     }
 

@@ -44,7 +44,10 @@ extension EditEngine {
     func hold(_ batch: EditPack) throws {
         guard preservation.earlierWeight > 0 else { return }
         try work.phases.measure(.capture) {
-            for (module, keys) in zip(model.edited, try captureKeys(of: batch.edits, at: .all)) { module.hold(keys: keys) }
+            for (module, keys) in zip(model.edited, try captureKeys(of: batch.edits, at: .all)) {
+                keys.shortenRows()
+                module.hold(keys: keys)
+            }
         }
     }
 
@@ -52,11 +55,13 @@ extension EditEngine {
     /// of ranks.
     package func takeBackground(from passages: [[TokenSequence]], weight: Float) throws {
         let pack = pack(passages)
+        let longest = try longestKeys(of: pack)
         var sums = model.edited.map { _ in [Matrix?](repeating: nil, count: work.ownShards.count) }
         for chunk in pack.chunks {
             model.captureKeys(chunk.pack, chunk.prefix, on: .allTokens) { module, keys in
                 for piece in chunk.pieces {
                     let rows = keys.rows(piece.tokens)
+                    rows.shortenRows(to: longest[module])
                     if let sum = sums[module][piece.shard] {
                         multiply(rows.transposed, rows.operand, into: sum, accumulate: true)
                     } else {
@@ -71,6 +76,23 @@ extension EditEngine {
             do { return try Background(sum: sum, count: count, weight: weight) } catch {
                 throw NumericalFailure("plain text, \(module.name): \(error)")
             }
+        }
+    }
+
+    /// Of each edited module, how long a key of plain text may be: see `KeyLength`. Collective.
+    private func longestKeys(of pack: ShardedPack) throws -> [Float] {
+        let counts = pack.rowCounts(.all).ofRanks
+        var own = model.edited.map { _ in [Float]() }
+        for chunk in pack.chunks {
+            model.captureKeys(chunk.pack, chunk.prefix, on: .allTokens) { module, keys in
+                for piece in chunk.pieces { own[module] += KeyLength.all(keys.rows(piece.tokens)) }
+            }
+        }
+        return try own.map { lengths in
+            let mine = Matrix(rows: lengths.count, columns: 1)
+            for (row, length) in lengths.enumerated() { mine[row, 0] = length }
+            let all = try work.gatherRows(mine, counts: counts)
+            return KeyLength.longest((0..<all.rows).map { all[$0, 0] })
         }
     }
 }
