@@ -18,10 +18,18 @@ package struct EditStep {
     package var solutions: [any ShiftSolution]
     /// What the differences that the editor made of captured rows were multiplied with before the solve; nil: nothing.
     var rowFactors: [Float]?
+    /// What that is of each edit beside its share, where steps are bounded; nil: all of it.
+    var limits: [Float]?
     /// Of each module the differences before that, where they may be needed again.
     var differences: [Matrix] = []
     /// For each group of modules of one shape: the hypernetwork's pass over this rank's rows.
     let passes: [GroupPass]
+
+    /// What edits take that have these shares of the step.
+    func taken(_ shares: [Float]?) -> [Float]? {
+        guard let limits else { return shares }
+        return shares.map { zip($0, limits).map { $0 * $1 } } ?? limits
+    }
 
     struct GroupPass {
         let network: HyperNetwork
@@ -65,7 +73,7 @@ package final class EditEngine {
         let networks = editor.networks(step: step), (moments, learn) = editor.moments(step: step)
         if observes && learn { work.phases.measure(.normalizer) { observe(rows, rowCounts(edits).ofMicroBatches, moments) } }
         var solutions = [(any ShiftSolution)?](repeating: nil, count: model.edited.count)
-        var passes: [EditStep.GroupPass] = [], differences = [Matrix?](repeating: nil, count: stepControl.halvings > 0 ? model.edited.count : 0)
+        var passes: [EditStep.GroupPass] = [], differences = [Matrix?](repeating: nil, count: stepControl.scalesSteps ? model.edited.count : 0)
         for (index, group) in editor.groups.enumerated() {
             let network = networks[index], standardizer = moments[index].standardizer
             let (pass, made) = try work.phases.measure(.hypernetwork) {
@@ -92,10 +100,11 @@ package final class EditEngine {
         for (module, solution) in zip(model.edited, complete) where !solution.isFinite {
             throw NumericalFailure("\(place), step \(step + 1), \(module.name): the edit is not finite")
         }
-        work.phases.measure(.apply) {
-            for (module, solution) in zip(model.edited, complete) { solution.apply(to: module) }
-        }
         var made = EditStep(solutions: complete, rowFactors: factors, differences: differences.compactMap(\.self), passes: passes)
+        work.phases.measure(.solve) { bound(&made, rows, edits, progress) }
+        work.phases.measure(.apply) {
+            for (module, solution) in zip(model.edited, made.solutions) { solution.apply(to: module) }
+        }
         if stepControl.isOn { try work.phases.measure(.capture) { try settle(&made, edits, progress) } }
         return made
     }

@@ -39,6 +39,10 @@ package struct EditorSettings: SettingGroup {
     package let halvings = Setting(
         "halvings", .wholeNumber(0...16), default: 0, identity: .runUnlessDefault,
         "how often a step is halved for edits whose loss it raises, which do without it at last; 0: steps stay as they are, as published")
+    package let stepBound = Setting(
+        "step_bound", .notNegative, default: 0, identity: .runUnlessDefault,
+        "κ, the share of an edit's loss that one step may take away as far as its gradients foretell; larger steps are scaled down, whatever η; 0: no bound, as "
+            + "published")
     package let normalizer = Setting(
         "normalizer", .choice as SettingKind<EditorOptions.Normalizer>, default: .perStep, identity: .runUnlessDefault,
         "rows are standardised by each step's own moments, as published, or by the first step's: then what is already said no longer pushes")
@@ -93,7 +97,8 @@ package struct EditorSettings: SettingGroup {
     package var settings: [any AnySetting] {
         let ofNetwork: [any AnySetting] = hasHypernetwork ? [rank, blocks, initialization, metaLearningRate, scalarLearningRate, maxGradientNorm] : []
         let preserving: [any AnySetting] = preserves ? [contrastWeight, contrastSubjects, contrastPositions, backgroundWeight, earlierWeight] : []
-        return [method, mode, steps, modules, innerLearningRate, positions, prefixes, answerEnd, lossBound, halvings, normalizer] + preserving + ofNetwork + plan.settings
+        return [method, mode, steps, modules, innerLearningRate, positions, prefixes, answerEnd, lossBound, halvings, stepBound, normalizer] + preserving + ofNetwork
+            + plan.settings
     }
 
     /// The names of the methods that have a setting of this name in some mode.

@@ -123,6 +123,20 @@ final class ShardedPack {
         zip(microBatches.joined(), values).flatMap { Array(repeating: $1, count: count($0)) }
     }
 
+    /// The sums over each sequence's rows of what all rows have, where it has `count` of them.
+    func sums(_ values: [Double], _ count: (TokenSequence) -> Int) -> [Double] {
+        var first = 0
+        return microBatches.joined().map { sequence in
+            defer { first += count(sequence) }
+            return values[first..<first + count(sequence)].reduce(0, +)
+        }
+    }
+
+    /// Of each sequence, what the gradient of its own mean cross entropy is of that of its micro-batch, which is a mean over the tokens of all.
+    var ownShares: [Double] {
+        zip(microBatches, answers.ofMicroBatches).flatMap { sequences, count in sequences.map { Double(count) / Double($0.answer.count) } }
+    }
+
     /// What answer token `index` of the whole batch, in canonical order, belongs to.
     func sample(ofAnswer index: Int) -> String { sample(ofRow: index, \.answer.count) }
 

@@ -8,10 +8,14 @@ package struct StepControl: Sendable {
     package var lossBound: Float = 0
     /// How often a step is halved for the edits whose loss it has raised; after the last time they do without it.
     package var halvings = 0
+    /// κ, the share of an edit's loss that a step may take away as far as gradients foretell it; larger steps are scaled down. 0: there is no bound.
+    package var stepBound: Float = 0
 
     package init() {}
 
-    var isOn: Bool { lossBound > 0 || halvings > 0 }
+    var isOn: Bool { lossBound > 0 || scalesSteps }
+    /// Whether what a step takes of the differences made for an edit may be less than all.
+    var scalesSteps: Bool { halvings > 0 || stepBound > 0 }
 }
 
 /// How far the edits of one batch have come.
@@ -67,6 +71,29 @@ extension EditEngine {
         return progress
     }
 
+    /// Scales the step, which has not been applied, down for edits of which it promises more than κ of their loss: to first order it changes the loss by
+    /// Σ ⟨δ, u S⟩ over the edit's rows. At κ = 1 that is Polyak's step length for a loss that can become 0, whatever scale keys, gradients and η have.
+    func bound(_ step: inout EditStep, _ rows: [CapturedRows], _ edits: ShardedPack, _ progress: BatchProgress) {
+        guard stepControl.stepBound > 0, let losses = progress.losses else { return }
+        var foretold = [Double](repeating: 0, count: rows.first?.keys.rows ?? 0)
+        for (own, solution) in zip(rows, step.solutions) {
+            let changes = solution.changes(of: own.keys)
+            for row in foretold.indices { foretold[row] -= dot(own.gradients.rows(row..<row + 1), changes.rows(row..<row + 1)) }
+        }
+        let limits = zip(edits.sums(foretold, capturedRows), zip(edits.ownShares, losses)).map { sum, edit -> Float in
+            let falls = sum * edit.0, may = Double(stepControl.stepBound) * Double(edit.1)
+            return falls > may ? Float(may / falls) : 1
+        }
+        guard limits.contains(where: { $0 < 1 }) else { return }
+        step.limits = limits
+        let factors = rowFactors(step.taken(progress.factors(stepControl)), edits)
+        for index in step.solutions.indices {
+            let made = step.differences[index]
+            step.solutions[index] = step.solutions[index].replacing(differences: factors.map { made.scaled(rows: $0) } ?? made)
+        }
+        step.rowFactors = factors
+    }
+
     /// Halves the step, which has been applied, for edits whose loss it has raised, until it raises none.
     func settle(_ step: inout EditStep, _ edits: ShardedPack, _ progress: BatchProgress) throws {
         guard let before = progress.losses, var factors = progress.factors(stepControl) else { return }
@@ -81,7 +108,7 @@ extension EditEngine {
                 shares[edit] = factors[edit] / 2
                 factors[edit] = halving == stepControl.halvings - 1 ? 0 : shares[edit]
             }
-            rescale(&step, rowFactors(factors, edits))
+            rescale(&step, rowFactors(step.taken(factors), edits))
         }
     }
 

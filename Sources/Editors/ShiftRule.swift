@@ -41,6 +41,9 @@ package protocol ShiftSolution: Sendable {
     /// The shift that the same system has for other differences of the rows that the editor made; a shift is linear in them.
     func replacing(differences: Matrix) -> any ShiftSolution
 
+    /// By how much the shift moves what the module makes of keys [m, k]: their rows times S, [m, v].
+    func changes(of keys: Matrix) -> Matrix
+
     // MARK: Backward
 
     var projectionShapes: [(rows: Int, columns: Int)] { get }
@@ -85,6 +88,13 @@ extension RidgeSolution: ShiftSolution {
         switch form {
         case .dual: module.add(keys: shiftKeys, products: solution)
         case .primal: module.add(shift: solution)
+        }
+    }
+
+    package func changes(of keys: Matrix) -> Matrix {
+        switch form {
+        case .dual: multiply(multiply(keys.operand, shiftKeys.transposed).operand, solution.operand)
+        case .primal: multiply(keys.operand, solution.operand)
         }
     }
 

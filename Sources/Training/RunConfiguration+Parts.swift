@@ -35,6 +35,7 @@ extension RunConfiguration {
         let engine = EditEngine(
             model: model, editor: Editor(options, shapes: shapes, ownership: Ownership(pieces: work.shards, owned: work.ownShards)), rule: method.rule, work: work)
         (engine.stepControl.lossBound, engine.stepControl.halvings) = (Float(editor.lossBound), editor.halvings)
+        engine.stepControl.stepBound = Float(editor.stepBound)
         engine.preservation.contrastWeight = Float(editor.contrastWeight)
         if editor.contrastWeight > 0 { engine.preservation.contrastPositions = editor.contrastPositions }
         engine.preservation.earlierWeight = Float(editor.earlierWeight)

@@ -42,31 +42,30 @@ struct TuningSpace {
             Stage(name: key.split(separator: ".").last.map(String.init) ?? key, proposals: { _, _ in values.map { [key: $0] } })
         }
         func background(_ ratios: [Double]) -> Stage { factors("editor.background_weight", { $0.editor.backgroundWeight }, ratios) }
-        // Models differ by orders in how large their keys are, and so in what a strength means: first coarsely, so that layers are not judged by it.
         let first =
             preserves
-            ? [Stage(name: "what holds edits", proposals: { _, _ in [Self.holding] }), background([0.1, 10])]
-            : [Stage(name: "steps as needed", proposals: { _, _ in [Self.steps] })]
+            ? Stage(name: "what holds edits", proposals: { _, _ in [Self.holding] }) : Stage(name: "steps as needed", proposals: { _, _ in [Self.steps] })
         let strengths =
             preserves
             ? [
                 choices("editor.earlier_weight", ["0", "1", "10"]), factors("editor.contrast_weight", { $0.editor.contrastWeight }, [1 / 3.0, 3]),
                 background([1 / 3.0, 3]),
             ] : []
-        return first
-            + [
-                Stage(name: "modules", proposals: { _, _ in windows.flatMap(changes) }),
-                Stage(name: "layers", proposals: { _, changes in neighbors(changes).flatMap(self.changes) }, climbs: true),
-                factors("editor.inner_learning_rate", { $0.editor.innerLearningRate }, [0.25, 0.5, 2, 4]),
-                choices("editor.positions", (hasSubjects ? ["subject", "subject-last"] : []) + ["answer", "prompt", "all"]),
-            ] + strengths
+        return [
+            first, Stage(name: "modules", proposals: { _, _ in windows.flatMap(changes) }),
+            Stage(name: "layers", proposals: { _, changes in neighbors(changes).flatMap(self.changes) }, climbs: true),
+            factors("editor.step_bound", { $0.editor.stepBound }, [0.5, 2]),
+            choices("editor.positions", (hasSubjects ? ["subject", "subject-last"] : []) + ["answer", "prompt", "all"]),
+        ] + strengths
             + [
                 choices("editor.loss_bound", ["0.02", "0.05", "0.2"]), choices("editor.prefixes", ["0", "2"]),
             ]
     }
 
-    /// No step that does harm, or that is not needed.
-    private static let steps: TuningChanges = ["editor.normalizer": "first-step", "editor.steps": "8", "editor.loss_bound": "0.05", "editor.halvings": "4"]
+    /// No step that does harm, or that is not needed; and none whose length is that of the model's keys, which differ by orders between models.
+    private static let steps: TuningChanges = [
+        "editor.normalizer": "first-step", "editor.steps": "8", "editor.loss_bound": "0.05", "editor.halvings": "4", "editor.step_bound": "4",
+    ]
 
     /// That, and what is held.
     private static let holding = steps.merging([

@@ -34,6 +34,7 @@ extension ProgramTests {
         private static let holding = [
             "editor.normalizer=first-step", "editor.contrast_weight=10", "editor.contrast_subjects=3", "editor.background_weight=5", "editor.earlier_weight=2",
             "editor.initialization=scaled", "editor.inner_learning_rate=3", "editor.loss_bound=4.5", "editor.halvings=2", "editor.steps=3",
+            "editor.step_bound=0.25",
         ]
 
         /// What holds edits in place is solved for on every rank alike.
@@ -51,7 +52,7 @@ extension ProgramTests {
             let run = try TinyRun(), short = Self.holding + ["training.passes=1"], held = try run.train(into: "held", short)
             for change in [
                 "editor.contrast_weight=9", "editor.background_weight=4", "editor.earlier_weight=1", "editor.normalizer=per-step", "editor.contrast_subjects=2",
-                "editor.loss_bound=0",
+                "editor.loss_bound=0", "editor.step_bound=0.2", "editor.step_bound=0",
                 "editor.halvings=1", "editor.contrast_positions=subject", "editor.positions=subject", "editor.positions=prompt", "editor.prefixes=1",
             ] {
                 #expect(try run.train(into: change, short + [change]).digest != held.digest, "\(change) changes nothing")

@@ -41,6 +41,7 @@ import Testing
                   rank: 1024
                   regularization: 0.25
                   scalar_learning_rate: 0.0
+                  step_bound: 0.0
                   steps: 2
                 evaluation:
                   batches: 10

@@ -239,6 +239,29 @@ import Transformer
         #expect(isEnough, "\(compared)")
     }
 
+    /// As far as a step is in the linear range, it takes the share κ of the loss, whatever η is; a bound that nothing reaches changes nothing.
+    @Test func boundedStepsTakeTheirShareOfTheLoss() throws {
+        // Of one micro-batch, with answers of different lengths.
+        let edits = [TokenSequence(prompt: [20, 7, 40], answer: [60, 9]), TokenSequence(prompt: [33, 8], answer: [61, 9, 70, 12])]
+        func made(_ edits: [TokenSequence], _ rate: Float, _ bound: Float) throws -> (edit: [Double], falls: [Double]) {
+            let learner = try learner(innerLearningRate: rate), model = learner.engine.model, batch = EditBatch(edits: [edits], rephrasings: [], unrelated: [])
+            learner.engine.stepControl.stepBound = bound
+            let before = means(losses(model, batch))
+            try learner.engine.apply(batch, place: "0")
+            return (
+                model.edited.flatMap { $0.edit.transposedShift().elements.map { Double($0) } }, zip(before, means(losses(model, batch))).map { 1 - $1 / $0 }
+            )
+        }
+        for edit in edits {
+            let bounded = try made([edit], 1, 0.02), larger = try made([edit], 100, 0.02)
+            #expect(abs(bounded.falls[0] / 0.02 - 1) < 0.1, "\(bounded.falls)")
+            #expect(relativeError(larger.edit, bounded.edit) < 1e-3)
+        }
+        // Each also takes a little of what the other does, in its own proportion.
+        for fall in try made(edits, 1, 0.02).falls { #expect(abs(fall / 0.02 - 1) < 0.4, "\(fall)") }
+        #expect(try made(edits, 1e-3, 1e3).edit == made(edits, 1e-3, 0).edit)
+    }
+
     @Test func editsThatAreMadeTakeNoMoreSteps() throws {
         let learner = try learner(steps: 3), model = learner.engine.model, losses = means(losses(model, batch(0)))
         func apply(_ bound: Double) throws -> [Double] {

@@ -55,6 +55,8 @@ private struct OuterProducts: ShiftSolution {
 
     func apply(to module: Linear) { module.add(keys: keys, products: differences) }
 
+    func changes(of others: Matrix) -> Matrix { multiply(multiply(others.operand, keys.transposed).operand, differences.operand) }
+
     var projectionShapes: [(rows: Int, columns: Int)] { [(keys.rows, differences.columns), (keys.rows, keys.columns)] }
 
     func projectionFactors(_ x: Matrix, _ gradients: Matrix) -> [(left: Operand, right: Matrix)] {
