@@ -18,18 +18,15 @@ package struct EditStep {
     package var solutions: [any ShiftSolution]
     /// What the differences that the editor made of captured rows were multiplied with before the solve; nil: nothing.
     var rowFactors: [Float]?
-    /// What that is of each edit beside its share, where steps are bounded; nil: all of it.
-    var limits: [Float]?
+    /// What edits' steps were bounded to; nil: none was.
+    var limits: StepLimits?
     /// Of each module the differences before that, where they may be needed again.
     var differences: [Matrix] = []
     /// For each group of modules of one shape: the hypernetwork's pass over this rank's rows.
     let passes: [GroupPass]
 
-    /// What edits take that have these shares of the step.
-    func taken(_ shares: [Float]?) -> [Float]? {
-        guard let limits else { return shares }
-        return shares.map { zip($0, limits).map { $0 * $1 } } ?? limits
-    }
+    /// A module's differences as they were taken: a copy.
+    func taken(_ module: Int) -> Matrix { rowFactors.map { differences[module].scaled(rows: $0) } ?? differences[module].copy() }
 
     struct GroupPass {
         let network: HyperNetwork

@@ -1,5 +1,6 @@
 import Communication
 import Editors
+import LinearAlgebra
 import TensorCore
 
 /// From the projections back to the parameters of the hypernetworks. The gradients of A and B are sums over the rows of all ranks, formed in one of two ways,
@@ -16,20 +17,43 @@ extension EditEngine {
 
     /// Adds the gradients of a step to its networks' parameters. `projections` holds each module's, and is overwritten.
     func accumulate(_ step: EditStep, _ projections: [[Matrix]]) throws {
+        let logLambdas = zip(step.solutions, projections).map { $0.solveBackward(inPlace: $1) }
+        let limits = step.limits.map { limitGradients(step, $0, projections) }
         for (group, pass) in zip(editor.groups, step.passes) {
-            pass.network.add(logLambdaGradients: group.modules.map { step.solutions[$0].solveBackward(inPlace: projections[$0]) })
+            pass.network.add(logLambdaGradients: group.modules.map { logLambdas[$0] + (limits?[$0].logLambda ?? 0) })
             func gradient(_ range: Range<Int>) -> ReadoutRows {
                 ReadoutRows.stacked(
                     pass.rows.parts(range).map { part in
                         let module = group.modules[part.module]
                         let rows = step.solutions[module].rowGradients(projections[module], rows: part.rows)
                         guard let factors = step.rowFactors?[part.rows] else { return rows }
-                        return ReadoutRows(differences: rows.differences.scaled(rows: Array(factors)), keys: rows.keys)
+                        let own = ReadoutRows(differences: rows.differences.scaled(rows: Array(factors)), keys: rows.keys?.copy())
+                        if let limit = limits?[module].rows.rows(part.rows) {
+                            own.differences.add(limit.differences)
+                            if let keys = limit.keys { own.keys?.add(keys) }
+                        }
+                        return own
                     }, of: pass.network)
             }
             let shares = work.ownShards.map { work.share(of: pass.rows.count, shard: $0) }
             let vectors = try pass.pass.map { try accumulateRows(pass, $0, shares, gradient: gradient) } ?? accumulateShards(pass, shares, gradient: gradient)
             pass.network.add(vectors: try sum(vectors, pass.rows, rows: 1, columns: pass.network.vectorCount))
+        }
+    }
+
+    /// Of each module what the gradients of its rows and of log λ gain from that longer steps were bounded to what they foretold: of the direction in
+    /// which a step only grows nothing is left. From projections that have been solved.
+    private func limitGradients(_ step: EditStep, _ limits: StepLimits, _ projections: [[Matrix]]) -> [(rows: ReadoutRows, logLambda: Float)] {
+        let all = 0..<limits.editOfRow.count
+        let weights = limits.fallGradients(
+            differences: step.differences, gradients: zip(step.solutions, projections).map { $0.rowGradients($1, rows: all).differences })
+        return step.solutions.indices.map { module in
+            let captured = limits.rows[module], whole = step.solutions[module].replacing(differences: step.differences[module].scaled(rows: limits.rowShares))
+            // p = −Σ ⟨δ, u S⟩ over the edit's rows.
+            let gradients = captured.gradients.scaled(rows: weights.map { -$0 })
+            let own = whole.projectionFactors(captured.keys, gradients).map { multiply($0.left, $0.right.operand) }
+            let logLambda = whole.solveBackward(inPlace: own), rows = whole.rowGradients(own, rows: all)
+            return (ReadoutRows(differences: rows.differences.scaled(rows: limits.rowShares), keys: rows.keys), logLambda)
         }
     }
 

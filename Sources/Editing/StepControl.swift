@@ -75,23 +75,22 @@ extension EditEngine {
     /// Σ ⟨δ, u S⟩ over the edit's rows. At κ = 1 that is Polyak's step length for a loss that can become 0, whatever scale keys, gradients and η have.
     func bound(_ step: inout EditStep, _ rows: [CapturedRows], _ edits: ShardedPack, _ progress: BatchProgress) {
         guard stepControl.stepBound > 0, let losses = progress.losses else { return }
-        var foretold = [Double](repeating: 0, count: rows.first?.keys.rows ?? 0)
+        var rowFalls = [Double](repeating: 0, count: rows.first?.keys.rows ?? 0)
         for (own, solution) in zip(rows, step.solutions) {
             let changes = solution.changes(of: own.keys)
-            for row in foretold.indices { foretold[row] -= dot(own.gradients.rows(row..<row + 1), changes.rows(row..<row + 1)) }
+            for row in rowFalls.indices { rowFalls[row] -= dot(own.gradients.rows(row..<row + 1), changes.rows(row..<row + 1)) }
         }
-        let limits = zip(edits.sums(foretold, capturedRows), zip(edits.ownShares, losses)).map { sum, edit -> Float in
-            let falls = sum * edit.0, may = Double(stepControl.stepBound) * Double(edit.1)
-            return falls > may ? Float(may / falls) : 1
+        let scales = edits.ownShares, falls = zip(edits.sums(rowFalls, capturedRows), scales).map { $0 * $1 }
+        let factors = zip(falls, losses).map { fall, loss -> Float in
+            let may = Double(stepControl.stepBound) * Double(loss)
+            return fall > may ? Float(may / fall) : 1
         }
-        guard limits.contains(where: { $0 < 1 }) else { return }
-        step.limits = limits
-        let factors = rowFactors(step.taken(progress.factors(stepControl)), edits)
-        for index in step.solutions.indices {
-            let made = step.differences[index]
-            step.solutions[index] = step.solutions[index].replacing(differences: factors.map { made.scaled(rows: $0) } ?? made)
-        }
-        step.rowFactors = factors
+        guard factors.contains(where: { $0 < 1 }) else { return }
+        let shares = progress.factors(stepControl) ?? factors.map { _ in 1 }
+        step.limits = StepLimits(
+            factors: factors, falls: falls, rows: rows, rowScales: edits.spread(scales, capturedRows), rowShares: edits.spread(shares, capturedRows),
+            editOfRow: edits.spread(Array(factors.indices), capturedRows))
+        rescale(&step, shares, edits)
     }
 
     /// Halves the step, which has been applied, for edits whose loss it has raised, until it raises none.
@@ -108,20 +107,47 @@ extension EditEngine {
                 shares[edit] = factors[edit] / 2
                 factors[edit] = halving == stepControl.halvings - 1 ? 0 : shares[edit]
             }
-            rescale(&step, rowFactors(step.taken(factors), edits))
+            let applied = step
+            rescale(&step, factors, edits)
+            for (index, module) in model.edited.enumerated() {
+                let change = step.taken(index)
+                change.add(applied.taken(index), times: -1)
+                step.solutions[index].replacing(differences: change).apply(to: module)
+            }
         }
     }
 
-    /// Applies the step with other factors instead of those that it was applied with.
-    private func rescale(_ step: inout EditStep, _ factors: [Float]?) {
-        for (index, module) in model.edited.enumerated() {
-            let made = step.differences[index], old = step.rowFactors.map { made.scaled(rows: $0) } ?? made, new = factors.map { made.scaled(rows: $0) } ?? made
-            let change = new.copy()
-            change.add(old, times: -1)
-            step.solutions[index].replacing(differences: change).apply(to: module)
-            step.solutions[index] = step.solutions[index].replacing(differences: new)
+    /// Has edits take these shares of the step.
+    private func rescale(_ step: inout EditStep, _ shares: [Float], _ edits: ShardedPack) {
+        let taken = step.limits.map { zip(shares, $0.factors).map { $0 * $1 } } ?? shares
+        step.rowFactors = rowFactors(taken, edits)
+        step.limits?.rowShares = edits.spread(shares, capturedRows)
+        for index in step.solutions.indices { step.solutions[index] = step.solutions[index].replacing(differences: step.taken(index)) }
+    }
+}
+
+/// What a step was scaled down to, each edit by itself, where steps are bounded, and what it takes to learn from that.
+struct StepLimits {
+    /// c, of each edit; 1: it was not.
+    let factors: [Float]
+    /// p, of each edit, as the whole step foretells it.
+    let falls: [Double]
+    let rows: [CapturedRows]
+    /// What an edit's own loss is of its micro-batch's, of each row.
+    let rowScales: [Double]
+    /// What edits take of the step before it is bounded, of each row.
+    fileprivate(set) var rowShares: [Float]
+    let editOfRow: [Int]
+
+    /// Of each row what ∂L/∂p is of its edit, times the scale of its loss; from the gradients of the value differences that edits took. As c = κ L / p:
+    /// ∂L/∂p = −c / p ∂L/∂c.
+    func fallGradients(differences: [Matrix], gradients: [Matrix]) -> [Float] {
+        var sums = [Double](repeating: 0, count: factors.count)
+        for (made, gradient) in zip(differences, gradients) {
+            for row in 0..<made.rows { sums[editOfRow[row]] += Double(rowShares[row]) * dot(made.rows(row..<row + 1), gradient.rows(row..<row + 1)) }
         }
-        step.rowFactors = factors
+        let ofFalls = factors.indices.map { factors[$0] < 1 ? -Double(factors[$0]) / falls[$0] * sums[$0] : 0 }
+        return editOfRow.indices.map { Float(ofFalls[editOfRow[$0]] * rowScales[$0]) }
     }
 }
 

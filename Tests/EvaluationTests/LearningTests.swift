@@ -262,6 +262,36 @@ import Transformer
         #expect(try made(edits, 1e-3, 1e3).edit == made(edits, 1e-3, 0).edit)
     }
 
+    /// The loss changes along its gradient as that says; of few edits and of more than a key has entries.
+    @Test(arguments: [0, 0.5, 0.05] as [Float], [2, 40] as [Int32])
+    func boundedStepsAreLearnedFromAsSuch(bound: Float, count: Int32) throws {
+        let edits = (0..<count).map { TokenSequence(prompt: [20 + $0, 7, 40], answer: $0 % 2 == 0 ? [60, 9] : [61, 9, 70]) }
+        let batch = EditBatch(edits: [edits], rephrasings: [edits.map { TokenSequence(prompt: [$0.prompt[0], 50], answer: $0.answer) }], unrelated: [])
+        /// With matrices moved along a direction, from where none of the network's units is at its kink.
+        func learned(_ direction: [[Float]]? = nil, _ step: Float = 0) throws -> (loss: Double, parameters: [Parameter], learner: MetaLearner) {
+            let learner = try learner(learnsLogarithmOfRates: true, innerLearningRate: 3) { $0.regularization = 0 }
+            learner.engine.stepControl.stepBound = bound
+            let parameters = learner.engine.editor.parameters
+            for parameter in parameters where !parameter.isScalars {
+                for index in 0..<parameter.value.count {
+                    parameter.value[index / parameter.value.columns, index % parameter.value.columns] += 0.1 * sin(Float(index + 1))
+                }
+            }
+            for (parameter, direction) in zip(parameters, direction ?? []) {
+                for (index, along) in direction.enumerated() { parameter.value[index / parameter.value.columns, index % parameter.value.columns] += step * along }
+            }
+            return (try learner.learn(batch, place: "0").losses[0], parameters, learner)
+        }
+        let here = try learned()
+        let direction = here.parameters.map { parameter in
+            parameter.isScalars ? [Float](repeating: 0, count: parameter.value.count) : parameter.gradient.elements.map { Float($0) }
+        }
+        let length = direction.joined().reduce(0.0) { $0 + Double($1) * Double($1) }.squareRoot()
+        let step = 2e-4 / Float(length)
+        let slope = (try learned(direction, step).loss - learned(direction, -step).loss) / (2 * Double(step)) / length
+        #expect(abs(slope / length - 1) < 0.03, "\(slope), \(length)")
+    }
+
     @Test func editsThatAreMadeTakeNoMoreSteps() throws {
         let learner = try learner(steps: 3), model = learner.engine.model, losses = means(losses(model, batch(0)))
         func apply(_ bound: Double) throws -> [Double] {
