@@ -34,7 +34,7 @@ class Run:
 
 PUBLISHED = [
     "editor.steps=2", "editor.modules=[model.layers.11-15.mlp.gate_proj,model.layers.18-24.mlp.up_proj]", "editor.positions=answer",
-    "editor.normalizer=per-step", "editor.contrast_weight=0", "editor.background_weight=0", "editor.halvings=0", "editor.loss_bound=0",
+    "editor.normalizer=per-step", "editor.contrast_weight=0", "editor.background_weight=0", "editor.halvings=0", "editor.loss_bound=0", "editor.step_bound=0",
 ]
 RUNS = [
     Run("untrained", "the quickstart's editor before training", untrained=True),
@@ -48,7 +48,9 @@ RUNS = [
     Run("no-earlier", "earlier edits of the sequence not held", ["editor.earlier_weight=0"], untrained=True),
     Run("earlier-10", "earlier edits held ten times as firmly", ["editor.earlier_weight=10"], untrained=True),
     Run("no-background", "plain text not held", ["editor.background_weight=0"], untrained=True),
-    Run("no-step-control", "every step whole", ["editor.halvings=0", "editor.loss_bound=0"], untrained=True),
+    Run("no-step-control", "every step whole", ["editor.halvings=0", "editor.loss_bound=0", "editor.step_bound=0"], untrained=True),
+    Run("no-step-bound", "steps as long as the rate makes them", ["editor.step_bound=0"], untrained=True),
+    *(Run(f"step-bound-{bound}", f"steps that may take away {bound} times an edit's loss", [f"editor.step_bound={bound}"], untrained=True) for bound in (1, 2, 8)),
     Run("per-step-normalizer", "each step's rows standardised by its own moments", ["editor.normalizer=per-step"], untrained=True),
     Run("prefixes", "each edit behind three sentences too", ["editor.prefixes=3"], untrained=True),
     Run("gate-and-up", "gate and up projections of layers 4 to 10",

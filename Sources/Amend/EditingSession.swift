@@ -76,6 +76,7 @@ public final class EditingSession {
     public func edit(_ records: [EditRecord]) throws {
         let (source, engine) = try editor()
         guard isTrained else { throw BadInput(source.configuration.checkpoint.directory, "holds no checkpoint; train first") }
+        let records = records.map { $0.editing(rephrasings: source.configuration.editor.rephrasings) }
         _ = try source.check(records)
         try check(records)
         let size = source.batchSize(records.count)

@@ -56,6 +56,18 @@ public struct EditRecord: Sendable {
         return record
     }
 
+    /// With the first of the prompts in other words among the edits, not among the probes: made as the edit is, they say nothing of how it holds in
+    /// words that it was not made in. Training takes the next for that.
+    package func editing(rephrasings count: Int) -> EditRecord {
+        guard count > 0 else { return self }
+        var record = self
+        let moved = probes.indices.filter { probes[$0].kind == .generalization }.prefix(count)
+        record.edits += moved.map { Question(prompt: probes[$0].prompt, answer: probes[$0].answer) }
+        record.probes = probes.indices.filter { !moved.contains($0) }.map { probes[$0] }
+        if record.lessons(.follow).isEmpty, let next = record.probes.firstIndex(where: { $0.kind == .generalization }) { record.probes[next].lesson = .follow }
+        return record
+    }
+
     /// The probes that training takes for this.
     public func lessons(_ lesson: Probe.Lesson) -> [Probe] { probes.filter { $0.lesson == lesson } }
 

@@ -52,7 +52,7 @@ public struct Probe: Sendable, Equatable {
     /// What should come of it.
     public var expectation: Expectation
     /// nil: it is not trained on.
-    public let lesson: Lesson?
+    public internal(set) var lesson: Lesson?
     /// Whether it counts in scores.
     public let isScored: Bool
 

@@ -24,6 +24,10 @@ package struct EditorSettings: SettingGroup {
     package let prefixes = Setting(
         "prefixes", .wholeNumber(0...32), default: 0, identity: .runUnlessDefault,
         "how many sentences of plain text each edit is also made behind, so that it holds wherever it is asked; each costs what the edit does")
+    package let rephrasings = Setting(
+        "rephrasings", .wholeNumber(0...32), default: 0, identity: .runUnlessDefault,
+        "how many of a record's prompts in other words, where it has them, are edited as its own prompt is; they are no longer scored, nor trained for, as words that "
+            + "the edit was not made in; each costs what the edit does")
     /// What follows an edit's answer.
     package enum AnswerEnd: String, Sendable, CaseIterable {
         case open
@@ -97,7 +101,8 @@ package struct EditorSettings: SettingGroup {
     package var settings: [any AnySetting] {
         let ofNetwork: [any AnySetting] = hasHypernetwork ? [rank, blocks, initialization, metaLearningRate, scalarLearningRate, maxGradientNorm] : []
         let preserving: [any AnySetting] = preserves ? [contrastWeight, contrastSubjects, contrastPositions, backgroundWeight, earlierWeight] : []
-        return [method, mode, steps, modules, innerLearningRate, positions, prefixes, answerEnd, lossBound, halvings, stepBound, normalizer] + preserving + ofNetwork
+        return [method, mode, steps, modules, innerLearningRate, positions, prefixes, rephrasings, answerEnd, lossBound, halvings, stepBound, normalizer] + preserving
+            + ofNetwork
             + plan.settings
     }
 

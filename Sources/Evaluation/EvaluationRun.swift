@@ -60,7 +60,7 @@ package final class EvaluationRun {
         self.tokenizer = tokenizer
         work = configuration.work(communicator)
         let split = try configuration.evaluationSplit(neededBy: "evaluate")
-        let all = try DatasetFile.load(split.path, format: split.format)
+        let all = try configuration.records(of: split)
         let wanted = configuration.evaluation.batches * configuration.evaluation.editsPerBatch
         guard all.count >= wanted else {
             throw BadInput(

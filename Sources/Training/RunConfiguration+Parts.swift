@@ -4,6 +4,7 @@ import Datasets
 import Editing
 import Editors
 import LinearAlgebra
+import Settings
 import Tokenization
 import Transformer
 
@@ -63,6 +64,11 @@ extension RunConfiguration {
             editor.positions.needsSubject ? "editor.positions=\(editor.positions.rawValue) edits them where the answer is predicted" : nil,
         ].compactMap(\.self)
         return consequences.isEmpty ? nil : SubjectSpan.note(on: records, consequences.joined(separator: ", and "))
+    }
+
+    /// The records of a file, as they are edited.
+    package func records(of split: Section<SplitSettings>) throws -> [EditRecord] {
+        try DatasetFile.load(split.path, format: split.format).map { $0.editing(rephrasings: editor.rephrasings) }
     }
 
     /// A batch of records as the editor takes it, or without what contrasts with them, which need not be read.

@@ -24,14 +24,15 @@ package struct TrainingData {
     init(_ configuration: RunConfiguration, tokenizer: Tokenizer, model: LanguageModel, work: ShardedWork, message: (String) -> Void) throws {
         let split = try configuration.trainingSplit(neededBy: "train")
         path = split.path
-        let all = try DatasetFile.load(split.path, format: split.format), held = configuration.training.validationEdits
+        let all = try configuration.records(of: split), held = configuration.training.validationEdits
         guard all.count - held >= configuration.data.editsPerBatch else {
             let rest = held > 0 ? ", and training.validation_edits, which are not trained on, \(held)" : ""
             throw BadInput(split.path, "has \(counted(all.count, "record")); data.edits_per_batch is \(configuration.data.editsPerBatch)\(rest)")
         }
         (records, heldOut) = (Array(all.dropLast(held)), Array(all.suffix(held)))
         if configuration.method.isTrained, let record = records.first(where: { $0.lessons(.follow).isEmpty }) {
-            throw BadInput(record.place, "has no prompt in other words; editor.method \(configuration.method.name) is trained with them")
+            let others = configuration.editor.rephrasings > 0 ? " beside those that editor.rephrasings has edited" : ""
+            throw BadInput(record.place, "has no prompt in other words\(others); editor.method \(configuration.method.name) is trained with them")
         }
         let training = configuration.training
         if configuration.plan.locality != nil || training.neighborWeight > 0 || training.bleedWeight > 0, records.allSatisfy({ $0.lessons(.keep).isEmpty }) {

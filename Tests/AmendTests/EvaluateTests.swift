@@ -49,6 +49,22 @@ extension ProgramTests {
             #expect(!FileManager.default.fileExists(atPath: file.path + ".partial"))
         }
 
+        /// Prompts in other words that are edited change the edits, and are neither scored nor trained for.
+        @Test func editedPromptsInOtherWordsAreNotScored() throws {
+            let run = try TinyRun(), file = run.file("records.jsonl"), edited = Self.settings + ["editor.rephrasings=1"]
+            _ = try run.train(Self.settings)
+            let plain = try run.evaluate(Self.settings + ["--records", file.path])
+            #expect(try lines(file).allSatisfy { $0.after["generalization"] != nil })
+            let result = try run.amend("evaluate", edited + ["--json", "--records", file.path])
+            #expect(result.status == 0, "\(result)")
+            let all = try #require(try JSONSerialization.jsonObject(with: Data(result.output.utf8)) as? [String: Any])
+            let kept = try #require((all["drift"] as? [String: Any])?["tokensKept"] as? Double)
+            #expect(kept != plain.drift.tokensKept && (all["generalization"] ?? NSNull()) is NSNull, "\(kept)")
+            #expect(try lines(file).allSatisfy { $0.after["generalization"] == nil && $0.after["efficacy"] != nil && $0.single?["generalization"] == nil })
+            let refused = try run.amend("train", edited + ["checkpoint.directory=\(run.file("none").path)"])
+            #expect(refused.status == 3 && refused.errors.contains("has no prompt in other words beside those that editor.rephrasings has edited"), "\(refused)")
+        }
+
         /// Refused before there is anything to lose; what was there stays where nothing comes to take its place.
         @Test func linesThatCannotBeWritten() throws {
             let run = try TinyRun(), file = run.file("records.jsonl")

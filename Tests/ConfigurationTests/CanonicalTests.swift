@@ -40,6 +40,7 @@ import Testing
                   prefixes: 0
                   rank: 1024
                   regularization: 0.25
+                  rephrasings: 0
                   scalar_learning_rate: 0.0
                   step_bound: 0.0
                   steps: 2

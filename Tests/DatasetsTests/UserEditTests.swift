@@ -28,6 +28,19 @@ import Testing
         #expect(record.prompt == "Ana lives in" && record.target == "Rome" && record.groundTruth ?? "Paris" == "Paris", "\(record)")
     }
 
+    /// What is edited is neither scored nor trained for; the next prompt in other words is.
+    @Test func editsPromptsInOtherWordsToo() throws {
+        let json =
+            #"{"prompt": "Ana lives in", "target": "Rome", "subject": "Ana", "rephrasings": ["Home of {}:", "{}'s city is", "Find {} in"], "locality_prompt": "x", "locality_ground_truth": "w"}"#
+        let record = try load("[\(json)]", .edits)[0], edited = record.editing(rephrasings: 1), all = record.editing(rephrasings: 9)
+        #expect(record.editing(rephrasings: 0) == record)
+        #expect(edited.edits == [Question(prompt: "Ana lives in", answer: "Rome"), Question(prompt: "Home of Ana:", answer: "Rome")])
+        #expect(edited.prompt == record.prompt && edited.neighbors == record.neighbors)
+        #expect(edited.rephrasings == ["Ana's city is", "Find Ana in"] && edited.lessons(.follow).map(\.prompt) == ["Ana's city is"])
+        #expect(all.edits.map(\.prompt) == ["Ana lives in", "Home of Ana:", "Ana's city is", "Find Ana in"] && all.rephrasings.isEmpty && all.lessons(.follow).isEmpty)
+        #expect(record.lessons(.follow).map(\.prompt) == ["Home of Ana:"])
+    }
+
     @Test func readsEasyEditsRecords() throws {
         let easyEdit = #"""
             {"case_id": 7, "prompt": "Ana lives in", "subject": "Ana", "target_new": "Rome", "ground_truth": [["Paris"], ["Paname"]],
