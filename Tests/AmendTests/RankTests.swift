@@ -34,11 +34,10 @@ extension ProgramTests {
         private static let holding = [
             "editor.normalizer=first-step", "editor.contrast_weight=10", "editor.contrast_subjects=3", "editor.background_weight=5", "editor.earlier_weight=2",
             "editor.initialization=scaled", "editor.inner_learning_rate=3", "editor.loss_bound=4.5", "editor.halvings=2", "editor.steps=3",
-            "editor.step_bound=0.25",
         ]
 
         /// What holds edits in place is solved for on every rank alike.
-        @Test(arguments: [["editor.positions=all"], ["editor.positions=subject-last", "editor.contrast_positions=all", "editor.prefixes=1"]])
+        @Test(arguments: [["editor.positions=all"], ["editor.positions=subject-last", "editor.contrast_positions=all", "editor.prefixes=1", "editor.step_bound=0.5"]])
         func holdsEditsByTheSameBits(positions: [String]) throws {
             let run = try TinyRun(), settings = Self.holding + positions
             let alone = try run.train(into: "alone", settings), plain = try run.train(into: "plain")
@@ -52,7 +51,7 @@ extension ProgramTests {
             let run = try TinyRun(), short = Self.holding + ["training.passes=1"], held = try run.train(into: "held", short)
             for change in [
                 "editor.contrast_weight=9", "editor.background_weight=4", "editor.earlier_weight=1", "editor.normalizer=per-step", "editor.contrast_subjects=2",
-                "editor.loss_bound=0", "editor.step_bound=0.2", "editor.step_bound=0",
+                "editor.loss_bound=0", "editor.step_bound=1",
                 "editor.halvings=1", "editor.contrast_positions=subject", "editor.positions=subject", "editor.positions=prompt", "editor.prefixes=1",
             ] {
                 #expect(try run.train(into: change, short + [change]).digest != held.digest, "\(change) changes nothing")
@@ -68,7 +67,7 @@ extension ProgramTests {
                     "training.neighbor_weight=1", "training.neighbor_bound=0.001", "training.bleed_weight=1", "training.text_weight=10", "training.text_passages=5",
                     "training.warmup=2",
                     "training.decay=6", "training.update_every=\(mode.isEmpty ? "1" : "sequence")",
-                ]
+                ] + (mode.isEmpty ? ["editor.window=2", "editor.window_decay=0.5"] : [])
             let alone = try run.train(into: "alone", settings)
             #expect(alone.batches == 8 && alone.edits < 8 * TinyFiles.editsPerBatch && alone.edits > 8)
             for ranks in 2...4 { #expect(try run.train(ranks: ranks, into: "ranks-\(ranks)", settings).digest == alone.digest, "on \(ranks) ranks") }
@@ -78,7 +77,7 @@ extension ProgramTests {
                 "editor.scalar_learning_rate=0.01", "training.batch_sizes=fixed", "training.edit_weight=0", "training.neighbor_weight=0", "training.neighbor_bound=0.1",
                 "training.bleed_weight=0", "training.bleed_bound=0.001",
                 "training.text_weight=0", "training.text_bound=0.001", "training.text_passages=3", "training.warmup=0", "training.decay=0",
-            ] {
+            ] + (mode.isEmpty ? ["editor.window=1", "editor.window_decay=0.6"] : []) {
                 #expect(try run.train(into: change, settings + [change]).digest != alone.digest, "\(change) changes nothing")
             }
         }

@@ -44,6 +44,8 @@ import Testing
                   scalar_learning_rate: 0.0
                   step_bound: 0.0
                   steps: 2
+                  window: 1
+                  window_decay: 1.0
                 evaluation:
                   batches: 10
                   drift_passages: 24
