@@ -94,7 +94,8 @@ private struct EditorBench {
         var options = LearningOptions(
             plan: plan, steps: description.config.steps, regularization: description.config.reg, localityWeight: description.config.loc_coef,
             maxGradientNorm: maxGradientNorm, metaLearningRate: rate)
-        (options.backDepth, options.timeDecay) = (description.config.back_depth, description.config.time_decay)
+        // Cases name them for every method; of the published ones RLEdit alone looks back.
+        if method.name == "rledit" { (options.backDepth, options.timeDecay) = (description.config.back_depth, description.config.time_decay) }
         return MetaLearner(engine: engine, options: options)
     }
 

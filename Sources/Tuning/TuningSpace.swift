@@ -64,7 +64,7 @@ struct TuningSpace {
 
     /// No step that does harm, or that is not needed; and none whose length is that of the model's keys, which differ by orders between models.
     private static let steps: TuningChanges = [
-        "editor.normalizer": "first-step", "editor.steps": "8", "editor.loss_bound": "0.05", "editor.halvings": "4", "editor.step_bound": "4",
+        "editor.normalizer": "first-step", "editor.steps": "8", "editor.loss_bound": "0.05", "editor.halvings": "4", "editor.step_bound": "2",
     ]
 
     /// That, and what is held.
