@@ -21,11 +21,9 @@ package enum KeyLength {
 }
 
 extension Matrix {
-    /// Scales rows that are longer down to `length`.
-    package func shortenRows(to length: Float) {
-        for (row, own) in KeyLength.all(self).enumerated() where own > length { rows(row..<row + 1).scale(by: length / own) }
+    /// Scales rows that are longer down to `length`; where none is given, to what is the longest among these.
+    package func shortenRows(to length: Float? = nil) {
+        let lengths = KeyLength.all(self), longest = length ?? KeyLength.longest(lengths)
+        for (row, own) in lengths.enumerated() where own > longest { rows(row..<row + 1).scale(by: longest / own) }
     }
-
-    /// The same, to what is the longest among its rows.
-    func shortenRows() { shortenRows(to: KeyLength.longest(KeyLength.all(self))) }
 }

@@ -46,7 +46,7 @@ extension EditEngine {
     private func limitGradients(_ step: EditStep, _ limits: StepLimits, _ projections: [[Matrix]]) -> [(rows: ReadoutRows, logLambda: Float)] {
         let all = 0..<limits.editOfRow.count
         let weights = limits.fallGradients(
-            differences: step.differences, gradients: zip(step.solutions, projections).map { $0.rowGradients($1, rows: all).differences })
+            taken: step.solutions.indices.map(step.taken), gradients: zip(step.solutions, projections).map { $0.rowGradients($1, rows: all).differences })
         return step.solutions.indices.map { module in
             let captured = limits.rows[module], whole = step.solutions[module].replacing(differences: step.differences[module].scaled(rows: limits.rowShares))
             // p = −Σ ⟨δ, u S⟩ over the edit's rows.

@@ -121,7 +121,6 @@ extension EditEngine {
     private func rescale(_ step: inout EditStep, _ shares: [Float], _ edits: ShardedPack) {
         let taken = step.limits.map { zip(shares, $0.factors).map { $0 * $1 } } ?? shares
         step.rowFactors = rowFactors(taken, edits)
-        step.limits?.rowShares = edits.spread(shares, capturedRows)
         for index in step.solutions.indices { step.solutions[index] = step.solutions[index].replacing(differences: step.taken(index)) }
     }
 }
@@ -135,19 +134,18 @@ struct StepLimits {
     let rows: [CapturedRows]
     /// What an edit's own loss is of its micro-batch's, of each row.
     let rowScales: [Double]
-    /// What edits take of the step before it is bounded, of each row.
-    fileprivate(set) var rowShares: [Float]
+    /// What edits took of the step when it was bounded, of each row. It may be halved later.
+    let rowShares: [Float]
     let editOfRow: [Int]
 
-    /// Of each row what ∂L/∂p is of its edit, times the scale of its loss; from the gradients of the value differences that edits took. As c = κ L / p:
-    /// ∂L/∂p = −c / p ∂L/∂c.
-    func fallGradients(differences: [Matrix], gradients: [Matrix]) -> [Float] {
+    /// Of each row what ∂L/∂p is of its edit, times the scale of its loss; from the value differences that edits took and ∂L/∂ of them. As these are in
+    /// proportion to c = κ L / p: ∂L/∂p = −⟨taken, gradient⟩ / p.
+    func fallGradients(taken: [Matrix], gradients: [Matrix]) -> [Float] {
         var sums = [Double](repeating: 0, count: factors.count)
-        for (made, gradient) in zip(differences, gradients) {
-            for row in 0..<made.rows { sums[editOfRow[row]] += Double(rowShares[row]) * dot(made.rows(row..<row + 1), gradient.rows(row..<row + 1)) }
+        for (taken, gradient) in zip(taken, gradients) {
+            for row in 0..<taken.rows { sums[editOfRow[row]] += dot(taken.rows(row..<row + 1), gradient.rows(row..<row + 1)) }
         }
-        let ofFalls = factors.indices.map { factors[$0] < 1 ? -Double(factors[$0]) / falls[$0] * sums[$0] : 0 }
-        return editOfRow.indices.map { Float(ofFalls[editOfRow[$0]] * rowScales[$0]) }
+        return zip(editOfRow, rowScales).map { edit, scale in factors[edit] < 1 ? Float(-sums[edit] / falls[edit] * scale) : 0 }
     }
 }
 

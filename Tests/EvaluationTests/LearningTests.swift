@@ -265,12 +265,30 @@ import Transformer
     /// The loss changes along its gradient as that says; of few edits and of more than a key has entries.
     @Test(arguments: [0, 0.5, 0.05] as [Float], [2, 40] as [Int32])
     func boundedStepsAreLearnedFromAsSuch(bound: Float, count: Int32) throws {
+        let found = try slopes(bound: bound, count: count)
+        #expect(abs(found.ofLoss / found.gradient - 1) < 0.03, "\(found)")
+    }
+
+    /// So it does where a step that was bounded has been halved as well: of a single edit, of which something is left.
+    @Test func boundedAndHalvedStepsAreLearnedFromAsSuch() throws {
+        var compared = 0
+        for bound in [5, 10, 15, 20, 30, 40, 60, 80] as [Float] {
+            let whole = try slopes(bound: bound, rate: 1000, count: 1), found = try slopes(bound: bound, halvings: 12, rate: 1000, count: 1)
+            guard found.edit != whole.edit, found.gradient > 0 else { continue }
+            #expect(abs(found.ofLoss / found.gradient - 1) < 0.005, "\(bound): \(found.ofLoss), \(found.gradient)")
+            compared += 1
+        }
+        #expect(compared >= 2, "\(compared)")
+    }
+
+    /// How fast the loss changes along its gradient, as that says and as it does; and the edit.
+    private func slopes(bound: Float, halvings: Int = 0, rate: Float = 3, count: Int32) throws -> (ofLoss: Double, gradient: Double, edit: [Float]) {
         let edits = (0..<count).map { TokenSequence(prompt: [20 + $0, 7, 40], answer: $0 % 2 == 0 ? [60, 9] : [61, 9, 70]) }
         let batch = EditBatch(edits: [edits], rephrasings: [edits.map { TokenSequence(prompt: [$0.prompt[0], 50], answer: $0.answer) }], unrelated: [])
         /// With matrices moved along a direction, from where none of the network's units is at its kink.
         func learned(_ direction: [[Float]]? = nil, _ step: Float = 0) throws -> (loss: Double, parameters: [Parameter], learner: MetaLearner) {
-            let learner = try learner(learnsLogarithmOfRates: true, innerLearningRate: 3) { $0.regularization = 0 }
-            learner.engine.stepControl.stepBound = bound
+            let learner = try learner(learnsLogarithmOfRates: true, innerLearningRate: rate) { $0.regularization = 0 }
+            (learner.engine.stepControl.stepBound, learner.engine.stepControl.halvings) = (bound, halvings)
             let parameters = learner.engine.editor.parameters
             for parameter in parameters where !parameter.isScalars {
                 for index in 0..<parameter.value.count {
@@ -289,7 +307,7 @@ import Transformer
         let length = direction.joined().reduce(0.0) { $0 + Double($1) * Double($1) }.squareRoot()
         let step = 2e-4 / Float(length)
         let slope = (try learned(direction, step).loss - learned(direction, -step).loss) / (2 * Double(step)) / length
-        #expect(abs(slope / length - 1) < 0.03, "\(slope), \(length)")
+        return (slope, length, here.learner.engine.model.edited.flatMap { $0.edit.transposedShift().elements })
     }
 
     @Test func editsThatAreMadeTakeNoMoreSteps() throws {
