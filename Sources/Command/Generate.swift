@@ -35,6 +35,9 @@ struct Generate: ParsableCommand {
     @Option(help: "Use only the first so many edits.")
     var limit: Int?
 
+    @Option(help: "Make each edit at so many of its record's prompts in other words too; as the editor was trained, if left out.")
+    var rephrasings: Int?
+
     @Option(help: "Warn where the edits change more than so many percent of the likeliest next tokens of plain text that they are not about.")
     var driftBound = 10.0
 
@@ -73,6 +76,8 @@ struct Generate: ParsableCommand {
         guard temperature >= 0, temperature.isFinite else { throw ValidationError("--temperature is \(temperature); expected a number of at least 0.") }
         guard topK >= 0 else { throw ValidationError("--top-k is \(topK); expected at least 0.") }
         guard topP > 0, topP <= 1 else { throw ValidationError("--top-p is \(topP); expected a number above 0 and at most 1.") }
+        guard (0...32).contains(rephrasings ?? 0) else { throw ValidationError("--rephrasings is \(rephrasings ?? 0); expected 0 to 32.") }
+        guard rephrasings == nil || edits != nil else { throw ValidationError("--rephrasings is of --edits.") }
         guard limit ?? 1 >= 1 else { throw ValidationError("--limit is \(limit ?? 0); expected at least 1.") }
         guard (1...4096).contains(threads ?? 1) else { throw ValidationError("--threads is \(threads ?? 0); expected 1 to 4096.") }
     }
@@ -115,8 +120,9 @@ struct Generate: ParsableCommand {
         guard let editor, let edits else { return (try EditingSession(model: model ?? "", weights: weights, threads: threads), []) }
         // Before the model, which may be large: what is wrong with a user's own edits shows at once.
         let all = try DatasetFile.load(edits, format: format), records = limit.map { Array(all.prefix($0)) } ?? all
+        let settings = [("model.weights", weights.rawValue), ("model.path", model), ("editor.rephrasings", rephrasings.map(String.init))]
         let source = try EditorSource(
-            checkpoints: editor, settings: ["model.weights=\(weights.rawValue)"] + (model.map { ["model.path=\($0)"] } ?? []), report: StandardError.writeLine)
+            checkpoints: editor, settings: settings.compactMap { key, value in value.map { "\(key)=\($0)" } }, report: StandardError.writeLine)
         try source.check(records).forEach(StandardError.writeLine)
         return (try EditingSession(source, threads: threads), records)
     }

@@ -56,6 +56,18 @@ extension ProgramTests {
             #expect(people.status == 0 && people.output.contains("before  The color of x is") && people.output.contains("after   The color of x is"))
         }
 
+        /// A user's own prompts in other words are edited where that is asked, with an editor that was trained without.
+        @Test func editsPromptsInOtherWordsToo() throws {
+            let run = try TinyRun(), trained = try run.train(["editor.inner_learning_rate=3"]), file = run.file("edits.json").path
+            try Data(#"[{"prompt": "The color of x is", "target": "red", "rephrasings": ["one says that x looks"]}]"#.utf8).write(to: run.file("edits.json"))
+            func after(_ options: [String]) throws -> [Int]? {
+                let output = try generate(run, ["--editor", trained.checkpoint, "--edits", file, "--max-tokens", "8"] + options + ["one says that x looks"])
+                #expect(output.edits == 1)
+                return output.continuations[0].after?.tokens
+            }
+            #expect(try after([]) == after(["--rephrasings", "0"]) && after(["--rephrasings", "1"]) != after([]))
+        }
+
         /// Whichever setting wanted a subject.
         @Test(arguments: [
             ([], "nothing"), (["editor.contrast_weight=10", "editor.contrast_subjects=2"], "editor.contrast_weight does nothing for them"),
@@ -92,6 +104,8 @@ extension ProgramTests {
         @Test(
             arguments: [
                 (["--model", "RUN/nowhere", "x"], 3, "RUN/nowhere: "),
+                (["--editor", "RUN/nowhere", "--edits", "RUN/train.json", "--rephrasings", "99", "x"], 2, "--rephrasings is 99; expected 0 to 32"),
+                (["--model", "RUN/model", "--rephrasings", "1", "x"], 2, "--rephrasings is of --edits"),
                 (["--editor", "RUN/nowhere", "--edits", "RUN/train.json", "x"], 3, "RUN/nowhere: holds no checkpoint"),
                 (["--model", "RUN/model", ""], 3, "the prompt ''"),
                 (["x"], 2, "Name a model"),
