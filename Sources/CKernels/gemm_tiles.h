@@ -9,17 +9,17 @@
 
 // Words of a tile, and of a block: the two tiles of 32 rows (or columns) and 32 terms.
 enum { TILE = 256, TILED_BLOCK = 2 * TILE, TILED_ROWS = 32, TILED_TERMS = 32 };
-// Terms of k in a pass, and rows of a at a time, for which both packed sides stay in the second-level cache; panels of b packed together at most
-// where b lies by rows.
-enum { TILED_OUTER = 1024, TILED_ROWS_AT_A_TIME = 256, TILED_GROUP = 4 };
-// Rows of a up to which a product is computed across, so that b need not be transposed: with more, transposing sums takes longer. Where tiles
-// are loaded from b itself it need not be packed either.
-enum { ROWS_ACROSS = 96, ROWS_ACROSS_IN_TILES = 192 };
+// Rows of a at a time, and terms of them in a pass over b: both stay in the second-level cache, of which they take a MiB at most. Blocks of a panel of b
+// that are multiplied with all these rows while they stay in the first-level cache. Panels of b packed together at most where b lies by rows.
+enum { TILED_ROWS_AT_A_TIME = 512, TILED_IN_SECOND = 512 * 1024, TILED_INNER = 18, TILED_GROUP = 4 };
+// Panels of a up to which tiles are loaded from b itself where it lies so: with more it pays to have them together in the first-level cache.
+enum { PANELS_FROM_MEMORY = 2 };
 
 typedef struct {
     long k, blocks;               // blocks of 32 terms
     long first_row, last_row;     // of a
-    long first_block, last_block; // of k, in this pass
+    long pass;                    // blocks of k in a pass over b, but for the last
+    long first_block, last_block; // of this pass
     long group;                   // panels of b in a strip
     amend_operand a;
     uint32_t *packed_a;           // [pass][panel][block][TILED_BLOCK]
@@ -78,6 +78,15 @@ static inline __attribute__((always_inline)) __m512i tiled_line(amend_element el
         const __m512i halves = _mm512_maskz_loadu_epi16(mask, (const uint16_t *)x->data + place);
         low = (__m512)_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm512_castsi512_si256(halves)), 16);
         high = (__m512)_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm512_extracti64x4_epi64(halves, 1)), 16);
+    } else if (element == AMEND_Q8_0) {
+        const uint8_t *block = (const uint8_t *)x->data + place / 32 * block_bytes;
+        uint16_t half;
+        memcpy(&half, block, 2);
+        const __m512 scale = _mm512_cvtph_ps(_mm256_set1_epi16((short)half));
+        low = _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)(block + 2)))), scale);
+        high = _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)(block + 18)))), scale);
+        low = _mm512_maskz_mov_ps((__mmask16)mask, low);
+        high = _mm512_maskz_mov_ps((__mmask16)(mask >> 16), high);
     } else {
         float decoded[32] __attribute__((aligned(64)));
         decode_avx512bf16(element, (const uint8_t *)x->data + place / 32 * block_bytes, decoded);
@@ -231,19 +240,19 @@ typedef struct {
     wanted_t data, addend, c;
 } all_wanted_t;
 
-// The share `part` of `parts` of what tiled_pack will read, in `times` times. A line brings its neighbour along.
+// The share `part` of `parts` of what tiled_pack will read, in `times` times.
 static inline void want_operand(all_wanted_t *wanted, const amend_operand *x, long outer_stride, long inner_stride, long outer, long count,
                                 long first, long depth, long part, long parts, long times) {
-    enum { TWO_LINES = 128 };
+    enum { LINE = 64 };
     const int along = inner_stride == 1;
     const long stride = along ? outer_stride : inner_stride, lines = along ? count : depth, length = along ? depth : count;
     const long line = lines * part / parts, rows = lines * (part + 1) / parts - line;
     const long place = (along ? outer * stride + first : first * stride + outer) + line * stride;
     wanted->data = wanted_rows((const char *)x->data + bytes_of(x->element, place), rows, bytes_of(x->element, stride), bytes_of(x->element, length),
-                               TWO_LINES, times);
+                               LINE, times);
     wanted->addend = (wanted_t){0};
     if (x->addend)
-        wanted->addend = wanted_rows(x->addend + place, rows, stride * (long)sizeof(float), length * (long)sizeof(float), TWO_LINES, times);
+        wanted->addend = wanted_rows(x->addend + place, rows, stride * (long)sizeof(float), length * (long)sizeof(float), LINE, times);
 }
 
 // Where the left tiles of a panel lie: packed, or bfloat16 in a weight itself.
@@ -254,48 +263,63 @@ typedef struct {
 
 static inline tiled_left tiled_packed(const uint32_t *packed) { return (tiled_left){(const char *)packed, 64, TILE * 4, TILED_BLOCK * 4}; }
 
-// sums, tiles of rows `stride` floats apart, += left times right over `blocks` blocks; of either side both tiles or the first.
-static inline __attribute__((always_inline)) void tiled_multiply(int both_left, int both_right, tiled_left left, const uint32_t *right, long blocks,
-                                                                 float *sums, long stride, int from_zero, all_wanted_t wanted) {
-    const long bytes = stride * (long)sizeof(float);
-    float *below = sums + 16 * stride;
-    if (from_zero) {
+// Where sums of a panel times a panel come from, and go to: tiles of rows `stride` floats apart. They come from zeros where there is no place.
+typedef struct {
+    float *place;
+    long stride;
+} tiled_sums;
+
+#define LOAD_TILE(NUMBER, PLACE, BYTES, IS_STREAMED)                 \
+    if (IS_STREAMED) _tile_stream_loadd(NUMBER, PLACE, BYTES); \
+    else _tile_loadd(NUMBER, PLACE, BYTES)
+
+// to = from + left times right over `blocks` blocks; of either side both tiles or the first. The panel of a is read past the first-level cache, where
+// that of b stays.
+static inline __attribute__((always_inline)) void tiled_multiply(int both_left, int both_right, int a_is_left, tiled_left left, const uint32_t *right,
+                                                                 long blocks, tiled_sums from, tiled_sums to, all_wanted_t *wanted) {
+    if (!from.place) {
         _tile_zero(0), _tile_zero(1), _tile_zero(2), _tile_zero(3);
     } else {
-        _tile_loadd(0, sums, bytes);
-        if (both_right) _tile_loadd(1, sums + 16, bytes);
+        const long bytes = from.stride * (long)sizeof(float);
+        const float *below = from.place + 16 * from.stride;
+        _tile_loadd(0, from.place, bytes);
+        if (both_right) _tile_loadd(1, from.place + 16, bytes);
         if (both_left) _tile_loadd(2, below, bytes);
         if (both_left && both_right) _tile_loadd(3, below + 16, bytes);
     }
     for (long b = 0; b < blocks; b++, left.first += left.next, right += TILED_BLOCK) {
-        _tile_loadd(4, left.first, left.row_bytes);
-        _tile_loadd(6, right, 64);
+        LOAD_TILE(4, left.first, left.row_bytes, a_is_left);
+        LOAD_TILE(6, right, 64, !a_is_left);
         _tile_dpbf16ps(0, 4, 6);
         if (both_right) {
-            _tile_loadd(7, right + TILE, 64);
+            LOAD_TILE(7, right + TILE, 64, !a_is_left);
             _tile_dpbf16ps(1, 4, 7);
         }
         if (both_left) {
-            _tile_loadd(5, left.first + left.second, left.row_bytes);
+            LOAD_TILE(5, left.first + left.second, left.row_bytes, a_is_left);
             _tile_dpbf16ps(2, 5, 6);
             if (both_right) _tile_dpbf16ps(3, 5, 7);
         }
-        ask(&wanted.data);
-        ask(&wanted.addend);
-        ask(&wanted.c);
+        ask(&wanted->data);
+        ask(&wanted->addend);
+        ask(&wanted->c);
     }
-    _tile_stored(0, sums, bytes);
-    if (both_right) _tile_stored(1, sums + 16, bytes);
+    const long bytes = to.stride * (long)sizeof(float);
+    float *below = to.place + 16 * to.stride;
+    _tile_stored(0, to.place, bytes);
+    if (both_right) _tile_stored(1, to.place + 16, bytes);
     if (both_left) _tile_stored(2, below, bytes);
     if (both_left && both_right) _tile_stored(3, below + 16, bytes);
 }
+#undef LOAD_TILE
 
-static inline __attribute__((always_inline)) void tiled_multiply_panels(long left_rows, long right_rows, tiled_left left, const uint32_t *right,
-                                                                        long blocks, float *sums, long stride, int from_zero, all_wanted_t wanted) {
-    if (left_rows > 16 && right_rows > 16) tiled_multiply(1, 1, left, right, blocks, sums, stride, from_zero, wanted);
-    else if (left_rows > 16) tiled_multiply(1, 0, left, right, blocks, sums, stride, from_zero, wanted);
-    else if (right_rows > 16) tiled_multiply(0, 1, left, right, blocks, sums, stride, from_zero, wanted);
-    else tiled_multiply(0, 0, left, right, blocks, sums, stride, from_zero, wanted);
+static inline __attribute__((always_inline)) void tiled_multiply_panels(long left_rows, long right_rows, int a_is_left, tiled_left left,
+                                                                        const uint32_t *right, long blocks, tiled_sums from, tiled_sums to,
+                                                                        all_wanted_t *wanted) {
+    if (left_rows > 16 && right_rows > 16) tiled_multiply(1, 1, a_is_left, left, right, blocks, from, to, wanted);
+    else if (left_rows > 16) tiled_multiply(1, 0, a_is_left, left, right, blocks, from, to, wanted);
+    else if (right_rows > 16) tiled_multiply(0, 1, a_is_left, left, right, blocks, from, to, wanted);
+    else tiled_multiply(0, 0, a_is_left, left, right, blocks, from, to, wanted);
 }
 
 // Moves sums [32][32] of `rows` × `columns` elements to c, or c to sums. `is_across`: sums are those of cᵀ.
@@ -338,18 +362,18 @@ static void tiled_left_side(void *context, long panel) {
     const tiled_t *product = context;
     const long row = product->first_row + panel * TILED_ROWS;
     const long count = product->last_row - row < TILED_ROWS ? product->last_row - row : TILED_ROWS;
-    const long panels = divided_up(product->last_row - product->first_row, TILED_ROWS);
-    for (long first = 0; first < product->k; first += TILED_OUTER) {
-        const long depth = product->k - first < TILED_OUTER ? product->k - first : TILED_OUTER, words = divided_up(depth, TILED_TERMS) * TILED_BLOCK;
+    const long panels = divided_up(product->last_row - product->first_row, TILED_ROWS), terms = product->pass * TILED_TERMS;
+    for (long first = 0; first < product->k; first += terms) {
+        const long depth = product->k - first < terms ? product->k - first : terms, words = divided_up(depth, TILED_TERMS) * TILED_BLOCK;
         tiled_pack(&product->a, product->a.row_stride, product->a.column_stride, row, count, first, depth, product->a_is_left,
                    product->packed_a + first / TILED_TERMS * panels * TILED_BLOCK + panel * words, words);
     }
 }
 
-// Part of a target's b.
+// Columns of a target, and the blocks of k that are multiplied with all rows of a at once.
 typedef struct {
     const amend_target *target;
-    long column, columns, first, depth;
+    long column, columns, first_block, blocks, first, depth;  // the last two in terms
 } tiled_piece;
 
 // Whether tiles can be loaded from b itself.
@@ -357,69 +381,91 @@ static inline int tiled_lies_in_tiles(const amend_operand *b, long k) {
     return b->element == AMEND_BF16 && !b->addend && b->row_stride == 1 && k % TILED_TERMS == 0;
 }
 
-// One panel of b times all rows of a: `packed`, unless NULL, when tiles are loaded from b itself. Meanwhile asks for the share `part` of `parts` of
-// `next`.
-static inline __attribute__((always_inline)) void tiled_panel(const tiled_t *product, const amend_target *target, long column, const uint32_t *packed,
-                                                              const tiled_piece *next, long part, long parts) {
-    static _Thread_local float sums[TILED_ROWS * TILED_ROWS] __attribute__((aligned(64)));
-    const long columns = target->n - column < TILED_ROWS ? target->n - column : TILED_ROWS, blocks = product->last_block - product->first_block;
-    const int goes_on = target->accumulate || product->first_block > 0, is_across = !product->a_is_left;
-    const long panels = divided_up(product->last_row - product->first_row, TILED_ROWS), stride = target->c_stride;
-    const uint32_t *a = product->packed_a + product->first_block * panels * TILED_BLOCK;
-    tiled_left b_tiles = tiled_packed(packed);
-    if (!packed) {
-        const long bytes = target->b.column_stride * 2;
-        b_tiles = (tiled_left){(const char *)target->b.data + column * bytes + product->first_block * 64, bytes, 16 * bytes, 64};
-    }
-    for (long panel = 0; panel < panels; panel++, a += blocks * TILED_BLOCK) {
-        const long row = product->first_row + panel * TILED_ROWS, rows = product->last_row - row < TILED_ROWS ? product->last_row - row : TILED_ROWS;
-        float *c = target->c + row * stride + column;
-        const amend_operand *b = &next->target->b;
-        all_wanted_t wanted;
-        want_operand(&wanted, b, b->column_stride, b->row_stride, next->column, next->columns, next->first, next->depth, part * panels + panel,
-                     parts * panels, blocks);
-        const long later = product->last_row - row - TILED_ROWS;
-        wanted.c = wanted_rows(c + TILED_ROWS * stride, later < 0 ? 0 : later < TILED_ROWS ? later : TILED_ROWS, stride * (long)sizeof(float),
-                               columns * (long)sizeof(float), 64, blocks);
-        const int is_direct = !is_across && rows == TILED_ROWS && columns == TILED_ROWS;
-        float *out = is_direct ? c : sums;
-        const long out_stride = is_direct ? stride : TILED_ROWS;
-        if (goes_on && !is_direct) tiled_move(sums, c, stride, rows, columns, is_across, 0);
-        if (is_across) tiled_multiply_panels(columns, rows, b_tiles, a, blocks, out, out_stride, !goes_on, wanted);
-        else tiled_multiply_panels(rows, columns, tiled_packed(a), packed, blocks, out, out_stride, !goes_on, wanted);
-        if (!is_direct) tiled_move(sums, c, stride, rows, columns, is_across, 1);
-    }
+// Blocks of the pass that are multiplied at once: all pieces about as long.
+static inline long tiled_inner(const tiled_t *product) {
+    const long blocks = product->last_block - product->first_block;
+    return divided_up(blocks, divided_up(blocks, TILED_INNER));
 }
 
-static tiled_piece tiled_piece_of(const tiled_t *product, long strip) {
+static inline tiled_piece tiled_piece_of(const tiled_t *product, long strip, long first_block) {
     int t = 0;
     while (strip >= product->first_strips[t + 1]) t++;
-    tiled_piece piece = {.target = &product->targets[t], .first = product->first_block * TILED_TERMS};
-    const long wide = product->group * TILED_ROWS, end = product->last_block * TILED_TERMS;
+    tiled_piece piece = {.target = &product->targets[t], .first_block = first_block, .first = first_block * TILED_TERMS};
+    const long wide = product->group * TILED_ROWS, inner = tiled_inner(product);
     piece.column = (strip - product->first_strips[t]) * wide;
     piece.columns = piece.target->n - piece.column < wide ? piece.target->n - piece.column : wide;
-    piece.depth = (end < product->k ? end : product->k) - piece.first;
+    piece.blocks = product->last_block - first_block < inner ? product->last_block - first_block : inner;
+    piece.depth = (piece.first + piece.blocks * TILED_TERMS < product->k ? piece.first + piece.blocks * TILED_TERMS : product->k) - piece.first;
     return piece;
 }
 
+// A panel of b times all rows of a: `packed`, unless NULL, when tiles are loaded from b itself. `sums`: [panel of a][32][32], between the pieces of a
+// pass. Meanwhile asks for the share `part` of `parts` of `next`.
+static inline __attribute__((always_inline)) void tiled_panel(const tiled_t *product, int a_is_left, const tiled_piece *piece, long column,
+                                                              const uint32_t *packed, float *sums, const tiled_piece *next, long part, long parts) {
+    const amend_target *target = piece->target;
+    const int is_first = piece->first_block == product->first_block, is_last = piece->first_block + piece->blocks == product->last_block;
+    const int goes_on = target->accumulate || product->first_block > 0;
+    const long columns = target->n - column < TILED_ROWS ? target->n - column : TILED_ROWS, stride = target->c_stride;
+    const long panels = divided_up(product->last_row - product->first_row, TILED_ROWS), pass = product->last_block - product->first_block;
+    const uint32_t *a = product->packed_a + product->first_block * panels * TILED_BLOCK + (piece->first_block - product->first_block) * TILED_BLOCK;
+    tiled_left b_tiles = tiled_packed(packed);
+    if (!packed) {
+        const long bytes = target->b.column_stride * 2;
+        b_tiles = (tiled_left){(const char *)target->b.data + column * bytes + piece->first_block * 64, bytes, 16 * bytes, 64};
+    }
+    const amend_operand *b = &next->target->b;
+    for (long panel = 0; panel < panels; panel++, a += pass * TILED_BLOCK, sums += TILED_ROWS * TILED_ROWS) {
+        const long row = product->first_row + panel * TILED_ROWS, rows = product->last_row - row < TILED_ROWS ? product->last_row - row : TILED_ROWS;
+        float *c = target->c + row * stride + column;
+        all_wanted_t wanted;
+        want_operand(&wanted, b, b->column_stride, b->row_stride, next->column, next->columns, next->first, next->depth, part * panels + panel,
+                     parts * panels, piece->blocks);
+        wanted.c = (wanted_t){0};
+        const long later = product->last_row - row - TILED_ROWS;
+        if ((goes_on ? is_first : is_last) && later > 0)
+            wanted.c = wanted_rows(c + TILED_ROWS * stride, later < TILED_ROWS ? later : TILED_ROWS, stride * (long)sizeof(float),
+                                   columns * (long)sizeof(float), 64, piece->blocks);
+        const int is_direct = a_is_left && rows == TILED_ROWS && columns == TILED_ROWS;
+        const tiled_sums between = {sums, TILED_ROWS}, outside = is_direct ? (tiled_sums){c, stride} : between;
+        const tiled_sums from = !is_first ? between : goes_on ? outside : (tiled_sums){0}, to = is_last ? outside : between;
+        if (is_first && goes_on && !is_direct) tiled_move(sums, c, stride, rows, columns, !a_is_left, 0);
+        if (a_is_left) tiled_multiply_panels(rows, columns, 1, tiled_packed(a), packed, piece->blocks, from, to, &wanted);
+        else tiled_multiply_panels(columns, rows, 0, b_tiles, a, piece->blocks, from, to, &wanted);
+        if (is_last && !is_direct) tiled_move(sums, c, stride, rows, columns, !a_is_left, 1);
+    }
+}
+
+// What this thread keeps of a strip in the second-level cache.
+typedef struct {
+    uint32_t packed[TILED_GROUP][TILED_INNER * TILED_BLOCK];
+    float sums[TILED_GROUP][TILED_ROWS_AT_A_TIME * TILED_ROWS];
+} tiled_space;
+
 static void tiled_strip(void *context, long index) {
-    static _Thread_local uint32_t packed[TILED_GROUP * TILED_OUTER / TILED_TERMS * TILED_BLOCK] __attribute__((aligned(64)));
+    static _Thread_local tiled_space space __attribute__((aligned(64)));
     const tiled_t *product = context;
-    const tiled_piece piece = tiled_piece_of(product, index);
     const long strips = product->first_strips[product->count], later = index + amend_pool_threads();  // what this thread will probably take next
-    tiled_piece next = piece;
-    if (later < strips) next = tiled_piece_of(product, later);
-    else next.depth = next.columns = 0;
-    const amend_operand *b = &piece.target->b;
-    const long panel_words = (product->last_block - product->first_block) * TILED_BLOCK, panels = divided_up(piece.columns, TILED_ROWS);
+    const int is_short = product->last_row - product->first_row <= PANELS_FROM_MEMORY * TILED_ROWS;
     tiled_configure();
-    if (!product->a_is_left && tiled_lies_in_tiles(b, product->k) && piece.columns % TILED_ROWS == 0) {
-        for (long j = 0; j < panels; j++) tiled_panel(product, piece.target, piece.column + j * TILED_ROWS, NULL, &next, j, panels);
-    } else {
-        tiled_pack(b, b->column_stride, b->row_stride, piece.column, piece.columns, piece.first, piece.depth, !product->a_is_left, packed,
-                   panel_words);
-        for (long j = 0; j < panels; j++)
-            tiled_panel(product, piece.target, piece.column + j * TILED_ROWS, packed + j * panel_words, &next, j, panels);
+    for (long block = product->first_block, end; block < product->last_block; block = end) {
+        const tiled_piece piece = tiled_piece_of(product, index, block);
+        const amend_operand *b = &piece.target->b;
+        const long panels = divided_up(piece.columns, TILED_ROWS);
+        end = block + piece.blocks;
+        tiled_piece next = piece;
+        if (end < product->last_block) next = tiled_piece_of(product, index, end);
+        else if (later < strips) next = tiled_piece_of(product, later, product->first_block);
+        else next.depth = next.columns = 0;
+        const int is_packed = product->a_is_left || !is_short || !tiled_lies_in_tiles(b, product->k) || piece.columns % TILED_ROWS;
+        if (is_packed)
+            tiled_pack(b, b->column_stride, b->row_stride, piece.column, piece.columns, piece.first, piece.depth, !product->a_is_left,
+                       space.packed[0], TILED_INNER * TILED_BLOCK);
+        for (long j = 0; j < panels; j++) {
+            const uint32_t *packed = is_packed ? space.packed[j] : NULL;
+            if (product->a_is_left) tiled_panel(product, 1, &piece, piece.column + j * TILED_ROWS, packed, space.sums[j], &next, j, panels);
+            else tiled_panel(product, 0, &piece, piece.column + j * TILED_ROWS, packed, space.sums[j], &next, j, panels);
+        }
     }
     _tile_release();
 }
@@ -434,18 +480,22 @@ static void tiled_gemm(long m, long k, amend_operand a, int count, const amend_t
     for (int t = 0; t < count; t++) first_strips[t + 1] = first_strips[t] + divided_up(divided_up(targets[t].n, TILED_ROWS), group);
     tiled_t product = {.k = k, .blocks = divided_up(k, TILED_TERMS), .group = group, .a = a, .count = count, .targets = targets,
                        .first_strips = first_strips};
-    product.a_is_left = by_rows || m > (tiled_lies_in_tiles(&targets[0].b, k) ? ROWS_ACROSS_IN_TILES : ROWS_ACROSS);
-    for (long row = 0; row < m; row += TILED_ROWS_AT_A_TIME) {
+    // Computed across, sums and a are transposed, and b is not.
+    product.a_is_left = by_rows || 2.0 * (double)m * (double)n + (double)m * (double)k > (double)n * (double)k;
+    const long most_rows = divided_up(divided_up(m, TILED_ROWS), divided_up(m, TILED_ROWS_AT_A_TIME)) * TILED_ROWS;
+    product.pass = TILED_IN_SECOND / most_rows / TILED_TERMS;
+    product.pass = divided_up(product.blocks, divided_up(product.blocks, product.pass));
+    for (long row = 0; row < m; row += most_rows) {
         product.first_row = row;
-        product.last_row = m - row < TILED_ROWS_AT_A_TIME ? m : row + TILED_ROWS_AT_A_TIME;
+        product.last_row = m - row < most_rows ? m : row + most_rows;
         const long row_panels = divided_up(product.last_row - row, TILED_ROWS);
         product.packed_a = (uint32_t *)packing_space((size_t)(row_panels * product.blocks * TILED_BLOCK));
         const int is_short = 2.0 * (double)(product.last_row - row) * n * k < 4e5;  // shorter than waking a thread
         if (is_short) for (long i = 0; i < row_panels; i++) tiled_left_side(&product, i);
         else amend_pool_run(row_panels, tiled_left_side, &product);
-        for (long block = 0; block < product.blocks; block += TILED_OUTER / TILED_TERMS) {
+        for (long block = 0; block < product.blocks; block += product.pass) {
             product.first_block = block;
-            product.last_block = product.blocks - block < TILED_OUTER / TILED_TERMS ? product.blocks : block + TILED_OUTER / TILED_TERMS;
+            product.last_block = product.blocks - block < product.pass ? product.blocks : block + product.pass;
             if (is_short) for (long i = 0; i < first_strips[count]; i++) tiled_strip(&product, i);
             else amend_pool_run(first_strips[count], tiled_strip, &product);
         }

@@ -58,7 +58,7 @@ float draw_number(stream *s, float scale) {
 
 // ---- buffers
 
-enum { PAGE = 1 << 16, SLOT = 64 * PAGE, SLOTS = 48, MARGIN = 1024 };  // a page as large as any processor's
+enum { PAGE = 1 << 16, SLOT = 128 * PAGE, SLOTS = 48, MARGIN = 1024 };  // a page as large as any processor's
 static uint8_t *slots, *starts[SLOTS];
 static int slots_used;
 

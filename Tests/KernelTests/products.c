@@ -206,10 +206,11 @@ static float draw_scale(stream *s, amend_arithmetic arithmetic) {
     return scales[draw(s) % (arithmetic == AMEND_ARITHMETIC_BF16 ? 4 : 5)];
 }
 
-// Now and then terms for which tiles read the left side in several passes.
+// Now and then terms of which tiles take several pieces of a panel, and with many rows read the left side in several passes.
 static void draw_many_terms(stream *s, amend_arithmetic arithmetic, long *m, long *n, long *k) {
-    if (arithmetic != AMEND_ARITHMETIC_BF16_TILES || draw(s) % 16) return;
-    *m = 1 + draw_below(s, 70), *n = 1 + draw_below(s, 70), *k = 1000 + draw_below(s, 1200);
+    if (arithmetic != AMEND_ARITHMETIC_BF16_TILES || draw(s) % 8) return;
+    *m = 1 + draw_below(s, 70), *n = 1 + draw_below(s, 70), *k = 500 + draw_below(s, 1100);
+    if (draw(s) % 2) *m += 450, *n = 1 + draw_below(s, 40), *k += 1100;
 }
 
 static void start_threads(stream *s) {
@@ -256,7 +257,7 @@ static void gemm_many_tiles(stream *s, outcome *o) { several_products(s, o, AMEN
 
 // A weight of bfloat16 in whole blocks of terms, whose tiles need not be packed.
 static void gemm_tiles_of_a_weight(stream *s, outcome *o) {
-    long m = 1 + draw_below(s, 40), n = 1 + draw_below(s, 70), k = 32 * (1 + draw_below(s, draw(s) % 2 ? 8 : 70));
+    long m = 1 + draw_below(s, draw(s) % 2 ? 40 : 120), n = 1 + draw_below(s, 70), k = 32 * (1 + draw_below(s, draw(s) % 2 ? 8 : 70));
     start_threads(s);
     matrix a = draw_matrix(s, m, k, AMEND_F32, 0, 1);
     product p = draw_product(s, m, n, k, 1, AMEND_BF16, 0);
