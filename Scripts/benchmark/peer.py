@@ -79,9 +79,12 @@ def expand(patterns):
 # ---------------------------------------------------------------- data
 
 def load_records(split):
-    if split["format"] != "counterfact":
+    if split.get("format", "counterfact") != "counterfact":
         sys.exit(f"{split['path']}: format is {split['format']}; this program reads only counterfact")
-    return [record(fields) for fields in json.loads(Path(split["path"]).read_text())]
+    records = json.loads(Path(split["path"]).read_text())
+    if "requested_rewrite" not in records[0] and "rephrase_prompt" not in records[0]:
+        sys.exit(f"{split['path']}: record 1 is neither of CounterFact's forms, and this program reads no others")
+    return [record(fields) for fields in records]
 
 
 def record(fields):

@@ -95,7 +95,8 @@ def assemble(arguments):
     digests.append(digest)
     report = {"work": work_of(arguments.configuration, arguments.settings), "core": machine["core"], "threads": machine["threads"],
               "sgemmGflops": max(run["sgemmGflops"] for run in runs), "digestsEqual": len(set(digests)) == 1, "runs": runs,
-              "alternated": alternated, "problems": machine["problems"]}
+              "alternated": alternated, "problems": machine["problems"], "kernels": machine["kernels"],
+              "productGflops": machine["productGflops"], "tileGflops": machine["tileGflops"]}
     kernels = os.path.join(folder, "kernels.json")
     if os.path.exists(kernels):
         report["benchmark"] = read(kernels)
@@ -111,7 +112,10 @@ def assemble(arguments):
 # ---------------------------------------------------------------- for people
 
 def print_runs(report):
-    print(f"sgemm: {report['sgemmGflops']:.1f} GFLOP/s on {report['threads']} threads, {report['core']} kernels\n")
+    print(f"sgemm: {report['sgemmGflops']:.1f} GFLOP/s on {report['threads']} threads, {report['core']} kernels")
+    rates = ", ".join(f"{arithmetic} {rate:.0f}" for arithmetic, rate in report["productGflops"].items())
+    tiles = f"; matrix tiles in registers alone {report['tileGflops']:.0f}" if report["tileGflops"] else ""
+    print(f"amend's own products of 1536 × 1536, {report['kernels']} kernels, GFLOP/s: {rates}{tiles}\n")
     print(f"{'':10}{'ranks':>6}{'seconds':>10}{'s/edit':>9}{'MB/process':>12}{'GFLOP/s':>9}{'sgemm':>9}{'of sgemm':>10}{'start, s':>10}")
     for run in report["runs"]:
         rate, share = (f"{run['gflops']:9.1f}", f"{run['shareOfSgemm']:10.0%}") if "gflops" in run else (f"{'-':>9}", f"{'-':>10}")

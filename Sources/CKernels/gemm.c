@@ -222,6 +222,14 @@ static float *packing_space(size_t floats) {
 #pragma clang attribute pop
 #endif
 
+double amend_multiply_tiles(long times) {
+#if defined(__x86_64__)
+    if (amend_variant_index() == 4) return tiled_multiply_registers(times);
+#endif
+    (void)times;
+    return 0;
+}
+
 void amend_gemm(amend_arithmetic arithmetic, long m, long n, long k, amend_operand a, amend_operand b, float *c, long c_stride, int accumulate) {
     amend_target target = {n, b, c, c_stride, accumulate};
     amend_gemm_many(arithmetic, m, k, a, 1, &target);

@@ -1,5 +1,6 @@
 import Documents
 import Foundation
+import LinearAlgebra
 import Reporting
 
 extension MachineReport {
@@ -14,7 +15,10 @@ extension MachineReport {
                 "ranksOnThisMachine": .integer(mpi.ranksOnThisMachine),
             ],
             "problems": .array(problems.map { .string($0) }),
-            "multiplyGflops": .number(multiplyGflops),
+            "multiplyGflops": .number(productGflops[.float32] ?? 0),
+            "productGflops": .object(JSONObject(Arithmetic.allCases.map { ($0.rawValue, .number(productGflops[$0] ?? 0)) })),
+            "tileGflops": tileGflops.map { .number($0) } ?? .null,
+            "fastestCompute": .string(Arithmetic.fastest.rawValue),
             "computesCorrectly": .bool(computesCorrectly),
             "kernels": .string(kernels),
             "openblas": .string(openblas),
@@ -43,7 +47,8 @@ extension MachineReport {
             ("cores", coresText),
             ("kernels", "\(kernels) (amend), \(core) (OpenBLAS\(requestedCore.map { ", by OPENBLAS_CORETYPE=\($0)" } ?? ""))"),
             ("OpenBLAS", openblas.hasPrefix("OpenBLAS ") ? String(openblas.dropFirst(9)) : openblas),
-            ("sgemm", "\(sgemmGflops) GFLOP/s by OpenBLAS, \(multiplyGflops) by amend, on \(counted(threads, "thread"))"),
+            ("sgemm", "\(sgemmGflops) GFLOP/s by OpenBLAS, on \(counted(threads, "thread"))"),
+            ("products", productsText),
             ("MPI", mpiText),
             ("memory", memoryText),
             ("/dev/shm", spaceText(sharedMemory)),
@@ -57,6 +62,12 @@ extension MachineReport {
     private var coresText: String {
         let limit = quota.map { ", CPU time of \(Quantity.significant($0, digits: 2))" } ?? ""
         return "\(cores) usable\(limit); \(counted(threads, "thread")) \(mpi.ranks > 1 ? "on rank 0" : "used")"
+    }
+
+    private var productsText: String {
+        let rates = Arithmetic.allCases.map { "\($0.rawValue) \(productGflops[$0] ?? 0)" }.joined(separator: ", ")
+        let tiles = tileGflops.map { "; tiles in registers alone \($0)" } ?? ""
+        return "\(rates) GFLOP/s by amend\(tiles); run.compute=auto takes \(Arithmetic.fastest.rawValue)"
     }
 
     private var mpiText: String {

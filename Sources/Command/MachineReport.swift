@@ -23,10 +23,12 @@ struct MachineReport {
     /// CPU time per wall time that the control group allows, in processors; nil if unlimited.
     let quota: Double?
 
-    /// float32 matrix products of 1536 × 1536 on this rank's threads, in 10⁹ operations per second, while the other ranks
-    /// do the same: by OpenBLAS, and by amend's own multiplication.
+    /// Matrix products of 1536 × 1536 on this rank's threads, in 10⁹ operations per second, while the other ranks do the same: by OpenBLAS in
+    /// float32, and by amend's own multiplication in each of its arithmetics.
     let sgemmGflops: Double
-    let multiplyGflops: Double
+    let productGflops: [Arithmetic: Double]
+    /// Of matrix tiles that multiply random numbers in registers alone; nil where the processor has none, or amend does not use them.
+    let tileGflops: Double?
 
     let mpi: MPI
     let memory: MachineMemory
@@ -56,9 +58,10 @@ struct MachineReport {
         try communicator.barrier()
         sgemmGflops = Self.rounded(try OpenBLAS.measureRate(threads: threads))
         try communicator.barrier()
-        let product = ProductMeasurement(threads: threads)
-        multiplyGflops = Self.rounded(product.gflops)
-        computesCorrectly = try communicator.allGather(product.isCorrect ? 1 : 0).allSatisfy { $0 == 1 }
+        let products = ProductMeasurement(threads: threads)
+        productGflops = products.gflops.mapValues(Self.rounded)
+        tileGflops = measureTileRate().map { Self.rounded($0 / 1e9) }
+        computesCorrectly = try communicator.allGather(products.areCorrect ? 1 : 0).allSatisfy { $0 == 1 }
 
         var own = MachineProblems(share: share, ranksOnMachine: communicator.nodeSize)
         own.checkKernels(core: core, better: betterCore, requested: requestedCore, variant: kernels)
@@ -66,7 +69,7 @@ struct MachineReport {
         own.checkMemory(memory)
         own.checkSpace(shared: sharedMemory, disk: disk)
         own.checkLauncher()
-        if !product.isCorrect { own.add("matrix products come out wrong: do not trust this machine; run 'amend selftest'") }
+        if !products.areCorrect { own.add("matrix products come out wrong: do not trust this machine; run 'amend selftest'") }
         problems = try Self.problemsOfAll(own.texts, communicator: communicator)
     }
 
@@ -84,10 +87,10 @@ struct MachineReport {
     private static func rounded(_ rate: Double) -> Double { (rate * 10).rounded() / 10 }
 }
 
-/// The rate of amend's own matrix product, and whether what it computes is right.
+/// The rates of amend's own matrix product, and whether what it computes is right.
 private struct ProductMeasurement {
-    let gflops: Double
-    let isCorrect: Bool
+    let gflops: [Arithmetic: Double]
+    let areCorrect: Bool
 
     init(threads: Int) {
         Threads.start(threads)
@@ -96,20 +99,22 @@ private struct ProductMeasurement {
         let product = Matrix(uninitializedRows: size, columns: size)
         RandomStream(seed: 1, purpose: .tests).fillNormal(0..<a.count, into: a.pointer)
         RandomStream(seed: 2, purpose: .tests).fillNormal(0..<b.count, into: b.pointer)
-        var best = Double.infinity
-        for _ in 0..<5 {
-            let start = ContinuousClock.now
-            multiply(a.operand, b.operand, into: product)
-            best = min(best, (ContinuousClock.now - start) / .seconds(1))
-        }
-        gflops = 2 * pow(Double(size), 3) / best / 1e9
-        isCorrect =
-            product.isFinite
-            && stride(from: 0, to: size, by: 97).allSatisfy { index in
-                let (row, column) = (index, size - 1 - index)
-                let exact = (0..<size).reduce(0.0) { $0 + Double(a[row, $1]) * Double(b[$1, column]) }
-                return abs(Double(product[row, column]) - exact) < 1e-2  // elements are of size √1536, errors about 1e-5
+        let checked = stride(from: 0, to: size, by: 97).map { (row: $0, column: size - 1 - $0) }
+        let exact = checked.map { place in (0..<size).reduce(0.0) { $0 + Double(a[place.row, $1]) * Double(b[$1, place.column]) } }
+        var gflops: [Arithmetic: Double] = [:], areCorrect = true
+        for arithmetic in Arithmetic.allCases {
+            var best = Double.infinity
+            for _ in 0..<5 {
+                let start = ContinuousClock.now
+                multiply(a.operand, b.operand, into: product, in: arithmetic)
+                best = min(best, (ContinuousClock.now - start) / .seconds(1))
             }
+            gflops[arithmetic] = 2 * pow(Double(size), 3) / best / 1e9
+            // Elements are of size √1536: their errors about 1e-5, and of rounded terms 0.1.
+            let tolerance = arithmetic == .float32 ? 1e-2 : 1
+            areCorrect = areCorrect && zip(checked, exact).allSatisfy { abs(Double(product[$0.row, $0.column]) - $1) < tolerance } && product.isFinite
+        }
+        (self.gflops, self.areCorrect) = (gflops, areCorrect)
     }
 }
 

@@ -18,6 +18,10 @@ extension ProgramTests {
             let problems: [String]
             let cores: Int
             let computesCorrectly: Bool
+            let kernels: String
+            let productGflops: [String: Double]
+            let tileGflops: Double?
+            let fastestCompute: String
         }
 
         /// Of this machine, without a launcher; measured once.
@@ -34,6 +38,15 @@ extension ProgramTests {
             #expect(found.threads >= 1 && found.threads <= found.cores)
             #expect(found.sgemmGflops > 0)
             #expect(found.mpi.launcher == "none" && found.mpi.ranks == 1)
+        }
+
+        @Test func measuresEveryArithmetic() throws {
+            let found = try Self.alone.get()
+            #expect(found.productGflops.keys.sorted() == ["bf16", "bf16-tiles", "f32"])
+            #expect(found.productGflops.values.allSatisfy { $0 > 0 })
+            #expect(found.productGflops[found.fastestCompute] != nil)
+            #expect((found.tileGflops != nil) == (found.kernels == "avx512amx"))
+            #expect((found.fastestCompute == "bf16-tiles") == (found.kernels == "avx512amx"))
         }
 
         @Test func usesOnlyTheCoresItMayUse() throws {
