@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Trains and evaluates editors that differ in one thing each, and says what that thing does.
 
-    Scripts/experiments/experiments.py run --data TRAIN.json EVALUATION.json --into DIRECTORY [--only NAME …] [--seeds 1 2 3]
+    Scripts/experiments/experiments.py run --data TRAIN.json EVALUATION.json --into DIRECTORY [--only NAME …] [--seeds 1 2 3] [-- key.path=value …]
     Scripts/experiments/experiments.py report DIRECTORY [--against NAME] > page.md
 
 RUNS below is the list. A run that is there already is not done again; one that was stopped goes on. Every run starts from Configs/quickstart.yaml and
@@ -185,7 +185,7 @@ def main() -> None:
     running.add_argument("--into", type=pathlib.Path, required=True)
     running.add_argument("--only", nargs="+")
     running.add_argument("--seeds", nargs="+", type=int, default=[1])
-    running.add_argument("settings", nargs="*", help="key.path=value, of all runs")
+    running.add_argument("settings", nargs="*", help="key.path=value, of all runs; after --")
     running.set_defaults(do=run)
     reporting = commands.add_parser("report")
     reporting.add_argument("directory", type=pathlib.Path)
