@@ -82,7 +82,7 @@ def load_records(split):
     if split.get("format", "counterfact") != "counterfact":
         sys.exit(f"{split['path']}: format is {split['format']}; this program reads only counterfact")
     records = json.loads(Path(split["path"]).read_text())
-    if "requested_rewrite" not in records[0] and "rephrase_prompt" not in records[0]:
+    if not records or not records[0].keys() & {"requested_rewrite", "rephrase_prompt"}:
         sys.exit(f"{split['path']}: record 1 is neither of CounterFact's forms, and this program reads no others")
     return [record(fields) for fields in records]
 

@@ -4,8 +4,8 @@
 // A tile is [16][16] words of 32 bits. tdpbf16ps multiplies a left tile, 16 rows of 32 terms, with a right one, 16 pairs of terms for each of 16
 // columns, and adds the 256 sums to a third. Both are packed as such tiles, and every packed tile is of use on either side: transposed as words, a
 // left tile is a right one. So the side whose terms lie together in memory goes to the left, where nothing has to be transposed. Where that is b,
-// the product is computed as cᵀ = bᵀ aᵀ, which changes no bit, and its sums are transposed as they leave; unless rows of a are many. A weight of
-// bfloat16 then is not even packed: its rows hold left tiles as they are.
+// the product is computed as cᵀ = bᵀ aᵀ, which changes no bit, and its sums are transposed as they leave; unless that transposes
+// more than b. With few rows of a, a weight of bfloat16 then is not even packed: its rows hold left tiles as they are.
 
 // Words of a tile, and of a block: the two tiles of 32 rows (or columns) and 32 terms.
 enum { TILE = 256, TILED_BLOCK = 2 * TILE, TILED_ROWS = 32, TILED_TERMS = 32 };

@@ -181,13 +181,13 @@ package var matrixBytes: Double { amend_gemm_bytes() }
 /// Floating-point operations per second of matrix tiles that multiply random numbers in registers alone, on all threads: what no product of
 /// `bf16-tiles` can exceed. Nil where tiles are not in use. Takes some milliseconds.
 package func measureTileRate() -> Double? {
-    let times = 20_000, threads = Threads.count
-    guard amend_multiply_tiles(1) > 0 else { return nil }
+    let times = 20_000, threads = Threads.count, operations = amend_multiply_tiles(1)
+    guard operations > 0 else { return nil }
     var best = 0.0
     for _ in 0..<5 {
         let start = ContinuousClock.now
         parallelFor(threads) { _ in _ = amend_multiply_tiles(times) }
-        best = max(best, Double(threads * times) * amend_multiply_tiles(1) / ((ContinuousClock.now - start) / .seconds(1)))
+        best = max(best, Double(threads * times) * operations / ((ContinuousClock.now - start) / .seconds(1)))
     }
     return best
 }
