@@ -72,7 +72,7 @@ compare() {
 }
 
 count_training
-count evaluate '^.s10Evaluation.*3run8progress[^U]*F$' amend evaluate "$results/tiny/run.yaml" --json evaluation.drift_passages=1 evaluation.single_edits=0
+count evaluate '^.s10Evaluation.*3run8progress[^U]*F$' amend evaluate "$results/tiny/run.yaml" --json evaluation.drift_passages=1 evaluation.single_edits=0 evaluation.in_context=false
 wait "$kernels" || die "the kernels could not be counted; see the messages above"
 # A checkpoint costs 4 % more in the one of about seven runs whose main thread has to commit it, and in more where other
 # programs take the processors.

@@ -68,7 +68,7 @@ measure() {
     local name=$1 command=$2 status=0
     shift 2
     say "$command, $name"
-    "$@" "$amend" "$command" "$config" --json "${flags[@]}" "${overrides[@]}" "${settings[@]}" evaluation.single_edits=0 "checkpoint.directory=$results/$name" \
+    "$@" "$amend" "$command" "$config" --json "${flags[@]}" "${overrides[@]}" "${settings[@]}" evaluation.single_edits=0 evaluation.in_context=false "checkpoint.directory=$results/$name" \
         >"$results/$name-$command.json" 2>"$results/log" || status=$?
     [ "$status" = 0 ] || { cat "$results/log" >&2; die "amend $command, $name: status $status; its messages are above"; }
 }

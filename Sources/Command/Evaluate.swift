@@ -65,7 +65,8 @@ struct Evaluate: ParsableCommand {
                 "before": summary.before.scores.json, "intervals": Self.intervals(summary.after),
                 "tokenAccuracy": ["before": summary.before.tokenAccuracy.json, "after": summary.after.tokenAccuracy.json],
                 "exactMatch": ["before": summary.before.exactMatch.json, "after": summary.after.exactMatch.json],
-                "unchanged": summary.after.unchanged.json, "drift": summary.drift.map(Self.json) ?? .null,
+                "unchanged": summary.after.unchanged.json, "inContext": summary.inContext.map { .object(Self.members($0)) } ?? .null,
+                "drift": summary.drift.map(Self.json) ?? .null,
                 "single": summary.single.map(Self.json) ?? .null, "seconds": .number(summary.seconds),
                 "secondsPerEdit": .number(perEdit(summary.seconds)), "scoringBeforeSeconds": .number(summary.scoringBeforeSeconds),
                 "editingSeconds": .number(summary.editingSeconds), "scoringAfterSeconds": .number(summary.scoringAfterSeconds),
@@ -100,6 +101,11 @@ struct Evaluate: ParsableCommand {
             add("says it", single.after.exactMatch)
             add("next token unchanged", single.after.unchanged)
         }
+        if let inContext = summary.inContext {
+            add("unedited, told in the prompt", inContext)
+            add("says it", inContext.exactMatch)
+            add("next token unchanged", inContext.unchanged)
+        }
         let drift = [("", summary.drift), (" after one edit alone", summary.single?.drift)].compactMap { when, drift in drift.map { Self.text($0, when: when) } }.joined()
         return """
             \(table.text)\(drift)
@@ -117,10 +123,15 @@ struct Evaluate: ParsableCommand {
     }
 
     private static func json(_ single: SingleEditSummary) -> JSONValue {
+        let edits: [(String, JSONValue)] = [("edits", .integer(single.tally.records.count))], drift = single.drift.map(json) ?? .null
+        return .object(JSONObject(edits + members(single.after).members.map { ($0.key, $0.value) } + [("drift", drift)]))
+    }
+
+    /// All that a report says.
+    private static func members(_ report: ScoreReport) -> JSONObject {
         [
-            "edits": .integer(single.tally.records.count), "scores": single.after.scores.json,
-            "harmonicMean": .number(single.after.harmonicMean.value), "intervals": intervals(single.after), "tokenAccuracy": single.after.tokenAccuracy.json,
-            "exactMatch": single.after.exactMatch.json, "unchanged": single.after.unchanged.json, "drift": single.drift.map(json) ?? .null,
+            "scores": report.scores.json, "harmonicMean": .number(report.harmonicMean.value), "intervals": intervals(report),
+            "tokenAccuracy": report.tokenAccuracy.json, "exactMatch": report.exactMatch.json, "unchanged": report.unchanged.json,
         ]
     }
 

@@ -75,6 +75,9 @@ package struct TrainingSettings: SettingGroup {
         "updates after which rates have fallen, along half a cosine, to a twentieth, where they stay; 0: they do not fall")
 }
 
+/// Whether a thing is done.
+package enum Switch: String, Sendable, CaseIterable { case yes = "true", no = "false" }
+
 package struct EvaluationSettings: SettingGroup {
     /// Whether the normalizer goes on learning while editing.
     package enum Normalizer: String, Sendable, CaseIterable { case online, frozen }
@@ -87,6 +90,9 @@ package struct EvaluationSettings: SettingGroup {
     package let singleEdits = Setting(
         "single_edits", .wholeNumber(0...(.max)), default: 50, identity: .mayChange,
         "of the records, as far as there are so many, are also edited and scored one by one, each on the unedited model; 0: none")
+    package let inContext = Setting(
+        "in_context", .choice as SettingKind<Switch>, default: .yes, identity: .mayChange,
+        "whether the unedited model is scored too with the edit written before each prompt: what editing has to beat")
     package let normalizer = Setting(
         "normalizer", .choice as SettingKind<Normalizer>, default: .online, identity: .mayChange, "whether it goes on learning while it edits")
 
@@ -102,9 +108,6 @@ package struct CheckpointSettings: SettingGroup {
     package let directory: Setting<String>
     package let every = Setting("every", .count, default: 10, identity: .mayChange, "batches between checkpoints")
     package let keep = Setting("keep", .count, default: 3, identity: .mayChange, "how many of the newest are kept")
-    /// Whether a thing is done.
-    package enum Switch: String, Sendable, CaseIterable { case yes = "true", no = "false" }
-
     package let keepBest = Setting(
         "keep_best", .choice as SettingKind<Switch>, default: .yes, identity: .mayChange,
         "besides, that with the best validation stays, and is the one that editors are taken from")

@@ -68,6 +68,9 @@ public struct EditRecord: Sendable {
         return record
     }
 
+    /// What tells an unedited model of the edits, before a prompt: the rival that any editing has.
+    package var context: String { edits.map { "New fact: \($0.prompt) \($0.answer).\n" }.joined() + "\n" }
+
     /// The probes that training takes for this.
     public func lessons(_ lesson: Probe.Lesson) -> [Probe] { probes.filter { $0.lesson == lesson } }
 

@@ -14,6 +14,8 @@ package struct EvaluationSummary: Sendable {
     package let records: [RecordSummary]
     package let before: ScoreReport
     package let after: ScoreReport
+    /// Of the unedited model where the prompt itself tells of the edit; nil where it was not asked.
+    package let inContext: ScoreReport?
     /// Of plain text after all edits, or, in batch mode, as the mean after each batch; nil where none is read.
     package let drift: Drift?
     /// Of edits made one by one, each on the unedited model; nil where none are.
@@ -22,7 +24,7 @@ package struct EvaluationSummary: Sendable {
     package let checkpoint: String?
     /// The networks were those from before training.
     package let isUntrained: Bool
-    /// Everything but loading, measuring drift and single edits: scoring the unedited model, editing, scoring the edited one.
+    /// Everything but loading, measuring drift, single edits and prompts that tell of edits: scoring the unedited model, editing, scoring the edited one.
     package let seconds: Double
     package let scoringBeforeSeconds: Double
     package let editingSeconds: Double
@@ -35,6 +37,8 @@ package struct RecordSummary: Sendable {
     package let record: EditRecord
     package let before: [Probe.Kind: RecordOutcome]
     package let after: [Probe.Kind: RecordOutcome]
+    /// Unedited, where the prompt tells of the edit; nil where it was not asked.
+    package let inContext: [Probe.Kind: RecordOutcome]?
     /// Edited alone; nil where it was not.
     package let single: [Probe.Kind: RecordOutcome]?
 }
@@ -115,17 +119,19 @@ package final class EvaluationRun {
         if parts.isEmpty { try measureDrift() }
         let seconds = (ContinuousClock.now - start - measuring) / .seconds(1), editingSeconds = editing / .seconds(1)
         model.restore()
+        let inContext = configuration.evaluation.inContext == .yes ? try scorer.scoreInContext() : nil
         let singles = records.prefix(configuration.evaluation.singleEdits)
         let single =
             singles.isEmpty
             ? nil : try SingleEdits(configuration: configuration, model: model, tokenizer: tokenizer, engine: engine).run(Array(singles), passages: passages)
         let ofRecords = records.enumerated().map { index, record in
             RecordSummary(
-                record: record, before: before.records[index], after: after.records[index],
+                record: record, before: before.records[index], after: after.records[index], inContext: inContext?.records[index],
                 single: single.flatMap { index < $0.tally.records.count ? $0.tally.records[index] : nil })
         }
         return EvaluationSummary(
-            records: ofRecords, before: before.reportOfMeans, after: after.report, drift: .mean(drifts), single: single, checkpoint: checkpoint, isUntrained: isUntrained,
+            records: ofRecords, before: before.reportOfMeans, after: after.report, inContext: inContext?.report, drift: .mean(drifts), single: single,
+            checkpoint: checkpoint, isUntrained: isUntrained,
             seconds: seconds, scoringBeforeSeconds: beforeSeconds, editingSeconds: editingSeconds,
             scoringAfterSeconds: seconds - beforeSeconds - editingSeconds, operations: matrixOperations - operations)
     }

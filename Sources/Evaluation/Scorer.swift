@@ -14,7 +14,7 @@ package final class Scorer {
     /// Numbers that a probe gives.
     private static let fields = 3
     /// Bytes of residual streams kept from one scoring to the next.
-    private static let keptBytes = 512 << 20
+    private static let mostKeptBytes = 512 << 20
 
     /// A probe of a record.
     private struct Place {
@@ -29,6 +29,8 @@ package final class Scorer {
     }
 
     private let model: LanguageModel
+    private let tokenizer: Tokenizer
+    private let keptBytes: Int
     private let work: ShardedWork
     private let records: [EditRecord]
     /// For each record how many probes the ones before it have.
@@ -38,10 +40,16 @@ package final class Scorer {
     /// Of each probe the unedited model's likeliest first token, where it has been asked.
     private var firstTokens: [Double]?
 
-    package init(_ records: [EditRecord], model: LanguageModel, tokenizer: Tokenizer, work: ShardedWork) throws {
+    package convenience init(_ records: [EditRecord], model: LanguageModel, tokenizer: Tokenizer, work: ShardedWork) throws {
+        try self.init(records, isInContext: false, keptBytes: Self.mostKeptBytes, model: model, tokenizer: tokenizer, work: work)
+    }
+
+    private init(_ records: [EditRecord], isInContext: Bool, keptBytes: Int, model: LanguageModel, tokenizer: Tokenizer, work: ShardedWork) throws {
         self.model = model
+        self.tokenizer = tokenizer
         self.work = work
         self.records = records
+        self.keptBytes = keptBytes
         firstProbes = records.reduce(into: [0]) { $0.append($0[$0.count - 1] + $1.probes.count) }
         var open: [(place: Place, prompt: [Int32], answers: [[Int32]])] = [], tokens = 0
         func close() {
@@ -51,11 +59,12 @@ package final class Scorer {
         }
         for index in work.ownShare(of: records.count) {
             for (number, probe) in records[index].probes.enumerated() where probe.isScored {
-                let prompt = tokenizer.encode(probe.prompt, addSpecialTokens: true)
+                let prompt = tokenizer.encode((isInContext ? records[index].context : "") + probe.prompt, addSpecialTokens: true)
                 let answers = probe.expectation.answers.map { tokenizer.encodeContinuation($0) }
                 guard !prompt.isEmpty, !answers.contains(where: \.isEmpty) else {
                     throw BadInput(records[index].place, "the prompt '\(probe.prompt)' or an answer to it has no tokens")
                 }
+                if isInContext, answers.contains(where: { prompt.count + $0.count > model.longestSequence }) { continue }
                 for answer in answers { try model.check(prompt + answer, of: records[index].place) }
                 let length = prompt.count + answers.reduce(0) { $0 + $1.count - 1 }
                 if tokens + length > Self.tokensPerPack { close() }
@@ -71,6 +80,14 @@ package final class Scorer {
         let (tally, tokens) = try judge(0..<records.count)
         firstTokens = tokens
         return tally
+    }
+
+    /// Tallies all records on the unedited model where the prompt itself tells of the edits; the same on every rank. Prompts that are then too long are left out.
+    /// After `scoreUnedited()`, with whose answers these are compared.
+    package func scoreInContext() throws -> ScoreTally {
+        let scorer = try Scorer(records, isInContext: true, keptBytes: 0, model: model, tokenizer: tokenizer, work: work)
+        scorer.firstTokens = firstTokens
+        return try scorer.score(0..<records.count)
     }
 
     /// Tallies the records `range` on the edited model; the same on every rank.
@@ -142,7 +159,7 @@ package final class Scorer {
         if let prefix = packs[index].prefix { return prefix }
         let prefix = model.prefix(of: packs[index].sequences)
         let bytes = packs[index].sequences.tokenCount * model.configuration.hiddenSize * MemoryLayout<Float>.stride
-        if kept + bytes <= Self.keptBytes {
+        if kept + bytes <= keptBytes {
             kept += bytes
             packs[index].prefix = prefix
         }

@@ -50,6 +50,7 @@ import Testing
                   batches: 10
                   drift_passages: 24
                   edits_per_batch: 20
+                  in_context: true
                   normalizer: online
                   single_edits: 50
                 model:

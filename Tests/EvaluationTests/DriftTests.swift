@@ -89,4 +89,37 @@ import Transformer
         #expect(expected.0 < 100 && expected.1 < 100 && expected.0 + expected.1 > 0, "\(expected): an edit that moves everything or nothing")
         #expect(abs(found.efficacy - expected.0) < 1e-9 && abs(found.specificity - expected.1) < 1e-9)
     }
+
+    /// The edit stands before each prompt, and first tokens are compared with those of the bare one; a prompt that is then too long is not scored.
+    @Test func contextTellsOfTheEdit() throws {
+        func records(_ context: (Int) -> String) -> [EditRecord] {
+            (0..<30).map { index in
+                let prompts = ["fact \(index)", "what is fact \(index)?", "other \(index * 7)"].map { context(index) + $0 }
+                return EditRecord(
+                    id: "\(index)", subject: nil, edits: [Question(prompt: "fact \(index)", answer: "red")],
+                    probes: [
+                        Probe(.efficacy, prompts[0], .answer("red", over: "blue")), Probe(.generalization, prompts[1], .answer("red", over: "blue")),
+                        Probe(.specificity, prompts[2], .answer("blue", over: "red")),
+                    ])
+            }
+        }
+        let bare = records { _ in "" }, told = records { "New fact: fact \($0) red.\n\n" }
+        func scorer(_ records: [EditRecord]) throws -> Scorer {
+            try Scorer(records, model: model, tokenizer: tokenizer, work: ShardedWork(communicator: Communicator(), shards: 3))
+        }
+        func tops(_ records: [EditRecord]) -> [Int?] {
+            records.flatMap(\.probes).map { distributions(tokenizer.encode($0.prompt, addSpecialTokens: true) + [0]).last.flatMap(top) }
+        }
+        let asked = try scorer(bare), unedited = try asked.scoreUnedited().report, found = try asked.scoreInContext().report
+        let expected = try scorer(told).score(0..<30).report
+        #expect(found.scores == expected.scores && found.tokenAccuracy == expected.tokenAccuracy && found.exactMatch == expected.exactMatch)
+        #expect(found.tokenAccuracy != unedited.tokenAccuracy || found.scores != unedited.scores)
+        let kept = zip(tops(bare), tops(told)).enumerated().filter { $0.offset % 3 == 2 && $0.element.0 == $0.element.1 }.count
+        #expect(abs(found.unchanged.specificity - 100 * Double(kept) / 30) < 1e-9)
+
+        let long = String(repeating: "long ", count: model.longestSequence)
+        let fits = EditRecord(id: "1", subject: nil, edits: [Question(prompt: long, answer: "red")], probes: [Probe(.generalization, "fact", .tokens("red"))])
+        let none = try scorer([fits])
+        #expect(try !none.scoreUnedited().report.tokenAccuracy.generalization.isNaN && none.scoreInContext().report.tokenAccuracy.generalization.isNaN)
+    }
 }

@@ -102,6 +102,11 @@ struct Evaluated: Decodable {
     let intervals: Intervals
     let drift: Drift
     let single: Single?
+    struct InContext: Decodable, Equatable {
+        let scores: Scores, exactMatch: Scores, unchanged: Scores
+    }
+
+    let inContext: InContext?
     let seconds: Double, secondsPerEdit: Double
     let checkpoint: String?
     let untrained: Bool
