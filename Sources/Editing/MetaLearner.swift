@@ -29,6 +29,8 @@ package struct LearningOptions: Sendable {
     package var updateEvery: Int?
     package var terms = Terms()
     package var schedule = RateSchedule()
+    /// Of each update, what the average of the parameters keeps of itself; nil: there is no average.
+    package var averaging: Double?
 
     /// What the loss counts beside what the plan says: each the mean over its micro-batches, for every micro-batch of rephrasings.
     package struct Terms: Sendable {
@@ -85,6 +87,14 @@ package final class MetaLearner {
         self.options = options
         optimizer = Optimizer(
             editor: engine.editor, work: engine.work, maxGradientNorm: options.maxGradientNorm, rate: options.metaLearningRate, scalarRate: options.scalarLearningRate)
+        if options.averaging != nil { for parameter in engine.editor.parameters { parameter.beginAverage() } }
+    }
+
+    /// Runs `body` with the parameters that are to be used: their averages, where there are any.
+    package func withUsedParameters<Result>(_ body: () throws -> Result) throws -> Result {
+        guard options.averaging != nil else { return try body() }
+        try beforeWriting()
+        return try optimizer.withAverages(body)
     }
 
     /// Puts saved counters back.
@@ -149,7 +159,7 @@ package final class MetaLearner {
             let made = try engine.step(step, edits, engine.begin(edits.edits, place: place), keepsActivations: true, place: place)
             try accumulate([made], terms, &report, place: place) { try optimizer.clip(place: place) }
             try engine.work.phases.measure(.checkpoint) { try beforeWriting() }
-            try engine.work.phases.measure(.update) { try optimizer.step(factor: options.schedule.factor(update: updates)) }
+            try engine.work.phases.measure(.update) { try takeStep() }
             updates += 1
         }
         return report
@@ -202,11 +212,16 @@ package final class MetaLearner {
         }
     }
 
+    private func takeStep() throws {
+        try optimizer.step(factor: options.schedule.factor(update: updates))
+        if let decay = options.averaging { optimizer.average(decay: decay, updates: updates) }
+    }
+
     private func update(place: String) throws {
         try engine.work.phases.measure(.checkpoint) { try beforeWriting() }
         try engine.work.phases.measure(.update) {
             if options.clip == .update { _ = try optimizer.clip(place: place) }
-            try optimizer.step(factor: options.schedule.factor(update: updates))
+            try takeStep()
         }
         updates += 1
         batchesSinceUpdate = 0

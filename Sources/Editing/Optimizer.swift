@@ -56,6 +56,22 @@ final class Optimizer {
         try shareValues()
     }
 
+    /// After `updates` steps: averages, where they are kept, go on to the values as they are. `decay` is what they keep of themselves; the first ones keep less, so that little is
+    /// left of where they began: (1 + updates) / (10 + updates) at most.
+    func average(decay: Double, updates: Int) {
+        let share = 1 - min(decay, Double(1 + updates) / Double(10 + updates))
+        for parameter in editor.parameters { parameter.average(Float(share)) }
+    }
+
+    /// Runs `body` with averages in the place of values, which come back afterwards.
+    func withAverages<Result>(_ body: () throws -> Result) throws -> Result {
+        let values = editor.parameters.map { $0.value.copy() }
+        defer { for (parameter, value) in zip(editor.parameters, values) { parameter.value.assign(value) } }
+        for parameter in editor.parameters { parameter.average.map { parameter.value.rows(parameter.ownedRows).assign($0) } }
+        try shareValues()
+        return try body()
+    }
+
     /// Brings every rank's owned rows of every parameter to all ranks.
     private func shareValues() throws {
         guard work.communicator.size > 1 else { return }

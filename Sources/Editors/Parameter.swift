@@ -26,6 +26,8 @@ package final class Parameter {
     package let gradient: Matrix
     package let firstMoment: Matrix
     package let secondMoment: Matrix
+    /// Of the owned rows, the mean over updates that `average` has made; nil: none is kept.
+    package private(set) var average: Matrix?
 
     init(name: String, shape: [Int], start: Start, ownership: Ownership, isScalars: Bool = false, isLogarithmic: Bool = false) {
         precondition((1...2).contains(shape.count), "\(name) has \(shape.count) dimensions")
@@ -60,6 +62,16 @@ package final class Parameter {
         parallelFor(value.rows, grain: max(1, 1 << 14 / max(1, columns))) { row in
             fillStart(row * columns..<(row + 1) * columns, into: value.row(row))
         }
+    }
+
+    /// Keeps an average from here on, which begins as the value is.
+    package func beginAverage() { average = value.rows(ownedRows).copy() }
+
+    /// The average moves to the value by a share of what lies between them.
+    package func average(_ share: Float) {
+        guard let average else { return }
+        average.scale(by: 1 - share)
+        average.add(value.rows(ownedRows), times: share)
     }
 
     /// The value before training of elements `range`, in row-major order.

@@ -16,7 +16,7 @@ struct EditorState {
 
     // MARK: Saving
 
-    /// `includesGradients`: there are gradients gathered since the last update.
+    /// Averages of parameters are there where the run keeps any, and are then what an editor is read from. `includesGradients`: there are gradients gathered since the last update.
     func tensors(includesGradients: Bool) -> [StateTensor] {
         var tensors: [StateTensor] = []
         for parameter in editor.parameters { tensors += self.tensors(of: parameter, includesGradient: includesGradients) }
@@ -43,7 +43,7 @@ struct EditorState {
             bytes: { range in Self.bytes(parameter.value, range.lowerBound, range.count) },
             reference: { range, out in parameter.fillStart(range, into: out.baseAddress!.assumingMemoryBound(to: Float.self)) })
         return [value, sharded("adam.first", parameter.firstMoment), sharded("adam.second", parameter.secondMoment)]
-            + (includesGradient ? [sharded("gradient", parameter.gradient.copy())] : [])
+            + (parameter.average.map { [sharded("average", $0)] } ?? []) + (includesGradient ? [sharded("gradient", parameter.gradient.copy())] : [])
     }
 
     private static func bytes(_ matrix: Matrix, _ first: Int, _ count: Int) -> UnsafeRawBufferPointer {
@@ -117,6 +117,12 @@ struct EditorState {
                 let rows = isValue ? 0..<parameter.value.rows : parameter.ownedRows
                 let target = isValue ? parameter.value : tensor.name.hasPrefix("adam.first") ? parameter.firstMoment : parameter.secondMoment
                 try checkpoint.read(tensor: tensor, elements: elements(rows, parameter), into: target.pointer)
+            }
+            let average = "average.\(parameter.name)"
+            if isForTraining, let own = parameter.average {
+                try checkpoint.read(tensor: average, elements: elements(parameter.ownedRows, parameter), into: own.pointer)
+            } else if !isForTraining, checkpoint.tensor(named: average) != nil {
+                try checkpoint.read(tensor: average, elements: elements(0..<parameter.value.rows, parameter), into: parameter.value.pointer)
             }
             if includesGradients {
                 try checkpoint.read(tensor: "gradient.\(parameter.name)", elements: elements(parameter.ownedRows, parameter), into: parameter.gradient.pointer)

@@ -94,6 +94,7 @@ extension RunConfiguration {
         options.terms.bleed = (Float(training.bleedWeight), Float(training.bleedBound))
         options.terms.text = (Float(training.textWeight), Float(training.textBound))
         (options.schedule.warmup, options.schedule.decay) = (training.warmup, training.decay)
+        if training.averaging > 0 { options.averaging = training.averaging }
         if let window = plan.window { (options.backDepth, options.timeDecay) = (editor[window.depth], Float(editor[window.decay])) }
         return options
     }

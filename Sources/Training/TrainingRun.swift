@@ -182,7 +182,7 @@ package final class TrainingRun {
             for (network, saved) in zip(engine.editor.allNetworks, moments) { network.moments.set(count: saved.0, means: saved.1, squares: saved.2) }
         }
         Memory.setActivity("in the validation after \(learner.updates) updates")
-        let found = try model.unedited { try validator.validate(engine, on: data.heldOut) }
+        let found = try learner.withUsedParameters { try model.unedited { try validator.validate(engine, on: data.heldOut) } }
         var history = progress.validations ?? ValidationHistory()
         history.add(found.score, batches: progress.batches, updates: learner.updates)
         progress.validations = history

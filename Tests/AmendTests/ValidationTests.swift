@@ -48,6 +48,23 @@ extension ProgramTests {
             #expect(try validations(run, "checkpoints").contains { $0.validation?.score == 0 })
         }
 
+        /// The average is validated and used, and goes on where it was, on any number of ranks.
+        @Test func averagesAreWhatIsUsed() throws {
+            let run = try TinyRun(), unaveraged = Self.settings + ["checkpoint.keep_best=false"], settings = unaveraged + ["training.averaging=0.9"]
+            let plain = try run.train(into: "plain", unaveraged), alone = try run.train(into: "alone", settings), curve = try validations(run, "alone")
+            #expect(plain.loss == alone.loss && plain.digest != alone.digest)
+            #expect(try validations(run, "plain").map(\.validation) != curve.map(\.validation))
+            #expect(try run.train(ranks: 2, into: "resumed", settings + ["training.passes=1"]).batches == 4)
+            #expect(try run.train(ranks: 3, into: "resumed", settings).digest == alone.digest)
+            #expect(try validations(run, "resumed").map(\.validation) == curve.map(\.validation))
+            func drift(_ name: String) throws -> Evaluated.Drift {
+                try run.evaluate(["checkpoint.directory=\(run.file(name).path)"]).drift
+            }
+            #expect(try drift("alone") != drift("plain") && drift("alone") == drift("resumed"))
+            let other = try run.amend("train", Self.settings + ["training.averaging=0.8", "checkpoint.directory=\(run.file("alone").path)"])
+            #expect(other.status == 2 && other.errors.contains("training.averaging: 0.9 there, 0.8 here"), "\(other)")
+        }
+
         /// Looking changes nothing.
         @Test func trainsAsWithoutLooking() throws {
             let run = try TinyRun()

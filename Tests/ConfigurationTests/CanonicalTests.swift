@@ -63,6 +63,7 @@ import Testing
                   shards: 8
                   threads: auto
                 training:
+                  averaging: 0.0
                   batch_sizes: fixed
                   bleed_bound: 0.0
                   bleed_weight: 0.0

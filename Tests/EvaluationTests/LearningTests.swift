@@ -105,6 +105,24 @@ import Transformer
         #expect(learner.updates == 6 && learner.batchesSinceUpdate == 0 && learner.optimizerSteps == 8)
     }
 
+    /// Against the same mean over the values that updates leave, in double precision; the values themselves are as without.
+    @Test func averagesFollowTheValues() throws {
+        let plain = try learner { $0.updateEvery = 1 }
+        let averaging = try learner { ($0.updateEvery, $0.averaging) = (1, 0.25) }
+        func values(_ learner: MetaLearner) -> [Double] { learner.engine.editor.parameters.flatMap { $0.value.elements.map { Double($0) } } }
+        var expected = values(averaging)
+        for number in 0..<4 {
+            for learner in [plain, averaging] { _ = try learner.learn(batch(Int32(number)), place: "\(number)") }
+            let decay = [0.1, 2 / 11.0, 0.25, 0.25][number]
+            expected = zip(expected, values(averaging)).map { decay * $0 + (1 - decay) * $1 }
+        }
+        let last = values(averaging)
+        #expect(last == values(plain) && relativeError(expected, last) > 1e-5)
+        let used = try averaging.withUsedParameters { values(averaging) }
+        #expect(relativeError(used, expected) < 1e-6 && values(averaging) == last)
+        #expect(try plain.withUsedParameters { values(plain) } == last)
+    }
+
     @Test func gradientsThatAreNoNumbersStopIt() throws {
         let learner = try learner(), broken = learner.engine.editor.parameters[1]
         learner.inspectGradients = { broken.gradient[0, 0] = .infinity }
