@@ -74,7 +74,7 @@ package struct TrainingSettings: SettingGroup {
         "decay", .wholeNumber(0...(.max)), default: 0, identity: .runUnlessDefault,
         "updates after which rates have fallen, along half a cosine, to a twentieth, where they stay; 0: they do not fall")
     package let averaging = Setting(
-        "averaging", .share, default: 0, identity: .runUnlessDefault,
+        "averaging", .properShare, default: 0, identity: .runUnlessDefault,
         "what the running average of the parameters keeps of itself at each update, such as 0.98; the average is what is validated and used, and costs memory for as many parameters again. 0: "
             + "the parameters as the last update left them")
 }

@@ -62,6 +62,10 @@ package struct EditorSettings: SettingGroup {
     package let backgroundWeight = Setting(
         "background_weight", .notNegative, default: 0, identity: .runUnlessDefault,
         "μ, how firmly what the model does with plain text is held where it is; 0: not at all, as published")
+    package let backgroundShare = Setting(
+        "background_share", .properShare, default: 0, identity: .runUnlessDefault,
+        "the largest directions that hold this share of what plain text's keys are like are not touched at all, as AlphaEdit's projection has it; 0: there are none. Costs the eigenvectors of a [k, k] "
+            + "matrix for each module whenever an editor is opened")
     package let earlierWeight = Setting(
         "earlier_weight", .notNegative, default: 0, identity: .runUnlessDefault,
         "how firmly the prompts of a sequence's earlier edits are held where these have put them; 0: not at all, as published")
@@ -100,7 +104,7 @@ package struct EditorSettings: SettingGroup {
 
     package var settings: [any AnySetting] {
         let ofNetwork: [any AnySetting] = hasHypernetwork ? [rank, blocks, initialization, metaLearningRate, scalarLearningRate, maxGradientNorm] : []
-        let preserving: [any AnySetting] = preserves ? [contrastWeight, contrastSubjects, contrastPositions, backgroundWeight, earlierWeight] : []
+        let preserving: [any AnySetting] = preserves ? [contrastWeight, contrastSubjects, contrastPositions, backgroundWeight, backgroundShare, earlierWeight] : []
         return [method, mode, steps, modules, innerLearningRate, positions, prefixes, rephrasings, answerEnd, lossBound, halvings, stepBound, normalizer] + preserving
             + ofNetwork
             + plan.settings

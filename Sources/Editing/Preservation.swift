@@ -51,9 +51,9 @@ extension EditEngine {
         }
     }
 
-    /// Runs plain text through the unedited model and takes from it what edits should leave alone, with weight μ. Collective; the same bits on any number
+    /// Runs plain text through the unedited model and takes from it what edits should leave alone, with weight μ, and altogether along the directions that hold `share` of its keys' second moment. Collective; the same bits on any number
     /// of ranks.
-    package func takeBackground(from passages: [[TokenSequence]], weight: Float) throws {
+    package func takeBackground(from passages: [[TokenSequence]], weight: Float, share: Double = 0) throws {
         let pack = pack(passages)
         let longest = try longestKeys(of: pack)
         var sums = model.edited.map { _ in [Matrix?](repeating: nil, count: work.ownShards.count) }
@@ -73,7 +73,7 @@ extension EditEngine {
         let count = passages.joined().reduce(0) { $0 + $1.fedCount }
         preservation.backgrounds = try zip(model.edited, sums).map { module, parts in
             let sum = try work.sum(parts, present: pack.isPresent, rows: module.keySize, columns: module.keySize)
-            do { return try Background(sum: sum, count: count, weight: weight) } catch {
+            do { return try Background(sum: sum, count: count, weight: weight, share: share) } catch {
                 throw NumericalFailure("plain text, \(module.name): \(error)")
             }
         }

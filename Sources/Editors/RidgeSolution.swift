@@ -15,6 +15,8 @@ import Transformer
 ///     dual    S = V P,  V = M₀⁻¹Uᵀ [k, n],  P = (U V + λI)⁻¹ D          H = Vᵀ ∂L/∂S
 ///     primal  S = (Uᵀ U + λM₀)⁻¹ Uᵀ D                                  ∂L/∂log λ = −λ⟨(Uᵀ U + λM₀)⁻¹ ∂L/∂S, M₀S⟩
 ///
+/// Where the background has directions Q that are left alone altogether, Q S = 0, inverses are those on what is left.
+///
 /// The factor costs n³ / 3 operations in the dual form and k³ / 3 in the primal: in both no more than k² / 3 for each row, and the solves with
 /// it no more than 2 k v each.
 package struct RidgeSolution: Sendable {
@@ -26,7 +28,7 @@ package struct RidgeSolution: Sendable {
     /// Vᵀ [n, k] in the dual form with a background, else U.
     package let shiftKeys: Matrix
     private let background: Background?
-    private let factor: Cholesky
+    private let factor: ConstrainedCholesky
     /// P [n, v] in the dual form, S [k, v] in the primal.
     package private(set) var solution: Matrix
 
@@ -56,7 +58,7 @@ package struct RidgeSolution: Sendable {
         } else {
             for i in 0..<gram.rows { gram[i, i] += lambda }
         }
-        factor = try Cholesky(inPlace: gram)
+        factor = try ConstrainedCholesky(inPlace: gram, directions: form == .primal ? background?.directions : nil)
         factor.solve(inPlace: solution)
     }
 

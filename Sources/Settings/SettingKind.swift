@@ -69,6 +69,9 @@ extension SettingKind where Value == Double {
     /// From 0 to 1.
     package static var share: SettingKind { number("a number from 0 to 1") { (0...1).contains($0) } }
 
+    /// From 0 to less than 1.
+    package static var properShare: SettingKind { number("a number of at least 0 and less than 1") { (0..<1).contains($0) && Float($0) < 1 } }
+
     /// A finite number that satisfies `condition`; `expected` says which in words.
     private static func number(_ expected: String, where condition: @escaping @Sendable (Double) -> Bool) -> SettingKind {
         SettingKind(

@@ -40,9 +40,9 @@ extension RunConfiguration {
         engine.preservation.contrastWeight = Float(editor.contrastWeight)
         if editor.contrastWeight > 0 { engine.preservation.contrastPositions = editor.contrastPositions }
         engine.preservation.earlierWeight = Float(editor.earlierWeight)
-        if editor.backgroundWeight > 0 {
+        if editor.backgroundWeight > 0 || editor.backgroundShare > 0 {
             let passages = PlainText.sequences(PlainText.background, tokenizer: tokenizer, model: model, microBatch: data.microBatch)
-            try engine.takeBackground(from: passages, weight: Float(editor.backgroundWeight))
+            try engine.takeBackground(from: passages, weight: Float(editor.backgroundWeight), share: editor.backgroundShare)
         }
         return engine
     }

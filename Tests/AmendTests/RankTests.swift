@@ -37,7 +37,10 @@ extension ProgramTests {
         ]
 
         /// What holds edits in place is solved for on every rank alike.
-        @Test(arguments: [["editor.positions=all"], ["editor.positions=subject-last", "editor.contrast_positions=all", "editor.prefixes=1", "editor.step_bound=0.5"]])
+        @Test(arguments: [
+            ["editor.positions=all"],
+            ["editor.positions=subject-last", "editor.contrast_positions=all", "editor.prefixes=1", "editor.step_bound=0.5", "editor.background_share=0.5"],
+        ])
         func holdsEditsByTheSameBits(positions: [String]) throws {
             let run = try TinyRun(), settings = Self.holding + positions
             let alone = try run.train(into: "alone", settings), plain = try run.train(into: "plain")
@@ -51,7 +54,7 @@ extension ProgramTests {
             let run = try TinyRun(), short = Self.holding + ["training.passes=1"], held = try run.train(into: "held", short)
             for change in [
                 "editor.contrast_weight=9", "editor.background_weight=4", "editor.earlier_weight=1", "editor.normalizer=per-step", "editor.contrast_subjects=2",
-                "editor.loss_bound=0", "editor.step_bound=1",
+                "editor.loss_bound=0", "editor.step_bound=1", "editor.background_share=0.5",
                 "editor.halvings=1", "editor.contrast_positions=subject", "editor.positions=subject", "editor.positions=prompt", "editor.prefixes=1",
             ] {
                 #expect(try run.train(into: change, short + [change]).digest != held.digest, "\(change) changes nothing")

@@ -20,6 +20,7 @@ import Testing
                     path: "t"
                 editor:
                   answer_end: open
+                  background_share: 0.0
                   background_weight: 0.0
                   blocks: 4
                   contrast_positions: answer

@@ -23,7 +23,7 @@ func message(_ body: () throws -> some Any) -> String {
         (
             "editor:\n  stepz: 2\n",
             "editor.stepz: there is no such key; did you mean 'steps'? The keys of editor are method, mode, steps, modules, "
-                + "inner_learning_rate, positions, prefixes, rephrasings, answer_end, loss_bound, halvings, step_bound, normalizer, contrast_weight, contrast_subjects, contrast_positions, background_weight, earlier_weight, rank, blocks, "
+                + "inner_learning_rate, positions, prefixes, rephrasings, answer_end, loss_bound, halvings, step_bound, normalizer, contrast_weight, contrast_subjects, contrast_positions, background_weight, background_share, earlier_weight, rank, blocks, "
                 + "initialization, meta_learning_rate, scalar_learning_rate, max_gradient_norm, regularization, window_decay, window (quickstart.yaml:2:3)"
         ),
         (

@@ -173,6 +173,62 @@ import Transformer
         expectClose(shift, ridge(keys.doubles, differences.doubles, lambda: Double(Self.lambda), moment: moment).flatMap { $0 }, "S")
     }
 
+    // MARK: Directions that are left alone altogether
+
+    /// Orthonormal rows, and text whose keys are along them: 16, 8, 4, … of what it is like is along each.
+    private static let (directions, text): ([[Double]], Matrix) = {
+        var rows: [[Double]] = []
+        for row in normals(keySize, keySize, lane: 8).doubles {
+            let rest = rows.reduce(row) { rest, one in zip(rest, one).map { $0 - zip(one, row).reduce(0) { $0 + $1.0 * $1.1 } * $1 } }
+            let length = rest.reduce(0) { $0 + $1 * $1 }.squareRoot()
+            rows.append(rest.map { $0 / length })
+        }
+        let text = Matrix(rows: keySize, columns: keySize)
+        for i in 0..<keySize { for j in 0..<keySize { text[i, j] = Float(rows[i][j] * pow(2, -Double(i) / 2) * 4) } }
+        return (rows, text)
+    }()
+
+    private static func untouching(_ share: Double, weight: Float) throws -> Background {
+        try Background(sum: multiply(text.transposed, text.operand), count: keySize, weight: weight, share: share)
+    }
+
+    /// What is left of a solution when it is sought among those that have nothing of the first `count` directions.
+    private static func expected(_ keys: Matrix, _ differences: [[Double]], without count: Int, weight: Float, lambda: Double = Double(lambda)) -> [[Double]] {
+        let left = Array(directions[count...])
+        let moment = product(transposed(text.doubles), text.doubles).enumerated().map { i, row in
+            row.enumerated().map { j, x in x * Double(weight) / Double(keySize) + (i == j ? 1 : 0) }
+        }
+        let inner = ridge(product(keys.doubles, transposed(left)), differences, lambda: lambda, moment: product(product(left, moment), transposed(left)))
+        return product(transposed(left), inner)
+    }
+
+    /// Rows, the share, how many directions hold it, μ. Of 63 parts 32 are along the first, 48 along the first two, 56 along three.
+    static let untouched: [(Int, Double, Int, Float)] = [(2, 0.4, 1, 0), (2, 0.6, 2, 3), (12, 0.6, 2, 0), (12, 0.8, 3, 3), (4, 0.99, 6, 0)]
+
+    @Test(arguments: untouched) func largestDirectionsAreNotTouched(rows: Int, share: Double, count: Int, weight: Float) throws {
+        let keys = normals(rows, Self.keySize, lane: 1), differences = normals(rows, Self.valueSize, lane: 2)
+        var system = ShiftSystem(keys: keys, made: ReadoutRows(differences: differences), lambda: Self.lambda)
+        system.background = try Self.untouching(share, weight: weight)
+        let solution = try #require(try RidgeRule().solve(system) as? RidgeSolution)
+        let shift = solution.form == .primal ? solution.solution : multiply(solution.shiftKeys.transposed, solution.solution.operand)
+        if count == Self.keySize { return #expect(shift.elements.allSatisfy { abs($0) < 1e-5 }) }
+        expectClose(shift, Self.expected(keys, differences.doubles, without: count, weight: weight).flatMap { $0 }, "S")
+        let along = product(Array(Self.directions[..<count]), shift.doubles).flatMap { $0 }
+        #expect(along.allSatisfy { abs($0) < 1e-5 }, "\(along)")
+
+        let x = normals(9, Self.keySize, lane: 3), gradients = normals(9, Self.valueSize, lane: 4)
+        let h = multiply(solution.projector(x), gradients.operand), loss = product(transposed(x.doubles), gradients.doubles)
+        let logLambda = solution.solveBackward(inPlace: h), found = solution.differenceGradients(h, rows: 0..<rows)
+        let slopes = centralDifferences(at: differences.doubles.flatMap { $0 }) {
+            dot(loss, Self.expected(keys, matrix($0, columns: Self.valueSize), without: count, weight: weight))
+        }
+        expectClose(found, slopes, "E")
+        let slope = centralDifferences(at: [log(Double(Self.lambda))]) {
+            dot(loss, Self.expected(keys, differences.doubles, without: count, weight: weight, lambda: exp($0[0])))
+        }
+        #expect(abs(Double(logLambda) - slope[0]) < 1e-5 * max(1, abs(slope[0])), "∂L/∂log λ is \(logLambda), expected \(slope[0])")
+    }
+
     /// The stronger the hold, the less what it holds moves.
     @Test func whatIsHeldMovesLess() throws {
         let keys = normals(2, Self.keySize, lane: 1), made = ReadoutRows(differences: normals(2, Self.valueSize, lane: 2)), held = normals(2, Self.keySize, lane: 6)
