@@ -56,6 +56,12 @@ package struct TrainingSettings: SettingGroup {
         "bleed_weight", .notNegative, default: 0, identity: .runUnlessDefault,
         "what the loss counts of the edits' answers after unrelated prompts: of each token how far log P is above the unedited model's and bleed_bound; 0: nothing")
     package let bleedBound = Setting("bleed_bound", .notNegative, default: 0, identity: .runUnlessDefault, "by how much a token may become likelier there")
+    package let oldAnswerWeight = Setting(
+        "old_answer_weight", .notNegative, default: 0, identity: .runUnlessDefault,
+        "what the loss counts of the old answers after the edits' rephrasings: of each token what its log P still lacks of having fallen by old_answer_margin; 0: nothing"
+    )
+    package let oldAnswerMargin = Setting(
+        "old_answer_margin", .notNegative, default: 2, identity: .runUnlessDefault, "by how much, in nats, a token is to become less likely there than unedited")
     package let textWeight = Setting(
         "text_weight", .notNegative, default: 0, identity: .runUnlessDefault,
         "what the loss counts of KL(unedited‖edited) on plain text, of each token as far as it is above text_bound; 0: nothing")

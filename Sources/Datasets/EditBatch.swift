@@ -13,6 +13,8 @@ package struct EditBatch: Sendable {
     package let contrasts: [[TokenSequence]]
     /// The unrelated prompts with an edit's answer behind them, which should not become likelier there.
     package var bleed: [[TokenSequence]] = []
+    /// The rephrasings with the old answer behind them, which should become less likely there, of records that have one.
+    package var oldAnswers: [[TokenSequence]] = []
     /// Plain text that should stay as it is.
     package var text: [[TokenSequence]] = []
     package let editCount: Int
@@ -31,6 +33,8 @@ package struct EditBatch: Sendable {
         package var marksSubjects = false
         /// Whether the unrelated prompts are wanted with an edit's answer behind them too.
         package var hasBleed = false
+        /// Whether the rephrasings are wanted with the old answers behind them too.
+        package var hasOldAnswers = false
 
         package init(microBatch: Int) { self.microBatch = microBatch }
     }
@@ -73,6 +77,7 @@ package struct EditBatch: Sendable {
             rephrasings: try microBatches(lessons(.follow)), unrelated: try microBatches(lessons(.keep)), contrasts: try edits(contrasts))
         if let prefixes = form.prefixes { prefixed = try edits { own($0, prefixes.prompts) } }
         if form.hasBleed { self.bleed = try microBatches(bleed) }
+        if form.hasOldAnswers { self.oldAnswers = try microBatches(\.oldAnswers) }
     }
 
     /// Micro-batches as they are.

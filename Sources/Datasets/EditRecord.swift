@@ -74,6 +74,14 @@ public struct EditRecord: Sendable {
     /// The probes that training takes for this.
     public func lessons(_ lesson: Probe.Lesson) -> [Probe] { probes.filter { $0.lesson == lesson } }
 
+    /// The prompts that are to follow the edit, with the answers that its own are compared with.
+    package var oldAnswers: [Question] {
+        lessons(.follow).compactMap { probe in
+            guard case .answer(_, over: let old) = probe.expectation else { return nil }
+            return Question(prompt: probe.prompt, answer: old)
+        }
+    }
+
     /// Of the first edit.
     public var prompt: String { edits[0].prompt }
     /// Of the first edit.

@@ -24,7 +24,7 @@ package struct Objective {
             switch kind {
             case .rephrasings, .edits: .crossEntropy(weight: weight)
             case .unrelated, .neighbors, .text: .divergence(from: reference[index], weight: weight, bound: bound)
-            case .bleed: .rise(from: reference[index], weight: weight, bound: bound)
+            case .bleed, .oldAnswers: .rise(from: reference[index], weight: weight, bound: bound)
             }
         }
     }
@@ -43,6 +43,8 @@ package struct Objective {
         case text = "plain text"
         /// The rise of log P, from the unedited model, of an edit's answer after an unrelated prompt.
         case bleed = "edits' answers after unrelated prompts"
+        /// How far log P of the old answers after the rephrasings is from having fallen by the margin below the unedited model's.
+        case oldAnswers = "old answers after the rephrasings"
     }
 }
 

@@ -42,6 +42,8 @@ package struct LearningOptions: Sendable {
         package var text: (weight: Float, bound: Float) = (0, 0)
         /// Of the rise of log P of an edit's answer after an unrelated prompt, from the unedited model.
         package var bleed: (weight: Float, bound: Float) = (0, 0)
+        /// Of the rise, from so far below the unedited model, of log P of the old answers after the rephrasings.
+        package var oldAnswers: (weight: Float, margin: Float) = (0, 0)
 
         package init() {}
     }
@@ -188,6 +190,7 @@ package final class MetaLearner {
         if options.terms.edits > 0 { terms.append(.init(kind: .edits, pack: edits.edits, weight: weight(options.terms.edits, edits.edits.answers.ofMicroBatches.count))) }
         let kept = [
             (Objective.Kind.neighbors, batch.unrelated, options.terms.neighbors), (.text, batch.text, options.terms.text), (.bleed, batch.bleed, options.terms.bleed),
+            (.oldAnswers, batch.oldAnswers, (options.terms.oldAnswers.weight, -options.terms.oldAnswers.margin)),
         ].filter { $0.2.weight > 0 && !$0.1.isEmpty }
         let packs = kept.map { engine.pack($0.1) }
         for (term, (pack, reference)) in zip(kept, zip(packs, engine.uneditedReference(packs))) {

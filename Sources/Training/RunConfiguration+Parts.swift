@@ -72,13 +72,15 @@ extension RunConfiguration {
     }
 
     /// A batch of records as the editor takes it, or without what contrasts with them, which need not be read.
-    package func batch(_ records: [EditRecord], tokenizer: Tokenizer, hasContrasts: Bool = true, hasBleed: Bool = false) throws -> EditBatch {
+    package func batch(
+        _ records: [EditRecord], tokenizer: Tokenizer, hasContrasts: Bool = true, hasBleed: Bool = false, hasOldAnswers: Bool = false
+    ) throws -> EditBatch {
         var form = EditBatch.Form(microBatch: data.microBatch)
         form.endsText = editor.answerEnd == .endOfText
         form.contrast = hasContrasts ? contrast : nil
         form.marksSubjects = editor.positions.needsSubject || editor.contrastPositions.needsSubject
         if editor.prefixes > 0 { form.prefixes = Prefixes(count: editor.prefixes, seed: UInt64(run.seed)) }
-        form.hasBleed = hasBleed
+        (form.hasBleed, form.hasOldAnswers) = (hasBleed, hasOldAnswers)
         return try EditBatch(records: records, tokenizer: tokenizer, form)
     }
 
@@ -92,6 +94,7 @@ extension RunConfiguration {
         options.terms.edits = Float(training.editWeight)
         options.terms.neighbors = (Float(training.neighborWeight), Float(training.neighborBound))
         options.terms.bleed = (Float(training.bleedWeight), Float(training.bleedBound))
+        options.terms.oldAnswers = (Float(training.oldAnswerWeight), Float(training.oldAnswerMargin))
         options.terms.text = (Float(training.textWeight), Float(training.textBound))
         (options.schedule.warmup, options.schedule.decay) = (training.warmup, training.decay)
         if training.averaging > 0 { options.averaging = training.averaging }

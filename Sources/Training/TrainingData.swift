@@ -16,6 +16,7 @@ package struct TrainingData {
     private let configuration: RunConfiguration
     private let isVaried: Bool
     private let hasBleed: Bool
+    private let hasOldAnswers: Bool
     private let tokenizer: Tokenizer
     /// Plain text that training should leave as it is, passages and prompts apart; none where it does not count.
     private let text: [[TokenSequence]]
@@ -43,11 +44,15 @@ package struct TrainingData {
                         ? "editor.method \(configuration.method.name) is trained with them"
                         : "training.\(training.neighborWeight > 0 ? "neighbor_weight" : "bleed_weight") counts them"))
         }
+        if training.oldAnswerWeight > 0, records.allSatisfy(\.oldAnswers.isEmpty) {
+            throw BadInput(split.path, "has no record with an answer from before the edit to compare with; training.old_answer_weight counts them")
+        }
         order = SampleOrder(count: records.count, seed: UInt64(configuration.run.seed))
         self.configuration = configuration
         self.tokenizer = tokenizer
         isVaried = training.batchSizes == .varied
         hasBleed = training.bleedWeight > 0
+        hasOldAnswers = training.oldAnswerWeight > 0
         text =
             configuration.training.textWeight > 0
             ? [PlainText.passages, PlainText.prompts].map { PlainText.sequences($0, tokenizer: tokenizer, model: model, microBatch: 1).flatMap(\.self) } : []
@@ -66,7 +71,7 @@ package struct TrainingData {
     func batch(_ index: Int) throws -> EditBatch {
         let first = index * configuration.data.editsPerBatch
         let chosen = order.records(first..<first + size(of: index)).map { records[$0] }
-        var batch = try configuration.batch(chosen, tokenizer: tokenizer, hasBleed: hasBleed)
+        var batch = try configuration.batch(chosen, tokenizer: tokenizer, hasBleed: hasBleed, hasOldAnswers: hasOldAnswers)
         batch.text = passages(of: index)
         return batch
     }

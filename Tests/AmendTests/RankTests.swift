@@ -68,7 +68,7 @@ extension ProgramTests {
                 mode + [
                     "editor.initialization=scaled", "editor.scalar_learning_rate=0.02", "training.batch_sizes=varied", "training.edit_weight=0.5",
                     "training.neighbor_weight=1", "training.neighbor_bound=0.001", "training.bleed_weight=1", "training.text_weight=10", "training.text_passages=5",
-                    "training.warmup=2",
+                    "training.warmup=2", "training.old_answer_weight=0.5", "training.old_answer_margin=1",
                     "training.decay=6", "training.update_every=\(mode.isEmpty ? "1" : "sequence")",
                 ] + (mode.isEmpty ? ["editor.window=2", "editor.window_decay=0.5"] : [])
             let alone = try run.train(into: "alone", settings)
@@ -78,7 +78,7 @@ extension ProgramTests {
             #expect(try run.train(ranks: 2, into: "resumed", settings + ["checkpoint.every=3"]).digest == alone.digest)
             for change in [
                 "editor.scalar_learning_rate=0.01", "training.batch_sizes=fixed", "training.edit_weight=0", "training.neighbor_weight=0", "training.neighbor_bound=0.1",
-                "training.bleed_weight=0", "training.bleed_bound=0.001",
+                "training.bleed_weight=0", "training.bleed_bound=0.1", "training.old_answer_weight=0", "training.old_answer_margin=0",
                 "training.text_weight=0", "training.text_bound=0.001", "training.text_passages=3", "training.warmup=0", "training.decay=0",
             ] + (mode.isEmpty ? ["editor.window=1", "editor.window_decay=0.6"] : []) {
                 #expect(try run.train(into: change, settings + [change]).digest != alone.digest, "\(change) changes nothing")

@@ -126,6 +126,16 @@ extension ProgramTests {
             #expect(result.status == 3 && result.errors.contains("no record with a prompt that the edit should leave alone; training.\(weight) counts them"))
         }
 
+        @Test func oldAnswersMustBeKnown() throws {
+            let run = try TinyRun()
+            let records = TinyFiles.records(20, of: "s").map { $0.filter { !$0.key.hasPrefix("ground_truth") } }
+            try JSONSerialization.data(withJSONObject: records).write(to: run.file("alone.json"))
+            let result = try run.amend("train", ["data.train.path=\(run.file("alone.json").path)", "data.train.format=edits", "training.old_answer_weight=1"])
+            #expect(
+                result.status == 3 && result.errors.contains("no record with an answer from before the edit to compare with; training.old_answer_weight counts"),
+                "\(result)")
+        }
+
         @Test func someRecordsMustBeLeft() throws {
             let run = try TinyRun(), result = try run.amend("train", ["training.validation_edits=55"])
             #expect(result.status == 3 && result.errors.contains("has 60 records; data.edits_per_batch is 7, and training.validation_edits"))

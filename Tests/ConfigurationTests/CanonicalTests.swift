@@ -73,6 +73,8 @@ import Testing
                   edit_weight: 0.0
                   neighbor_bound: 0.0
                   neighbor_weight: 0.0
+                  old_answer_margin: 2.0
+                  old_answer_weight: 0.0
                   passes: 1
                   patience: 0
                   text_bound: 0.0

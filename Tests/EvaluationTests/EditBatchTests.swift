@@ -6,11 +6,11 @@ import Tokenization
     private func batch(_ prompts: [String], microBatch: Int, _ tokenizer: Tokenizer) throws -> EditBatch {
         let records = prompts.map { prompt in
             EditRecord(
-                id: prompt, subject: nil, edit: Question(prompt: prompt, answer: "X"), groundTruth: nil, rephrasings: [prompt + "r", prompt + "q"],
+                id: prompt, subject: nil, edit: Question(prompt: prompt, answer: "X"), groundTruth: "Y", rephrasings: [prompt + "r", prompt + "q"],
                 neighbors: [Question(prompt: prompt + "n", answer: "Y"), Question(prompt: prompt + "m", answer: "Y")])
         }
         var form = EditBatch.Form(microBatch: microBatch)
-        form.hasBleed = true
+        (form.hasBleed, form.hasOldAnswers) = (true, true)
         return try EditBatch(records: records, tokenizer: tokenizer, form)
     }
 
@@ -28,6 +28,13 @@ import Tokenization
         let tokenizer = try BigramModel([:]).tokenizer, batch = try batch(["a", "bcd"], microBatch: 2, tokenizer)
         #expect(batch.bleed.map { $0.map(\.prompt) } == batch.unrelated.map { $0.map(\.prompt) })
         #expect(batch.bleed.joined().allSatisfy { $0.answer == tokenizer.encodeContinuation("X") } && batch.unrelated != batch.bleed)
+    }
+
+    /// What should become less likely: what the new answer is over.
+    @Test func rephrasingsComeWithTheOldAnswerToo() throws {
+        let tokenizer = try BigramModel([:]).tokenizer, batch = try batch(["a", "bcd"], microBatch: 2, tokenizer)
+        #expect(batch.oldAnswers.map { $0.map(\.prompt) } == batch.rephrasings.map { $0.map(\.prompt) })
+        #expect(batch.oldAnswers.joined().allSatisfy { $0.answer == tokenizer.encodeContinuation("Y") } && batch.rephrasings != batch.oldAnswers)
     }
 
     /// What contrasts with an edit has its answer; without a subject there is none.

@@ -138,6 +138,7 @@ import Transformer
         var whole = batch(number)
         whole = EditBatch(edits: whole.edits, rephrasings: whole.rephrasings, unrelated: [[sequence(33), sequence(34)], [sequence(35)], [sequence(36)]])
         whole.bleed = whole.edits  // which the edit does make likelier
+        whole.oldAnswers = whole.unrelated
         whole.text = [[TokenSequence(prompt: [5], answer: [6, 7, 8, 9, 10]), TokenSequence(prompt: [11], answer: [12, 13])]]
         return whole
     }
@@ -163,6 +164,9 @@ import Transformer
         let none = try gradient { _ in }
         #expect(try gradient { ($0.neighbors, $0.text) = ((3, 1e6), (3, 1e6)) } == none)
         #expect(try gradient { $0.bleed = (3, 1e6) } == none)
+        // Each token is to fall by the margin: by none some have, by much none has, and then it is log P itself that counts.
+        let far = try gradient { $0.oldAnswers = (1, 1e3) }, farther = try gradient { $0.oldAnswers = (1, 1e4) }, no = try gradient { $0.oldAnswers = (1, 0) }
+        #expect(far != none && relativeError(far, farther) < 1e-6 && far != no)
         let free = try gradient { $0.text.weight = 1 }, bound = try gradient { $0.text = (1, 1e-6) }
         #expect(free != none && bound != none)
     }
