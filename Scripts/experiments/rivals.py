@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Editors that fine-tune, as small PyTorch references, scored on the facts and by the scores that amend's evaluations have.
 
-    rivals.py MODEL_DIRECTORY FACTS.json [--first 0] [--single 100] [--batches 10] [--batch-size 20] [--threads 2] NAME=layers:RATE[:SHARE] …
+    rivals.py MODEL_DIRECTORY FACTS.json [--first 0] [--single 100] [--batches 10] [--batch-size 20] [--threads 2] NAME=FIRST-LAST:RATE[:SHARE] …
 
 LocFT-BF (arXiv 2509.22072): cross entropy on all edits, breadth first: epochs of mini-batches in random order, Adam on down projections, a mini-batch below 0.01 is
 skipped, the end is where an epoch's mean is. CrispEdit (arXiv 2602.15823), named by a SHARE: gradients and updates are projected to where the loss on plain text
