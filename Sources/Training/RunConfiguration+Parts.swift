@@ -57,6 +57,23 @@ extension RunConfiguration {
         [noteOnMissingSubjects(of: records), editor.positions.needsSubject ? RepeatedPrompts(records).noteOnSubjects : nil].compactMap(\.self)
     }
 
+    /// What is to be said of settings that say what training should count, where it counts none of it.
+    package var noteOnIdleTerms: String? {
+        let terms = [
+            ("neighbor_weight", training.neighborWeight, "neighbor_bound", training.neighborBound),
+            ("bleed_weight", training.bleedWeight, "bleed_bound", training.bleedBound),
+            ("text_weight", training.textWeight, "text_bound", training.textBound),
+        ]
+        if !method.isTrained {
+            let idle = (terms.map { ($0.0, $0.1) } + [("edit_weight", training.editWeight), ("old_answer_weight", training.oldAnswerWeight)]).filter { $0.1 > 0 }
+            return idle.isEmpty ? nil : "training.\(idle.map(\.0).joined(separator: ", ")): nothing is learned with editor.method \(method.name), so nothing is counted"
+        }
+        let idle = terms.filter { $0.1 == 0 && $0.3 > 0 }
+        return idle.isEmpty
+            ? nil
+            : "training.\(idle.map(\.2).joined(separator: ", ")): without training.\(idle.map(\.0).joined(separator: ", ")) nothing is counted, and no bound matters"
+    }
+
     /// What follows for those of which no subject is known.
     package func noteOnMissingSubjects(of records: [EditRecord]) -> String? {
         let consequences = [

@@ -57,12 +57,14 @@ package struct TrainingData {
             configuration.training.textWeight > 0
             ? [PlainText.passages, PlainText.prompts].map { PlainText.sequences($0, tokenizer: tokenizer, model: model, microBatch: 1).flatMap(\.self) } : []
         for record in all[work.ownShare(of: all.count)] {
-            let one = try configuration.batch([record], tokenizer: tokenizer, hasContrasts: false)
-            for sequence in (one.edits + one.rephrasings + one.unrelated).joined() {
+            let one = try configuration.batch([record], tokenizer: tokenizer, hasContrasts: false, hasBleed: hasBleed, hasOldAnswers: hasOldAnswers)
+            for sequence in (one.edits + one.rephrasings + one.unrelated + one.bleed + one.oldAnswers).joined() {
                 try model.check(sequence.prompt + sequence.answer, of: record.place)
             }
         }
-        for note in [RepeatedPrompts(records).noteOnDataSet, configuration.noteOnMissingSubjects(of: records)].compactMap(\.self) { message(note) }
+        for note in [RepeatedPrompts(records).noteOnDataSet, configuration.noteOnMissingSubjects(of: records), configuration.noteOnIdleTerms].compactMap(\.self) {
+            message(note)
+        }
     }
 
     /// Batches of the whole run.

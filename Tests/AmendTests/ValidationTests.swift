@@ -126,6 +126,20 @@ extension ProgramTests {
             #expect(result.status == 3 && result.errors.contains("no record with a prompt that the edit should leave alone; training.\(weight) counts them"))
         }
 
+        /// Said, not refused: recipes may have what one run does without.
+        @Test func termsThatCountNothingAreSaid() throws {
+            let run = try TinyRun()
+            func said(_ settings: String...) throws -> String {
+                try run.amend("train", ["training.passes=1", "checkpoint.directory=\(run.file(settings[0]).path)"] + settings).errors
+            }
+            let bound = try said("training.text_bound=0.1", "training.bleed_bound=0.1", "training.bleed_weight=1")
+            #expect(bound.contains("training.text_bound: without training.text_weight nothing is counted, and no bound matters"), "\(bound)")
+            let untrained = try said(
+                "training.edit_weight=1", "editor.method=ultraedit", "editor.rank=null", "editor.blocks=null", "editor.meta_learning_rate=null", "training.text_weight=2")
+            #expect(untrained.contains("training.text_weight, edit_weight: nothing is learned with editor.method ultraedit"), "\(untrained)")
+            #expect(try !said("training.text_weight=1", "training.text_bound=0.1").contains("training.text_bound"))
+        }
+
         @Test func oldAnswersMustBeKnown() throws {
             let run = try TinyRun()
             let records = TinyFiles.records(20, of: "s").map { $0.filter { !$0.key.hasPrefix("ground_truth") } }
