@@ -61,6 +61,10 @@ RUNS = [
         ["editor.modules=[model.layers.4-10.mlp.gate_proj,model.layers.4-10.mlp.up_proj]"], untrained=True),
     Run("middle-down", "down projections of layers 8 to 14, all tokens", ["editor.modules=[model.layers.8-14.mlp.down_proj]", "editor.positions=all"], untrained=True),
     Run("later-modules", "the published modules", ["editor.modules=[model.layers.11-15.mlp.gate_proj,model.layers.18-24.mlp.up_proj]"], untrained=True),
+    Run("firm-trained", "prefixes-2-firm, 120 updates: what Configs/models/smollm2-135m.yaml has", [
+        "editor.prefixes=2", "editor.step_bound=8", "editor.background_weight=1000", "data.batches=10", "training.passes=12", "training.warmup=10",
+        "training.decay=120", "training.validation_edits=60", "training.validate_every=40",
+    ]),
     Run("trained-longer", "200 updates at 4e-4, batches of up to 16", [
         "data.edits_per_batch=16", "data.batches=10", "training.passes=20", "editor.meta_learning_rate=4e-4", "training.warmup=10", "training.decay=200",
         "training.bleed_weight=1", "training.neighbor_weight=0.5", "training.neighbor_bound=0.1", "training.validation_edits=60", "training.validate_every=40",
