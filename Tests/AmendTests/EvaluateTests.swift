@@ -40,8 +40,8 @@ extension ProgramTests {
             expect(scores.exactMatch["after"]?.generalization ?? .nan, lines.map { $0.after["generalization"]?.exactMatch }, "says it in other words")
             expect(scores.unchanged.specificity, lines.map { $0.after["specificity"]?.unchanged }, "unchanged neighbours")
             expect(scores.single?.scores.specificity ?? .nan, lines.map { $0.single?["specificity"]?.success }, "specificity of single edits")
-            expect(scores.inContext?.scores.generalization ?? .nan, lines.map { $0.inContext?["generalization"]?.success }, "generalization in context")
-            expect(scores.inContext?.unchanged.specificity ?? .nan, lines.map { $0.inContext?["specificity"]?.unchanged }, "unchanged neighbours in context")
+            expect((scores.inContext?.scores["generalization"] ?? nil) ?? .nan, lines.map { $0.inContext?["generalization"]?.success }, "generalization in context")
+            expect((scores.inContext?.unchanged["specificity"] ?? nil) ?? .nan, lines.map { $0.inContext?["specificity"]?.unchanged }, "unchanged neighbours in context")
             let interval = try #require(scores.intervals.scores["generalization"])
             #expect(interval.count == 2 && interval[0] <= scores.generalization && scores.generalization <= interval[1])
 

@@ -23,7 +23,10 @@ import Testing
             #expect(found.contains(". The keys of editor are \(own.joined(separator: ", ")) (command line: "), "\(found)")
         }
         for key in own where !["method", "mode", "modules", "positions", "contrast_positions", "answer_end", "normalizer", "initialization"].contains(key) {
-            #expect(throws: Never.self) { try configuration(minimal, "editor.method=\(method[0])", "editor.mode=\(method[1])", "editor.\(key)=1", "editor.steps=1") }
+            let value = key == "background_share" ? "0.5" : "1"
+            #expect(throws: Never.self) {
+                try configuration(minimal, "editor.method=\(method[0])", "editor.mode=\(method[1])", "editor.\(key)=\(value)", "editor.steps=1")
+            }
         }
     }
 }

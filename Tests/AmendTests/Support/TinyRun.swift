@@ -103,7 +103,7 @@ struct Evaluated: Decodable {
     let drift: Drift
     let single: Single?
     struct InContext: Decodable, Equatable {
-        let scores: Scores, exactMatch: Scores, unchanged: Scores
+        let scores: [String: Double?], unchanged: [String: Double?]  // nothing where prompts do not fit
     }
 
     let inContext: InContext?
