@@ -15,6 +15,7 @@ import math
 import pathlib
 import random
 import re
+import sys
 import time
 
 import torch
@@ -210,8 +211,11 @@ def main() -> None:
     seen, held_out = plain_text()
     scores = Scores(model, facts, held_out)
     for one in options.editors:
-        values = one.split("=")[1].split(":")
-        first, last = map(int, values[0].split("-"))
+        values = one.split("=")[-1].split(":")
+        layers = values[0].split("-")
+        if not 2 <= len(values) <= 3 or len(layers) > 2 or not all(layer.isdecimal() for layer in layers):
+            sys.exit(f"'{one}' is no editor; expected NAME=FIRST-LAST:RATE[:SHARE], such as crisp=4-8:5e-4:0.9")
+        first, last = int(layers[0]), int(layers[-1])
         editor = Editor(model, list(range(first, last + 1)), float(values[1]), float(values[2]) if len(values) > 2 else 0, seen)
         if options.single:
             start, alone = time.time(), []

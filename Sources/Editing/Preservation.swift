@@ -53,7 +53,7 @@ extension EditEngine {
 
     /// Runs plain text through the unedited model and takes from it what edits should leave alone, with weight μ, and altogether along the directions that hold `share` of its keys' second moment. Collective; the same bits on any number
     /// of ranks.
-    package func takeBackground(from passages: [[TokenSequence]], weight: Float, share: Double = 0) throws {
+    package func takeBackground(from passages: [[TokenSequence]], weight: Float, share: Double) throws {
         let pack = pack(passages)
         let longest = try longestKeys(of: pack)
         var sums = model.edited.map { _ in [Matrix?](repeating: nil, count: work.ownShards.count) }

@@ -64,7 +64,7 @@ package final class Scorer {
                 guard !prompt.isEmpty, !answers.contains(where: \.isEmpty) else {
                     throw BadInput(records[index].place, "the prompt '\(probe.prompt)' or an answer to it has no tokens")
                 }
-                if isInContext, answers.contains(where: { prompt.count + $0.count > model.longestSequence }) { continue }
+                if isInContext, !answers.allSatisfy({ model.canRead(prompt + $0) }) { continue }
                 for answer in answers { try model.check(prompt + answer, of: records[index].place) }
                 let length = prompt.count + answers.reduce(0) { $0 + $1.count - 1 }
                 if tokens + length > Self.tokensPerPack { close() }

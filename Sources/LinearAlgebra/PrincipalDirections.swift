@@ -7,34 +7,32 @@ import TensorCore
 package func principalDirections(of matrix: Matrix, share: Double) throws -> Matrix {
     precondition(matrix.rows == matrix.columns, "eigenvectors of \(matrix.rows) × \(matrix.columns)")
     guard matrix.rows > 0, share > 0 else { return Matrix(rows: 0, columns: matrix.rows) }
-    guard matrix.isFinite else { throw EigenvalueFailure(size: matrix.rows) }
+    guard matrix.isFinite else { throw EigenvalueFailure(size: matrix.rows, why: "it is not finite") }
+    // As much room as LAPACK's documentation of ssyevd asks for.
+    let n = matrix.rows
+    guard var workCount = Int32(exactly: 1 + 6 * n + 2 * n * n) else {
+        throw EigenvalueFailure(size: n, why: "LAPACK as Debian ships it counts its work space, 2 k², in 32 bits")
+    }
     OpenBLAS.useOneThread()
     try OpenBLAS.takeBuffers(threads: Threads.count)
     // Row after row, an eigenvector each, by rising eigenvalues.
-    let vectors = matrix.copy()
-    var size = Int32(matrix.rows), info: Int32 = 0, values = [Float](repeating: 0, count: matrix.rows)
-    var work: [Float] = [0], integers: [Int32] = [0], workCount: Int32 = -1, integerCount: Int32 = -1
-    for _ in 0..<2 {  // asks how much it needs, then works
-        ssyevd_("V", "U", &size, vectors.pointer, &size, &values, &work, &workCount, &integers, &integerCount, &info)
-        guard info == 0 else { throw EigenvalueFailure(size: matrix.rows) }
-        guard workCount < 0 else { break }
-        // A float holds no more than 24 bits of the number.
-        workCount = Int32(exactly: max(work[0].nextUp.rounded(.up), 1)) ?? .max
-        integerCount = integers[0]
-        work = [Float](repeating: 0, count: Int(workCount))
-        integers = [Int32](repeating: 0, count: Int(integerCount))
-    }
+    let vectors = matrix.copy(), work = Matrix(uninitializedRows: 1, columns: Int(workCount))
+    var size = Int32(n), info: Int32 = 0, values = [Float](repeating: 0, count: n)
+    var integers = [Int32](repeating: 0, count: 3 + 5 * n), integerCount = Int32(integers.count)
+    ssyevd_("V", "U", &size, vectors.pointer, &size, &values, work.pointer, &workCount, &integers, &integerCount, &info)
+    guard info == 0 else { throw EigenvalueFailure(size: n, why: "the iteration does not converge") }
     let trace = values.reduce(0.0) { $0 + Double(max(0, $1)) }
-    var first = matrix.rows, sum = 0.0
+    var first = n, sum = 0.0
     while first > 0, sum < share * trace {
         first -= 1
         sum += Double(max(0, values[first]))
     }
-    return vectors.rows(first..<matrix.rows).copy()
+    return vectors.rows(first..<n).copy()
 }
 
-/// No eigenvalues were found: the matrix holds what is no number, or LAPACK's iteration did not end.
+/// No eigenvalues were found.
 package struct EigenvalueFailure: Error, CustomStringConvertible {
     package let size: Int
-    package var description: String { "the eigenvalues of a \(size) × \(size) matrix were not found: it is not finite, or the iteration does not converge" }
+    package let why: String
+    package var description: String { "the eigenvalues of a \(size) × \(size) matrix were not found: \(why)" }
 }

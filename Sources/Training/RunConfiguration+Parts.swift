@@ -88,16 +88,14 @@ extension RunConfiguration {
         try DatasetFile.load(split.path, format: split.format).map { $0.editing(rephrasings: editor.rephrasings) }
     }
 
-    /// A batch of records as the editor takes it, or without what contrasts with them, which need not be read.
-    package func batch(
-        _ records: [EditRecord], tokenizer: Tokenizer, hasContrasts: Bool = true, hasBleed: Bool = false, hasOldAnswers: Bool = false
-    ) throws -> EditBatch {
+    /// A batch of records as the editor takes it, or without what contrasts with them, which need not be read; with all that the objective counts where it is to be learned from.
+    package func batch(_ records: [EditRecord], tokenizer: Tokenizer, hasContrasts: Bool = true, isLearned: Bool = false) throws -> EditBatch {
         var form = EditBatch.Form(microBatch: data.microBatch)
         form.endsText = editor.answerEnd == .endOfText
         form.contrast = hasContrasts ? contrast : nil
         form.marksSubjects = editor.positions.needsSubject || editor.contrastPositions.needsSubject
         if editor.prefixes > 0 { form.prefixes = Prefixes(count: editor.prefixes, seed: UInt64(run.seed)) }
-        (form.hasBleed, form.hasOldAnswers) = (hasBleed, hasOldAnswers)
+        (form.hasBleed, form.hasOldAnswers) = (isLearned && training.bleedWeight > 0, isLearned && training.oldAnswerWeight > 0)
         return try EditBatch(records: records, tokenizer: tokenizer, form)
     }
 

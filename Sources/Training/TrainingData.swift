@@ -15,8 +15,6 @@ package struct TrainingData {
     private let order: SampleOrder
     private let configuration: RunConfiguration
     private let isVaried: Bool
-    private let hasBleed: Bool
-    private let hasOldAnswers: Bool
     private let tokenizer: Tokenizer
     /// Plain text that training should leave as it is, passages and prompts apart; none where it does not count.
     private let text: [[TokenSequence]]
@@ -51,13 +49,11 @@ package struct TrainingData {
         self.configuration = configuration
         self.tokenizer = tokenizer
         isVaried = training.batchSizes == .varied
-        hasBleed = training.bleedWeight > 0
-        hasOldAnswers = training.oldAnswerWeight > 0
         text =
             configuration.training.textWeight > 0
             ? [PlainText.passages, PlainText.prompts].map { PlainText.sequences($0, tokenizer: tokenizer, model: model, microBatch: 1).flatMap(\.self) } : []
         for record in all[work.ownShare(of: all.count)] {
-            let one = try configuration.batch([record], tokenizer: tokenizer, hasContrasts: false, hasBleed: hasBleed, hasOldAnswers: hasOldAnswers)
+            let one = try configuration.batch([record], tokenizer: tokenizer, hasContrasts: false, isLearned: true)
             for sequence in (one.edits + one.rephrasings + one.unrelated + one.bleed + one.oldAnswers).joined() {
                 try model.check(sequence.prompt + sequence.answer, of: record.place)
             }
@@ -73,7 +69,7 @@ package struct TrainingData {
     func batch(_ index: Int) throws -> EditBatch {
         let first = index * configuration.data.editsPerBatch
         let chosen = order.records(first..<first + size(of: index)).map { records[$0] }
-        var batch = try configuration.batch(chosen, tokenizer: tokenizer, hasBleed: hasBleed, hasOldAnswers: hasOldAnswers)
+        var batch = try configuration.batch(chosen, tokenizer: tokenizer, isLearned: true)
         batch.text = passages(of: index)
         return batch
     }
