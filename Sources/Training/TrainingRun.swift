@@ -173,7 +173,7 @@ package final class TrainingRun {
         return validations.sinceBest >= configuration.training.patience
     }
 
-    /// Whether it is the best so far. The model and the normalisers are left as they were.
+    /// Whether it is the best of the trained so far. The model and the normalisers are left as they were.
     private func validate(_ metrics: MetricsLog?) throws -> Bool {
         guard let validator else { return false }
         let start = ContinuousClock.now, engine = learner.engine
@@ -190,8 +190,9 @@ package final class TrainingRun {
         var line: JSONObject = ["batch": .integer(progress.batches), "updates": .integer(learner.updates), "validation": .object(found.details)]
         line["seconds"] = .number((ContinuousClock.now - start) / .seconds(1))
         try metrics?.append(line)
-        output.message("validation after \(counted(learner.updates, "update")): \(found.text)\(isBest ? ", the best so far" : "")")
-        if let first = history.first, learner.updates > 0, found.score < first {
+        let isWorse = learner.updates > 0 && history.first.map { found.score < $0 } ?? false
+        output.message("validation after \(counted(learner.updates, "update")): \(found.text)\(isBest && !isWorse ? ", the best so far" : "")")
+        if isWorse, let first = history.first {
             output.message(
                 "the editor is worse than before training (a score of \(Quantity.significant(first, digits: 3))): a smaller editor.meta_learning_rate may help")
         }

@@ -91,7 +91,8 @@ extension ProgramTests {
         /// Where training makes an editor worse than it was, what is used is what it was.
         @Test func networksAreAsTheyWereWhereNoneAreBetter() throws {
             let run = try TinyRun(), settings = Self.settings + ["editor.scalar_learning_rate=1000"]
-            _ = try run.amend("train", settings)
+            let trained = try run.amend("train", settings)
+            #expect(trained.errors.contains("the editor is worse than before training") && !trained.errors.contains("the best so far"), "\(trained.errors)")
             let scores = try validations(run, "checkpoints").compactMap(\.validation?.score)
             try #require(scores.count > 1 && scores.dropFirst().allSatisfy { $0 < scores[0] }, "\(scores)")
             let used = try run.amend("evaluate", settings), asked = try run.evaluate(settings + ["--untrained"])
