@@ -37,7 +37,7 @@ if grep -q '"untrained": true' "$results/evaluate.json"; then
     cp "$results/evaluate.json" "$results/untrained.json"
 else
     step "Evaluate the untrained editor: mpirun -np $ranks amend evaluate --untrained $config"
-    run evaluate "$results/untrained.json" --untrained "$@"
+    run evaluate "$results/untrained.json" --untrained "$@" evaluation.in_context=false
 fi
 
 python3 - "$results/train.json" "$results/untrained.json" "$results/evaluate.json" <<'PYTHON'
@@ -47,13 +47,14 @@ train, untrained, scores = (json.load(open(path)) for path in sys.argv[1:])
 print(f"\n{scores['edits']} edits in sequence, none of their subjects seen in training ({scores['protocol']} protocol, percent)\n")
 if scores["untrained"]:
     print("Validation found no better networks than those that training began with, which are used.\n")
-print(f"{'':16}{'unedited':>10}{'untrained':>11}{'trained':>9}{'95 %':>9}")
+told = scores["inContext"]
+print(f"{'':16}{'unedited':>10}{'told':>6}{'untrained':>11}{'trained':>9}{'95 %':>9}")
 
 
-def row(name, unedited, value, meaning, interval=None):
-    first = "" if unedited is None else f"{unedited:.1f}"
+def row(name, unedited, value, meaning, interval=None, told=None):
+    first, second = ("" if one is None else f"{one:.1f}" for one in (unedited, told))
     spread = "" if interval is None else "{:.0f}–{:.0f}".format(*interval)
-    print(f"{name:16}{first:>10}{value(untrained):11.1f}{value(scores):9.1f}{spread:>9}   {meaning}".rstrip())
+    print(f"{name:16}{first:>10}{second:>6}{value(untrained):11.1f}{value(scores):9.1f}{spread:>9}   {meaning}".rstrip())
 
 
 def of(*path):
@@ -69,14 +70,17 @@ for name, meaning in [
     ("efficacy", "edited statements whose new answer is now the more probable"), ("generalization", "the same, asked in other words"),
     ("specificity", "neighbouring facts that kept their right answer"),
 ]:
-    row(name, scores["before"][name], of(name), meaning, intervals["scores"][name])
-row("harmonic mean", scores["harmonicMean"]["before"], of("harmonicMean", "after"), "of the three", intervals["harmonicMean"])
+    row(name, scores["before"][name], of(name), meaning, intervals["scores"][name], told and told["scores"][name])
+row("harmonic mean", scores["harmonicMean"]["before"], of("harmonicMean", "after"), "of the three", intervals["harmonicMean"], told and told["harmonicMean"])
 says = scores["exactMatch"]["before"]
-row("says it", says["efficacy"], of("exactMatch", "after", "efficacy"), "each token of the new answer is the likeliest", intervals["exactMatch"]["efficacy"])
-row("in other words", says["generalization"], of("exactMatch", "after", "generalization"), "", intervals["exactMatch"]["generalization"])
-row("neighbours", 100, of("unchanged", "specificity"), "their likeliest next token is the unedited model's", intervals["unchanged"]["specificity"])
+for name, kind, meaning in [("says it", "efficacy", "each token of the new answer is the likeliest"), ("in other words", "generalization", "")]:
+    row(name, says[kind], of("exactMatch", "after", kind), meaning, intervals["exactMatch"][kind], told and told["exactMatch"][kind])
+row("neighbours", 100, of("unchanged", "specificity"), "their likeliest next token is the unedited model's", intervals["unchanged"]["specificity"],
+    told and told["unchanged"]["specificity"])
 if scores["drift"]:
     row("plain text", 100, of("drift", "tokensKept"), f"likewise, of text that no edit is about; its perplexity × {scores['drift']['perplexityRatio']:.2f}")
+if told:
+    print("\ntold: no edit; the unedited model reads the new fact before each prompt")
 if scores["single"]:
     single = scores["single"]
     print(f"\nAfter one edit alone ({single['edits']} of them):\n")
