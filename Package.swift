@@ -66,7 +66,7 @@ let package = Package(
         .target(
             name: "SelfTest",
             dependencies: [
-                "TensorCore", "WeightFiles", "Tokenization", "Communication", "Transformer", "Datasets", "Editors", "Editing",
+                "TensorCore", "WeightFiles", "Tokenization", "Communication", "Transformer", "Datasets", "Editors", "Editing", "Settings",
             ]),
         // 9
         .target(

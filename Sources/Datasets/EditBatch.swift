@@ -17,6 +17,8 @@ package struct EditBatch: Sendable {
     package var oldAnswers: [[TokenSequence]] = []
     /// Plain text that should stay as it is.
     package var text: [[TokenSequence]] = []
+    /// Of each edit its subject followed by "is a", which should go on as it does, where the subject is known.
+    package var essences: [[TokenSequence]] = []
     package let editCount: Int
 
     /// How records become sequences.
@@ -31,6 +33,8 @@ package struct EditBatch: Sendable {
         package var endsText = false
         /// Whether it is wanted where in an edit's prompt its subject is.
         package var marksSubjects = false
+        /// Whether it is wanted what the subjects are said to be.
+        package var hasEssences = false
         /// Whether the unrelated prompts are wanted with an edit's answer behind them too.
         package var hasBleed = false
         /// Whether the rephrasings are wanted with the old answers behind them too.
@@ -44,11 +48,15 @@ package struct EditBatch: Sendable {
         func microBatches(_ questions: (EditRecord) -> [Question]) throws -> [[TokenSequence]] {
             Self.cut(try records.flatMap { record in try questions(record).map { try TokenSequence($0, tokenizer, of: record) } }, form.microBatch)
         }
-        func edits(_ questions: (EditRecord) -> [(Question, subject: String?)]) throws -> [[TokenSequence]] {
+        func edits(_ questions: (EditRecord) -> [(Question, subject: String?, edit: Int)]) throws -> [[TokenSequence]] {
             let end = form.endsText ? tokenizer.endOfText : nil
+            var first = 0
             let sequences = try records.flatMap { record in
-                try questions(record).map { question, subject in
-                    try TokenSequence(question, about: form.marksSubjects ? subject : nil, endingWith: end, tokenizer, of: record)
+                defer { first += record.edits.count }
+                return try questions(record).map { question, subject, edit in
+                    var sequence = try TokenSequence(question, about: form.marksSubjects ? subject : nil, endingWith: end, tokenizer, of: record)
+                    sequence.edit = first + edit
+                    return sequence
                 }
             }
             return Self.cut(sequences, form.microBatch)
@@ -60,22 +68,23 @@ package struct EditBatch: Sendable {
                 return Question(prompt: probe.prompt, answer: wrong)
             }
         }
-        func contrasts(_ record: EditRecord) -> [(Question, subject: String?)] {
-            record.edits.flatMap { edit in
-                (form.contrast?.prompts(for: edit, subject: record.subject) ?? []).map { (Question(prompt: $0.text, answer: edit.answer), $0.subject) }
+        func contrasts(_ record: EditRecord) -> [(Question, subject: String?, edit: Int)] {
+            record.edits.enumerated().flatMap { index, edit in
+                (form.contrast?.prompts(for: edit, subject: record.subject) ?? []).map { (Question(prompt: $0.text, answer: edit.answer), $0.subject, index) }
             }
         }
-        /// Each edit with its subject, behind each of the prompts that `prompts` makes of it.
-        func own(_ record: EditRecord, _ prompts: (Question) -> [String]) -> [(Question, subject: String?)] {
-            record.edits.flatMap { edit in
+        /// Each edit with its subject, behind each of the prompts that `prompts` makes of it and its subject.
+        func own(_ record: EditRecord, _ prompts: (Question, String?) -> [String]) -> [(Question, subject: String?, edit: Int)] {
+            record.edits.enumerated().flatMap { index, edit in
                 let subject = SubjectSpan.subject(of: edit.prompt, given: record.subject)
-                return prompts(edit).map { (Question(prompt: $0, answer: edit.answer), subject) }
+                return prompts(edit, subject).map { (Question(prompt: $0, answer: edit.answer), subject, index) }
             }
         }
         self.init(
-            edits: try edits { own($0) { [$0.prompt] } },
+            edits: try edits { own($0) { edit, _ in [edit.prompt] } },
             rephrasings: try microBatches(lessons(.follow)), unrelated: try microBatches(lessons(.keep)), contrasts: try edits(contrasts))
-        if let prefixes = form.prefixes { prefixed = try edits { own($0, prefixes.prompts) } }
+        if let prefixes = form.prefixes { prefixed = try edits { own($0) { edit, _ in prefixes.prompts(for: edit) } } }
+        if form.hasEssences { essences = try edits { own($0) { _, subject in subject.map { ["\($0) is a"] } ?? [] } } }
         if form.hasBleed { self.bleed = try microBatches(bleed) }
         if form.hasOldAnswers { self.oldAnswers = try microBatches(\.oldAnswers) }
     }

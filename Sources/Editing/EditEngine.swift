@@ -50,6 +50,8 @@ package final class EditEngine {
     package var preservation = Preservation()
     /// What keeps steps from doing harm.
     package var stepControl = StepControl()
+    /// Makes the edits, where the method has a loop of its own for that.
+    package var loop: (any EditLoop)?
     /// Floats of activations to hold at a time: 1 GiB. What is more is computed in parts. Changes bits where the work of one shard takes more.
     package var activationsAtATime = 1 << 28
 
@@ -58,6 +60,14 @@ package final class EditEngine {
         self.editor = editor
         self.rule = rule
         self.work = work
+    }
+
+    /// As another, but for the ranks that it works with.
+    package init(_ other: EditEngine, work: ShardedWork) {
+        (model, editor, rule, self.work) = (other.model, other.editor, other.rule, work)
+        (observes, preservation, stepControl, loop, activationsAtATime) = (
+            other.observes, other.preservation, other.stepControl, other.loop, other.activationsAtATime
+        )
     }
 
     /// One step of multi-step backpropagation: captures keys and value gradients of `edits` on the model as it is, and applies
@@ -113,6 +123,7 @@ package final class EditEngine {
 
     /// Applies an edit batch: every step, each a backpropagation on the model that the last one edited.
     package func apply(_ batch: EditBatch, place: String) throws {
+        if let loop { return try loop.make(batch, with: self, place: place) }
         let pack = pack(batch), progress = try begin(pack.edits, place: place)
         for index in 0..<editor.options.steps where !progress.isDone(stepControl) {
             _ = try step(index, pack, progress, keepsActivations: false, place: place)
@@ -127,12 +138,25 @@ package final class EditEngine {
 
     /// A batch's edits, packed, and with them what contrasts with them.
     func pack(_ batch: EditBatch) -> EditPack {
-        // Another name, or text before it, may have more tokens than the prompt had room for.
-        func readable(_ microBatches: [[TokenSequence]]) -> [[TokenSequence]] {
-            microBatches.map { $0.filter { model.canRead($0.prompt + $0.answer) } }.filter { !$0.isEmpty }
-        }
-        let contrasts = preservation.contrastWeight > 0 ? readable(batch.contrasts) : []
+        let contrasts = contrasts(of: batch)
         return EditPack(edits: pack(batch.edits + readable(batch.prefixed)), contrasts: contrasts.isEmpty ? nil : pack(contrasts))
+    }
+
+    /// A batch's edits, with those behind other text, one by one.
+    func sequences(of batch: EditBatch) -> [TokenSequence] { (batch.edits + readable(batch.prefixed)).flatMap(\.self) }
+
+    /// The subjects of a batch's edits as what they are said to be.
+    func essences(of batch: EditBatch) -> [TokenSequence] { readable(batch.essences).flatMap(\.self) }
+
+    /// What contrasts with a batch's edits, where that counts.
+    func contrasts(of batch: EditBatch) -> [[TokenSequence]] { preservation.contrastWeight > 0 ? readable(batch.contrasts) : [] }
+
+    /// √ν times the keys of the one module that is edited now at the held positions of prompts; nil: there are none.
+    func contrastKeys(of prompts: [[TokenSequence]]) throws -> Matrix? { prompts.isEmpty ? nil : try contrastKeys(pack(prompts))[0] }
+
+    /// Another name, or text before it, may have more tokens than the prompt had room for.
+    private func readable(_ microBatches: [[TokenSequence]]) -> [[TokenSequence]] {
+        microBatches.map { $0.filter { model.canRead($0.prompt + $0.answer) } }.filter { !$0.isEmpty }
     }
 
     func pack(_ microBatches: [[TokenSequence]]) -> ShardedPack {
@@ -151,7 +175,7 @@ package final class EditEngine {
     }
 
     /// Keys and value gradients of every edited module at the captured positions of the whole batch, in canonical order. Takes the forward passes that `progress` has.
-    private func capture(_ edits: ShardedPack, after progress: BatchProgress, place: String) throws -> [CapturedRows] {
+    func capture(_ edits: ShardedPack, after progress: BatchProgress, place: String) throws -> [CapturedRows] {
         let positions = editor.options.positions, counts = rowCounts(edits).ofRanks, count = counts[work.communicator.rank]
         let own = model.edited.indices.map { index in
             CapturedRows(

@@ -62,14 +62,19 @@ package struct EditingMethod: Sendable {
     package let innerLearningRate: Double
     package let readout: any Readout
     package let rule: any ShiftRule
+    /// How edits are made where that is a loop of its own over them; the readout and the rule are then not asked.
+    package let loop: (any EditLoopKind)?
     /// The modes that the method has.
     package let plans: [Mode: Plan]
 
     /// Every method that can be named.
-    package static let all: [EditingMethod] = [.emsedit, .malmen, .mend, .rledit, .ultraedit]
+    package static let all: [EditingMethod] = [.emsedit, .malmen, .mend, .rledit, .ultraedit, .locftbf, .crispedit, .memit, .alphaedit]
 
     /// Whether training changes anything but what the normalisers have seen.
     package var isTrained: Bool { hasHypernetwork }
+
+    /// Whether contrast keys and a background count.
+    package var preserves: Bool { loop.map(\.preserves) ?? rule.preserves }
 
     package init(
         name: String, hasHypernetwork: Bool, innerLearningRate: Double = 1e-3, readout: any Readout, rule: any ShiftRule, plans: [Mode: Plan]
@@ -80,6 +85,17 @@ package struct EditingMethod: Sendable {
         self.readout = readout
         self.rule = rule
         self.plans = plans
+        loop = nil
+    }
+
+    /// A method whose edits are made by a loop of its own over them, and that needs no training before.
+    package init(name: String, loop: any EditLoopKind) {
+        self.name = name
+        self.loop = loop
+        hasHypernetwork = false
+        innerLearningRate = 1
+        (readout, rule) = (MALMENReadout(), RidgeRule())
+        plans = [.sequential: Plan(.none), .batch: Plan(.none)]
     }
 
     package static func named(_ name: String) -> EditingMethod? { all.first { $0.name == name } }
@@ -90,6 +106,7 @@ extension EditorOptions {
     package mutating func use(_ method: EditingMethod) {
         readout = method.readout
         isTrained = method.isTrained
+        if let loop = method.loop { positions = loop.positions }
         if !method.hasHypernetwork { blocks = 0 }
     }
 }

@@ -34,9 +34,7 @@ package struct EditorSettings: SettingGroup {
         case endOfText = "end-of-text"
     }
 
-    package let answerEnd = Setting(
-        "answer_end", .choice as SettingKind<AnswerEnd>, default: .open, identity: .runUnlessDefault,
-        "after an edit's answer the text goes on, as published, or the model is taught that it ends there, where it has a token for that")
+    package let answerEnd: Setting<AnswerEnd>
     package let lossBound = Setting(
         "loss_bound", .notNegative, default: 0, identity: .runUnlessDefault,
         "edits whose loss is below it take no further step, and steps end where all are; 0: every edit takes every step, as published")
@@ -83,7 +81,11 @@ package struct EditorSettings: SettingGroup {
         self.mode = Self.mode(of: method)
         self.plan = plan
         hasHypernetwork = method.hasHypernetwork
-        preserves = method.rule.preserves
+        preserves = method.preserves
+        loop = method.loop
+        answerEnd = Setting(
+            "answer_end", .choice as SettingKind<AnswerEnd>, default: method.loop?.answerEnd ?? .open, identity: .runUnlessDefault,
+            "after an edit's answer the text goes on, or the model is taught that it ends there, where it has a token for that; the default is what is published")
         innerLearningRate = Setting(
             "inner_learning_rate", .positive, default: method.innerLearningRate, identity: .editor,
             "η, how far one edit moves the model at first; hypernetworks learn it from there")
@@ -91,6 +93,7 @@ package struct EditorSettings: SettingGroup {
 
     private let hasHypernetwork: Bool
     private let preserves: Bool
+    private let loop: (any EditLoopKind)?
 
     package static let method = Setting(
         "method", .one(of: EditingMethod.all) { $0.name }, default: .emsedit, identity: .editor, "each has a recipe in Configs")
@@ -105,6 +108,7 @@ package struct EditorSettings: SettingGroup {
     package var settings: [any AnySetting] {
         let ofNetwork: [any AnySetting] = hasHypernetwork ? [rank, blocks, initialization, metaLearningRate, scalarLearningRate, maxGradientNorm] : []
         let preserving: [any AnySetting] = preserves ? [contrastWeight, contrastSubjects, contrastPositions, backgroundWeight, backgroundShare, earlierWeight] : []
+        if let loop { return [method, mode, modules, prefixes, rephrasings, answerEnd] + loop.settings + preserving }
         return [method, mode, steps, modules, innerLearningRate, positions, prefixes, rephrasings, answerEnd, lossBound, halvings, stepBound, normalizer] + preserving
             + ofNetwork
             + plan.settings

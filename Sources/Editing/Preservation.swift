@@ -56,23 +56,19 @@ extension EditEngine {
     package func takeBackground(from passages: [[TokenSequence]], weight: Float, share: Double) throws {
         let pack = pack(passages)
         let longest = try longestKeys(of: pack)
-        var sums = model.edited.map { _ in [Matrix?](repeating: nil, count: work.ownShards.count) }
+        var sums = MomentSums(modules: model.edited.count, shards: work.ownShards.count)
         for chunk in pack.chunks {
             model.captureKeys(chunk.pack, chunk.prefix, on: .allTokens) { module, keys in
                 for piece in chunk.pieces {
                     let rows = keys.rows(piece.tokens)
                     rows.shortenRows(to: longest[module])
-                    if let sum = sums[module][piece.shard] {
-                        multiply(rows.transposed, rows.operand, into: sum, accumulate: true)
-                    } else {
-                        sums[module][piece.shard] = multiply(rows.transposed, rows.operand)
-                    }
+                    sums.add(rows, module: module, shard: piece.shard)
                 }
             }
         }
         let count = passages.joined().reduce(0) { $0 + $1.fedCount }
-        preservation.backgrounds = try zip(model.edited, sums).map { module, parts in
-            let sum = try work.sum(parts, present: pack.isPresent, rows: module.keySize, columns: module.keySize)
+        preservation.backgrounds = try model.edited.enumerated().map { index, module in
+            let sum = try sums.sum(of: index, pack, work, size: module.keySize)
             do { return try Background(sum: sum, count: count, weight: weight, share: share) } catch {
                 throw NumericalFailure("plain text, \(module.name): \(error)")
             }

@@ -37,6 +37,10 @@ final class ShardedPack {
     let isPresent: [Bool]
     /// Of answer tokens.
     let answers: RowCounts
+    /// Of all ranks.
+    var sequences: [TokenSequence] { microBatches.flatMap(\.self) }
+    /// Of this rank's answer tokens, the place of the first among those of all ranks.
+    var firstAnswer: Int { answers.ofRanks.prefix(work.communicator.rank).reduce(0, +) }
     /// Of all tokens that are read.
     let tokens: RowCounts
     /// Of sequences.

@@ -44,7 +44,7 @@ final class BatchProgress {
 
 extension EditEngine {
     /// Asks for the mean cross entropy of each edit's answer on the model as it is. The forward passes are kept for the next step's backward passes.
-    private func askForLosses(_ edits: ShardedPack, _ progress: BatchProgress) throws {
+    func askForLosses(_ edits: ShardedPack, _ progress: BatchProgress) throws {
         progress.passes = nil
         var kept: [LanguageModel.ForwardPass] = []
         let own = edits.chunks.flatMap { chunk in

@@ -38,6 +38,31 @@ package struct Adam: Sendable, Equatable {
     }
 }
 
+/// Adam on matrices that no `Parameter` holds.
+package struct AdamSteps: Sendable {
+    private let adam: Adam
+    private var corrections = (1.0, 1.0)
+    private var powers = (1.0, 1.0)
+
+    package init(rate: Float) { adam = Adam(rate: rate) }
+
+    /// Before the matrices of a step.
+    package mutating func begin() {
+        powers = (powers.0 * Double(adam.beta1), powers.1 * Double(adam.beta2))
+        corrections = (1 - powers.0, 1 - powers.1)
+    }
+
+    package func step(_ value: Matrix, _ first: Matrix, _ second: Matrix, _ gradient: Matrix) {
+        let block = 1 << 16
+        parallelFor((value.count + block - 1) / block) { index in
+            let start = index * block
+            amend_adam(
+                value.pointer + start, first.pointer + start, second.pointer + start, gradient.pointer + start, min(block, value.count - start), adam.rate, adam.beta1,
+                adam.beta2, adam.epsilon, corrections.0, corrections.1)
+        }
+    }
+}
+
 extension Matrix {
     fileprivate func replace(_ function: (Double) -> Double) {
         for index in 0..<count { pointer[index] = Float(function(Double(pointer[index]))) }

@@ -24,8 +24,7 @@ struct SingleEdits {
     /// Collective. The model is to be unedited, and is afterwards.
     func run(_ records: [EditRecord], passages: [String]) throws -> SingleEditSummary {
         let alone = ShardedWork(communicator: Communicator(), shards: engine.work.shards)
-        let own = EditEngine(model: model, editor: engine.editor, rule: engine.rule, work: alone)
-        (own.preservation, own.stepControl) = (engine.preservation, engine.stepControl)
+        let own = EditEngine(engine, work: alone)
         own.observes = false
         let meter = passages.isEmpty ? nil : DriftMeter(passages, model: model, tokenizer: tokenizer, work: alone)
         let kinds = Probe.Kind.ordered(records.flatMap(\.probes).map(\.kind))

@@ -61,12 +61,12 @@ struct Comparison {
     var outcome: CaseResult.Outcome { .compared(quantity: quantity, worst: worst, tolerance: tolerance) }
 }
 
-/// Runs the golden cases under a directory (models/*, editors/*, tokenizers/*), in the layout that the oracle writes.
+/// Runs the golden cases under a directory (models/*, editors/*, loops/*, tokenizers/*), in the layout that the oracle writes.
 package enum SelfTest {
     /// Every case, sorted by kind and name. `report` is called as each is done. Throws `BadInput` if there are none.
     package static func run(directory: String, report: (CaseResult) -> Void = { _ in }) throws -> [CaseResult] {
         let kinds: [(String, (String, String) throws -> CaseResult.Outcome)] = [
-            ("models", ModelCase.run), ("editors", EditorCase.run), ("tokenizers", TokenizerCase.run),
+            ("models", ModelCase.run), ("editors", EditorCase.run), ("loops", LoopCase.run), ("tokenizers", TokenizerCase.run),
         ]
         var results: [CaseResult] = []
         for (kind, run) in kinds {
@@ -78,7 +78,7 @@ package enum SelfTest {
             }
         }
         guard !results.isEmpty else {
-            throw BadInput(directory, "holds no golden cases; expected subdirectories models, editors or tokenizers")
+            throw BadInput(directory, "holds no golden cases; expected subdirectories models, editors, loops or tokenizers")
         }
         return results
     }

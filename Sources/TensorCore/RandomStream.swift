@@ -13,6 +13,7 @@ package struct RandomStream: Sendable {
         case passages = 6
         case bootstrap = 7
         case prefixes = 8
+        case curvature = 9
         case tests = 1000
     }
 
@@ -30,6 +31,9 @@ package struct RandomStream: Sendable {
 
     /// A number from 0 to `count` − 1, by a word of a block.
     package static func number(_ word: UInt32, below count: Int) -> Int { Int((UInt64(word) * UInt64(count)) >> 32) }
+
+    /// A number from 0 to less than 1, by the first word of block `counter`.
+    package func uniform(_ counter: UInt64) -> Double { Double(block(counter).0) / 4_294_967_296 }
 
     /// Four 32-bit words of block `counter`.
     package func block(_ counter: UInt64) -> (UInt32, UInt32, UInt32, UInt32) {

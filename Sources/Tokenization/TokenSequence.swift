@@ -6,6 +6,8 @@ package struct TokenSequence: Sendable, Equatable {
     package let source: String?
     /// The tokens of the prompt that name what it is about, where that is known.
     package let subject: Range<Int>?
+    /// Which of a batch's edits it is about, where that is known.
+    package var edit: Int?
 
     package init(prompt: [Int32], answer: [Int32], subject: Range<Int>? = nil, source: String? = nil) {
         precondition(!prompt.isEmpty && !answer.isEmpty, "a sequence of \(prompt.count) prompt and \(answer.count) answer tokens")

@@ -44,8 +44,16 @@ extension RunConfiguration {
             let passages = PlainText.sequences(PlainText.background, tokenizer: tokenizer, model: model, microBatch: data.microBatch)
             try engine.takeBackground(from: passages, weight: Float(editor.backgroundWeight), share: editor.backgroundShare)
         }
+        engine.loop = try method.loop?.loop(
+            editor, for: engine,
+            context: LoopContext(seed: UInt64(run.seed), source: source) {
+                PlainText.sequences(PlainText.background, tokenizer: tokenizer, model: model, microBatch: data.microBatch)
+            })
         return engine
     }
+
+    /// The tokens at which the method captures keys and gradients.
+    private var positions: EditorOptions.Positions { method.loop?.positions ?? editor.positions }
 
     /// What contrasts with edits, where it counts.
     package var contrast: ContrastPrompts? {
@@ -54,7 +62,7 @@ extension RunConfiguration {
 
     /// What is to be said of records that are edited, beside their repetitions.
     package func notes(onEdits records: [EditRecord]) -> [String] {
-        [noteOnMissingSubjects(of: records), editor.positions.needsSubject ? RepeatedPrompts(records).noteOnSubjects : nil].compactMap(\.self)
+        [noteOnMissingSubjects(of: records), positions.needsSubject ? RepeatedPrompts(records).noteOnSubjects : nil].compactMap(\.self)
     }
 
     /// What is to be said of settings that say what training should count, where it counts none of it.
@@ -78,7 +86,8 @@ extension RunConfiguration {
     package func noteOnMissingSubjects(of records: [EditRecord]) -> String? {
         let consequences = [
             contrast == nil ? nil : "editor.contrast_weight does nothing for them",
-            editor.positions.needsSubject ? "editor.positions=\(editor.positions.rawValue) edits them where the answer is predicted" : nil,
+            positions.needsSubject
+                ? "\(method.loop == nil ? "editor.positions=\(positions.rawValue)" : "editor.method \(method.name)") edits them where the answer is predicted" : nil,
         ].compactMap(\.self)
         return consequences.isEmpty ? nil : SubjectSpan.note(on: records, consequences.joined(separator: ", and "))
     }
@@ -93,7 +102,8 @@ extension RunConfiguration {
         var form = EditBatch.Form(microBatch: data.microBatch)
         form.endsText = editor.answerEnd == .endOfText
         form.contrast = hasContrasts ? contrast : nil
-        form.marksSubjects = editor.positions.needsSubject || editor.contrastPositions.needsSubject
+        form.hasEssences = method.loop?.needsEssences ?? false
+        form.marksSubjects = positions.needsSubject || editor.contrastPositions.needsSubject
         if editor.prefixes > 0 { form.prefixes = Prefixes(count: editor.prefixes, seed: UInt64(run.seed)) }
         (form.hasBleed, form.hasOldAnswers) = (isLearned && training.bleedWeight > 0, isLearned && training.oldAnswerWeight > 0)
         return try EditBatch(records: records, tokenizer: tokenizer, form)

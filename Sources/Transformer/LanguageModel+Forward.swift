@@ -36,6 +36,12 @@ extension LanguageModel {
         }
     }
 
+    /// The residual stream above the last edited layer, on all rows [T, d].
+    package func hiddenAboveEdits(_ pack: PackedSequences, _ prefix: FrozenPrefix) -> Matrix {
+        var records: [LayerRecord] = []
+        return suffixForward(pack, prefix, through: lastEditedLayer + 1, last: SuffixRows(pack, everything: true), keeping: nil, records: &records)
+    }
+
     /// The residual stream above the layers up to `end`, on the rows `last` of the uppermost alone: that layer computes no others. Where `rows` is
     /// given, appends what the backward pass needs of each layer, on these rows.
     func suffixForward(

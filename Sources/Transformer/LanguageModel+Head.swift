@@ -1,4 +1,5 @@
 import CKernels
+import Foundation
 import LinearAlgebra
 import TensorCore
 
@@ -27,6 +28,8 @@ package struct PredictionChange: Sendable {
 package enum AnswerLoss: Sendable {
     /// weight · cross entropy of the labelled token.
     case crossEntropy(weight: Float)
+    /// Cross entropy of other tokens than the labelled ones, whatever predictions weigh.
+    case crossEntropyOf(labels: [Int32])
     /// weight · max(0, KL(reference‖model) − bound) over the whole vocabulary, with the reference's `normedAnswers` [predictions, d].
     case divergence(from: Matrix, weight: Float, bound: Float = 0)
     /// weight · max(0, log P of the labelled token − the reference's − bound), with the reference's `normedAnswers`.
@@ -44,6 +47,31 @@ extension LanguageModel {
 
     /// Likewise, of a forward pass.
     package func predictions(of pass: ForwardPass) -> [Prediction] { predictions(finalNorm.forward(pass.last.gatherAnswers(pass.hidden, pass.pack)), pass.pack) }
+
+    /// A token for each prediction of a forward pass, drawn from its distribution by a number from 0 to less than 1.
+    package func drawnLabels(of pass: ForwardPass, _ uniform: (Int) -> Double) -> [Int32] {
+        var labels = [Int32](repeating: 0, count: pass.pack.answerCount)
+        let numbers = labels.indices.map(uniform)
+        forEachBlockOfLogits(finalNorm.forward(pass.last.gatherAnswers(pass.hidden, pass.pack))) { first, logits in
+            labels.withUnsafeMutableBufferPointer { labels in
+                let labels = UncheckedSendable(labels)
+                parallelFor(logits.rows) { row in
+                    var token = 0
+                    let total = amend_log_sum_exp(logits.row(row), logits.columns, &token)  // the likeliest, should rounding leave the number beyond all
+                    var sum = 0.0
+                    for index in 0..<logits.columns {
+                        sum += exp(Double(logits[row, index] - total))
+                        if numbers[first + row] < sum {
+                            token = index
+                            break
+                        }
+                    }
+                    labels.value[first + row] = Int32(token)
+                }
+            }
+        }
+        return labels
+    }
 
     private func predictions(_ normed: Matrix, _ pack: PackedSequences) -> [Prediction] {
         var predictions: [Prediction] = []
@@ -98,7 +126,8 @@ extension LanguageModel {
         forEachBlockOfLogits(normed) { first, logits in
             losses.withUnsafeMutableBufferPointer { losses in
                 switch loss {
-                case .crossEntropy(let weight): crossEntropyBackward(pack, logits, weight: weight, first: first, into: losses)
+                case .crossEntropy(let weight): crossEntropyBackward(logits, pack.labels, first: first, into: losses) { weight * pack.weights[$0] }
+                case .crossEntropyOf(let labels): crossEntropyBackward(logits, labels, first: first, into: losses) { _ in 1 }
                 case .divergence(let reference, let weight, let bound):
                     backward(pack, logits, since: reference, first: first, into: losses) { row, totals, share in
                         let weight = weight * share
@@ -126,14 +155,13 @@ extension LanguageModel {
 
     /// The losses of the predictions from `first` on; their logits become the gradients with respect to them.
     private func crossEntropyBackward(
-        _ pack: PackedSequences, _ logits: Matrix, weight: Float, first: Int,
-        into losses: UnsafeMutableBufferPointer<Float>
+        _ logits: Matrix, _ labels: [Int32], first: Int, into losses: UnsafeMutableBufferPointer<Float>, weight: @Sendable (Int) -> Float
     ) {
         let losses = UncheckedSendable(losses)
         parallelFor(logits.rows) { row in
             var largest = 0
             let total = amend_log_sum_exp(logits.row(row), logits.columns, &largest)
-            let label = Int(pack.labels[first + row]), weight = weight * pack.weights[first + row]
+            let label = Int(labels[first + row]), weight = weight(first + row)
             losses.value[first + row] = weight * (total - logits[row, label])
             amend_cross_entropy_backward(logits.row(row), logits.columns, total, label, weight, configuration.logitSoftCap)
         }

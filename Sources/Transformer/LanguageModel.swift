@@ -95,6 +95,23 @@ package final class LanguageModel {
         lastEditedLayer = isEditedLayer.lastIndex(of: true) ?? -1
     }
 
+    /// What `body` gives with only the modules of these places among the edited ones being edited; all keep what edits they have. The frozen part then ends below these.
+    package func editing<Value>(_ places: [Int], _ body: () throws -> Value) throws -> Value {
+        let names = edited.map(\.name)
+        // They were found by these names.
+        defer { try? selectModules(names) }
+        try selectModules(places.map { names[$0] })
+        return try body()
+    }
+
+    /// Whether what a layer's module makes is normed before it is added to the layer's token.
+    package func isNormedBehind(_ module: Linear) -> Bool { layers.contains { $0.down === module && $0.feedForwardOutputNorm != nil } }
+
+    /// The layer of a module, and whether it writes what its layer adds to a token.
+    package func place(of module: Linear) -> (layer: Int, writes: Bool)? {
+        layers.firstIndex { $0.feedForwardModules.contains { $0 === module } }.map { ($0, layers[$0].down === module) }
+    }
+
     /// What `body` gives with every edit dropped; whatever it edits, the model's own edits are back afterwards.
     package func unedited<Value>(_ body: () throws -> Value) rethrows -> Value {
         let edits = edited.map(\.edit)

@@ -2,6 +2,18 @@ import CKernels
 import LinearAlgebra
 import TensorCore
 
+/// Values [n, valueSize] that are added to the output of a layer, on `rows` of the `rowCount` rows of a pack.
+package struct OutputOffsets {
+    package let rows: [Int]
+    package let values: Matrix
+    package let rowCount: Int
+
+    package init(rows: [Int], values: Matrix, rowCount: Int) {
+        precondition(rows.count == values.rows, "\(values.rows) offsets for \(rows.count) rows")
+        (self.rows, self.values, self.rowCount) = (rows, values, rowCount)
+    }
+}
+
 /// A linear layer of the frozen model, y = x (W + ΔW)ᵀ + b, where ΔW is what edits have added. W itself is never written:
 /// dropping the edit restores the layer bit for bit.
 package final class Linear {
@@ -11,6 +23,8 @@ package final class Linear {
     let weight: WeightMatrix
     private let bias: Matrix?  // [1, valueSize]
     package private(set) var edit: WeightEdit
+    /// What is added to the output on some rows of the pack that is gone through.
+    package var offsets: OutputOffsets?
     /// Of all products with this layer, edits included.
     var arithmetic = Arithmetic.float32
 
@@ -57,6 +71,8 @@ package final class Linear {
         addRest(x, into: y)
     }
 
+    package func output(of x: Matrix) -> Matrix { forward(x) }
+
     func forward(_ x: Matrix) -> Matrix {
         let y = Matrix(uninitializedRows: x.rows, columns: valueSize)
         forward(x, into: y)
@@ -75,6 +91,10 @@ package final class Linear {
 
     /// y += the bias and, for edits held as factors, (x keysᵀ) products.
     private func addRest(_ x: Matrix, into y: Matrix) {
+        if let offsets {
+            precondition(offsets.rowCount == y.rows, "offsets on \(offsets.rowCount) rows of an output of \(y.rows)")
+            for (index, row) in offsets.rows.enumerated() { amend_add(y.row(row), offsets.values.row(index), y.columns) }
+        }
         if let bias { parallelFor(y.rows, grain: 16) { amend_add(y.row($0), bias.pointer, y.columns) } }
         if weight.isTransposed, let dense = edit.dense { multiply(x.operand, dense.transposed, into: y, accumulate: true, in: arithmetic) }
         if let factors = edit.factors {

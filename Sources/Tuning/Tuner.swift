@@ -79,7 +79,7 @@ package final class Tuner {
         heldOut = Array(all.suffix(held))
         warmUp = Array(all.prefix(size))
         let withSubject = heldOut.filter { record in record.edits.allSatisfy { SubjectSpan.subject(of: $0.prompt, given: record.subject) != nil } }
-        space = TuningSpace(model: model, hasSubjects: 2 * withSubject.count > held, preserves: configuration.method.rule.preserves)
+        space = TuningSpace(model: model, hasSubjects: 2 * withSubject.count > held, method: configuration.method)
         log = try TuningLog(directory: configuration.checkpoint.directory, communicator: communicator, message: message)
     }
 

@@ -23,13 +23,15 @@ struct TuningSpace {
     private let hasSubjects: Bool
     /// Whether edits can be held by what they should leave alone.
     private let preserves: Bool
+    private let loop: (any EditLoopKind)?
 
-    init(model: LanguageModel, hasSubjects: Bool, preserves: Bool) {
+    init(model: LanguageModel, hasSubjects: Bool, method: EditingMethod) {
         let count = model.configuration.layerCount
         kinds = model.editableModuleGroups.map { ($0.pattern.replacing(".0-\(count - 1).", with: ".*."), $0.first.keySize > $0.first.valueSize) }
         layers = count
         self.hasSubjects = hasSubjects
-        self.preserves = preserves
+        preserves = method.preserves
+        loop = method.loop
     }
 
     var stages: [Stage] {
@@ -40,6 +42,16 @@ struct TuningSpace {
         }
         func choices(_ key: String, _ values: [String]) -> Stage {
             Stage(name: key.split(separator: ".").last.map(String.init) ?? key, proposals: { _, _ in values.map { [key: $0] } })
+        }
+        if let loop {
+            let own = loop.tuning.map { tuning in
+                switch tuning {
+                case .factors(let setting, let ratios): factors("editor.\(setting.name)", { $0.editor[setting] }, ratios)
+                case .choices(let setting, let values): choices("editor.\(setting.name)", values)
+                }
+            }
+            return [Stage(name: "modules", proposals: { _, _ in loopWindows.flatMap(changes) })] + own.prefix(1)
+                + [Stage(name: "layers", proposals: { _, changes in neighbors(changes).flatMap(self.changes) }, climbs: true)] + own.dropFirst()
         }
         func background(_ ratios: [Double]) -> Stage { factors("editor.background_weight", { $0.editor.backgroundWeight }, ratios) }
         let first =
@@ -91,6 +103,16 @@ struct TuningSpace {
         }.reduce(into: []) { if !$0.contains($1) { $0.append($1) } }
     }
 
+    /// For a loop of its own over the edits: a layer in five places, and a sixth of the model in two; of what writes.
+    private var loopWindows: [Window] {
+        func window(at place: Double, width: Int) -> Window {
+            let first = Int((Double(layers) * place).rounded())
+            return Window(writes: true, first: first, last: first + width - 1)
+        }
+        let single = [0.125, 0.25, 0.375, 0.5, 0.75].map { window(at: $0, width: 1) }, wide = [0.2, 0.5].map { window(at: $0, width: max(1, (layers + 3) / 6)) }
+        return (single + wide).filter { $0.last < layers }.reduce(into: []) { if !$0.contains($1) { $0.append($1) } }
+    }
+
     /// One that is moved by half its width, or is wider or narrower; none where the modules are not one of ours.
     private func neighbors(_ changes: TuningChanges) -> [Window] {
         guard let modules = changes["editor.modules"], let window = all.first(where: { text($0) == modules }) else { return [] }
@@ -114,6 +136,7 @@ struct TuningSpace {
     /// Each where it works best as a rule: what writes at the subject, what is read before it everywhere.
     private func changes(_ window: Window) -> [TuningChanges] {
         guard kinds.contains(where: { $0.writes == window.writes }) else { return [] }
+        if loop != nil { return [["editor.modules": text(window)]] }
         return [["editor.modules": text(window), "editor.positions": window.writes && hasSubjects ? "subject" : "all"]]
     }
 }

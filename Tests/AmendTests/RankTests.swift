@@ -94,7 +94,38 @@ extension ProgramTests {
             let alone = try run.train(into: "alone", settings)
             #expect(alone.batches == 8 && alone.updates == ["rledit": 2, "ultraedit": 0][method] ?? 16)
             #expect((alone.loss == nil) == (method == "ultraedit"))
-            let digests = try (2...4).map { try run.train(ranks: $0, into: "ranks-\($0)", settings).digest }
+            try checkRanks(of: run, settings, alone: alone)
+        }
+
+        /// Every editor that is a loop of its own over the edits, likewise: `train` makes a sequence of edits and keeps them.
+        @Test(arguments: [
+            ["locft-bf", "editor.learning_rate=0.01", "editor.mini_batch=3", "editor.regularization=0.1"],
+            ["crispedit", "editor.learning_rate=0.01", "editor.mini_batch=4", "editor.curvature_share=0.5", "editor.prefixes=1"],
+            [
+                "memit", "editor.modules=[model.layers.1-2.mlp.down_proj]", "editor.prefixes=2", "editor.background_weight=4", "editor.value_steps=4",
+                "editor.ridge=0.01", "editor.value_bound=20", "editor.value_rate=2",
+            ],
+            [
+                "alphaedit", "editor.modules=[model.layers.0-2.mlp.down_proj]", "editor.background_share=0.5", "editor.earlier_weight=2", "editor.contrast_weight=1",
+                "editor.contrast_subjects=2", "editor.value_rate=0.3", "editor.essence_weight=0.3",
+            ],
+        ])
+        func everyLoopEditsTheSameBits(method: [String]) throws {
+            let run = try TinyRun(), settings = ["editor.method=\(method[0])", "training.update_every=sequence"] + Self.noNetwork.dropFirst() + method.dropFirst()
+            let alone = try run.train(into: "alone", settings)
+            #expect(alone.batches == 8 && alone.updates == 0 && alone.loss == nil)
+            let short = try run.train(into: "short", settings + ["training.passes=1"])
+            for change in method.dropFirst() where !change.contains("modules") {
+                let key = change.prefix { $0 != "=" }
+                #expect(try run.train(into: String(key), settings + ["\(key)=null", "training.passes=1"]).digest != short.digest, "\(key)")
+            }
+            try checkRanks(of: run, settings, alone: alone)
+            let batches = try run.evaluate(settings + ["editor.mode=batch"])
+            #expect(batches.before != batches.after)
+        }
+
+        private func checkRanks(of run: TinyRun, _ settings: [String], alone: Trained) throws {
+            let digests = try (2...4).map { (ranks: Int) in try run.train(ranks: ranks, into: "ranks-\(ranks)", settings).digest }
             #expect(digests.allSatisfy { $0 == alone.digest }, "\(digests), alone \(alone.digest)")
             #expect(try run.train(ranks: 3, into: "resumed", settings + ["training.passes=1", "checkpoint.every=3"]).batches == 4)
             let resumed = try run.train(ranks: 2, into: "resumed", settings + ["checkpoint.every=3"])

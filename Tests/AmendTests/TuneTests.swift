@@ -89,13 +89,15 @@ extension ProgramTests {
         }
 
         /// Methods that are not trained are tuned too, those that hold nothing as well.
-        @Test(arguments: ["ultraedit", "mend"]) func othersAreTuned(method: String) throws {
+        @Test(arguments: ["ultraedit", "mend", "crispedit"]) func othersAreTuned(method: String) throws {
             let run = try TinyRun()
-            let own = method == "mend" ? ["editor.method=mend", "editor.mode=batch", "training.update_every=sequence"] : ["editor.method=ultraedit"]
+            let own = ["editor.method=\(method)"] + (method == "mend" ? ["editor.mode=batch", "training.update_every=sequence"] : [])
+            let rate = method == "crispedit" ? ["editor.inner_learning_rate=null"] : []
             let nothing = method == "mend" ? [] : ["editor.rank=null", "editor.blocks=null", "editor.meta_learning_rate=null"]
-            let tuned = try tune(run, into: method, minutes: 0.15, own + nothing)
-            #expect(tuned.trials.count > 2 && (tuned.training == nil) == (method == "ultraedit"))
+            let tuned = try tune(run, into: method, minutes: 0.15, own + nothing + rate)
+            #expect(tuned.trials.count > 2 && (tuned.training == nil) == (method != "mend"))
             #expect(tuned.trials.allSatisfy { ($0.settings["editor.contrast_weight"] == nil) || method == "ultraedit" })
+            if method == "crispedit" { #expect(Set(tuned.trials.flatMap(\.settings.keys)).contains("editor.learning_rate")) }
         }
     }
 }

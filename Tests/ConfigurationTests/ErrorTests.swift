@@ -40,7 +40,7 @@ func message(_ body: () throws -> some Any) -> String {
         ("run:\n  seed: 1\n  \"seed\": 2\n", "seed: given more than once in its section (quickstart.yaml:2:3)"),
         (
             "editor: {method: emsedt}\n",
-            "editor.method: expected one of emsedit, malmen, mend, rledit, ultraedit, found 'emsedt'; did you mean 'emsedit'? "
+            "editor.method: expected one of emsedit, malmen, mend, rledit, ultraedit, locft-bf, crispedit, memit, alphaedit, found 'emsedt'; did you mean 'emsedit'? "
                 + "(quickstart.yaml:1:18)"
         ),
         ("editor: 5\n", "editor: expected a section with the keys method, mode"),

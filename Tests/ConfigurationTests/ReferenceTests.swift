@@ -23,9 +23,10 @@ import Testing
             #expect(found.contains(". The keys of editor are \(own.joined(separator: ", ")) (command line: "), "\(found)")
         }
         for key in own where !["method", "mode", "modules", "positions", "contrast_positions", "answer_end", "normalizer", "initialization"].contains(key) {
-            let value = key == "background_share" ? "0.5" : "1"
+            let value = key.hasSuffix("_share") ? "0.5" : "1", steps = own.contains("steps") ? ["editor.steps=1"] : []
             #expect(throws: Never.self) {
-                try configuration(minimal, "editor.method=\(method[0])", "editor.mode=\(method[1])", "editor.\(key)=\(value)", "editor.steps=1")
+                try RunConfiguration(
+                    text: minimal, source: "", overrides: ["editor.method=\(method[0])", "editor.mode=\(method[1])", "editor.\(key)=\(value)"] + steps)
             }
         }
     }

@@ -4,7 +4,7 @@ import TestSupport
 
 /// Golden cases in a temporary directory of their own, laid out as `SelfTest.run` reads them; removed with this object.
 ///
-/// Only the editors' cases are fixtures of this target. Models and tokenizers are those that their own targets test with.
+/// Only the editors' and loops' cases are fixtures of this target. Models and tokenizers are those that their own targets test with.
 final class GoldenDirectory {
     static let models = ["gpt2", "gptj", "llama", "llama3", "mistral", "qwen2", "gemma2", "gemma3"]
     static let editors = [
@@ -15,6 +15,8 @@ final class GoldenDirectory {
         "llama-malmen-1", "llama-malmen-2", "gemma2-malmen-1",
         "llama-ultraedit-1", "llama-ultraedit-2", "gpt2-ultraedit-2",
     ]
+    /// Editors that are loops of their own over the edits.
+    static let loops = ["llama-locft-bf", "gpt2-locft-bf", "llama-crispedit", "gemma3-crispedit", "llama-memit", "gpt2-memit", "gemma3-memit", "llama-alphaedit"]
     static let tokenizers = ["gemma", "gpt2", "llama3", "mistral", "qwen2", "smollm2"]
 
     private let directory: TemporaryDirectory
@@ -23,7 +25,7 @@ final class GoldenDirectory {
 
     init() throws { directory = try TemporaryDirectory() }
 
-    /// Copies a case; `kind` is models, editors or tokenizers. An editor needs its model too.
+    /// Copies a case; `kind` is models, editors, loops or tokenizers. An editor or a loop needs its model too.
     func add(_ kind: String, _ name: String, as copy: String? = nil) throws {
         let folder = url.appendingPathComponent(kind)
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
@@ -65,7 +67,7 @@ final class GoldenDirectory {
         switch kind {
         case "models": return tests.appendingPathComponent("TransformerTests/Fixtures")
         case "tokenizers": return tests.appendingPathComponent("TokenizationTests/Fixtures")
-        default: return try fixture("editors")
+        default: return try fixture(kind)
         }
     }
 }

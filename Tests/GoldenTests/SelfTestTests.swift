@@ -17,6 +17,13 @@ import Testing
         try expectPass(goldens, "editors/\(name)")
     }
 
+    @Test(arguments: GoldenDirectory.loops) func loopsEditAsTheOracleDoes(name: String) throws {
+        let goldens = try GoldenDirectory()
+        try goldens.add("models", String(name.prefix { $0 != "-" }))
+        try goldens.add("loops", name)
+        try expectPass(goldens, "loops/\(name)")
+    }
+
     private func expectPass(_ goldens: GoldenDirectory, _ name: String) throws {
         let result = try #require(try goldens.results()[name])
         #expect(result.passed, "\(name): \(result.outcome)")
@@ -72,6 +79,24 @@ import Testing
         try goldens.add("editors", name)
         try goldens.add(amount, toElement: element, of: tensor, in: "editors/\(name)/tensors.safetensors")
         try expectFailure(goldens, "editors/\(name)", naming: tensor)
+    }
+
+    /// One setting of a loop at a time.
+    @Test(arguments: [
+        ("gpt2-locft-bf", "epochs", "12", "11"), ("gpt2-locft-bf", "learning_rate", "0.003", "0.0031"), ("gpt2-locft-bf", "regularization", "0.5", "0.4"),
+        ("llama-locft-bf", "stop_loss", "3.35", "3"), ("llama-crispedit", "curvature_share", "0.6", "0.5"),
+        ("gpt2-memit", "value_steps", "6", "5"), ("llama-memit", "value_rate", "0.1", "0.11"), ("llama-memit", "value_decay", "0.5", "0.4"),
+        ("gpt2-memit", "value_bound", "0.2", "0.21"),
+        ("llama-memit", "stop_loss", "0.05", "4.5"), ("llama-memit", "essence_weight", "0.25", "0"), ("gemma3-memit", "ridge", "0.5", "0.6"),
+        ("gemma3-memit", "background_weight", "5.0", "4"),
+        ("llama-alphaedit", "background_share", "0.5", "0.4"), ("llama-alphaedit", "earlier_weight", "0.5", "0.4"),
+    ])
+    func noticesAnotherSettingOfALoop(name: String, key: String, value: String, other: String) throws {
+        let goldens = try GoldenDirectory()
+        try goldens.add("models", String(name.prefix { $0 != "-" }))
+        try goldens.add("loops", name)
+        try goldens.replace("\"\(key)\": \"\(value)\"", with: "\"\(key)\": \"\(other)\"", in: "loops/\(name)/case.json")
+        try expectFailure(goldens, "loops/\(name)", naming: "edited")
     }
 
     @Test func noticesAnotherLoss() throws {

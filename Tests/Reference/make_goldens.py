@@ -3,7 +3,7 @@
     python make_goldens.py OUT_DIR [--seed N] [--only NAME …]      # needs torch, transformers 5, safetensors, tokenizers
 
 Whoever adds a family adds it to `families`, a method to `EDITOR_CASES` and to oracle.py; then copies the new cases to the Fixtures of
-TransformerTests (models), GoldenTests (editors) or TokenizationTests, and names them in GoldenDirectory.swift. `amend selftest --goldens OUT_DIR`
+TransformerTests (models), GoldenTests (editors, loops) or TokenizationTests, and names them in GoldenDirectory.swift. `amend selftest --goldens OUT_DIR`
 runs all that is there.
 
 OUT_DIR/models/<family>/    config.json, model.safetensors (as Hugging Face writes them) and golden.safetensors:
@@ -12,6 +12,8 @@ OUT_DIR/editors/<case>/     case.json (method, family, modules, config, per-step
                             tensors.safetensors (batches; initial networks; of the first batch, its first step's rows and
                             shifts and the unclipped hypernetwork gradients that its last step leaves; final networks;
                             deltas of the edited modules after the edit batches)
+OUT_DIR/loops/<case>/       of an editor that is a loop of its own over the edits: case.json (method, family, modules, its settings, seed)
+                            and tensors.safetensors (batches, plain text, deltas of the edited modules after each batch)
 OUT_DIR/tokenizers/<kind>/  tokenizer.json and cases.json [{text, ids, decoded}]
 
 Compare with a relative error ‖a − b‖ / ‖b‖: 1e-4 for logits, rows and shifts, 1e-3 for hypernetwork gradients (3e-3 for lr and log_lambda), 1e-2 for
@@ -191,6 +193,75 @@ def write_editor(out, family, method, steps, wide, seed):
     (out / "case.json").write_text(json.dumps(dict(method=method, family=family, modules=names, config=config, losses=logs, shift_norms=shifts, scores=scores), indent=1))
 
 
+LOOP_CASES = {"llama-locft-bf": ("llama", "locft-bf", dict(stop_loss=3.35)), "gpt2-locft-bf": ("gpt2", "locft-bf", dict(regularization=0.5)),
+              "llama-crispedit": ("llama", "crispedit", dict(curvature_share=0.6)), "gemma3-crispedit": ("gemma3", "crispedit", dict(curvature_share=0.9)),
+              "llama-memit": ("llama", "memit", dict(background_weight=20.0)),
+              "gpt2-memit": ("gpt2", "memit", dict(background_weight=3.0, value_bound=0.2, stop_loss=2.0)),
+              "llama-alphaedit": ("llama", "alphaedit", dict(background_share=0.5, earlier_weight=0.5, ridge=0.3)),
+              "gemma3-memit": ("gemma3", "memit", dict(background_weight=5.0))}
+FINE_TUNING = dict(epochs=12, learning_rate=3e-3, stop_loss=1.0, regularization=0.0)
+VALUES = dict(value_steps=6, value_rate=0.1, value_decay=0.5, value_bound=3.0, stop_loss=0.05, essence_weight=0.25, ridge=0.5, background_weight=0.0,
+              background_share=0.0, earlier_weight=0.0)
+
+
+def write_loop(out, family, method, settings, wide, seed):
+    """Two batches, one on top of the other."""
+    has_values = method in ("memit", "alphaedit")
+    settings = (VALUES if has_values else FINE_TUNING) | settings
+    model, names = build(family, wide, seed)
+    if has_values:                                                  # what writes, from below; where that is normed one module alone
+        names = [name for name in names if name.endswith(("down_proj", "c_proj"))]
+        names = [name.replace(".2.", ".0.") for name in names[:1]] + [name.replace(".3.", ".2.") for name in names[1:]]
+        names = names[-1:] if family.startswith("gemma") else names
+        for name in names:
+            model.get_submodule(name).weight.requires_grad = True
+    batches = edit_batches(seed + 5, 2)
+    for batch in batches:
+        batch["edit"] = batch["edit"][:1]
+    generator = torch.Generator().manual_seed(seed + 6)
+    text = [whole_text(generator) for _ in range(5)]
+    original = [model.get_submodule(name).weight.detach().clone() for name in names]
+    projections = oracle.curvature_projections(model, names, text, settings["curvature_share"], seed) if method == "crispedit" else None
+    tensors = flat([dict(edit=batch["edit"]) for batch in batches], "edit") | flat([dict(text=text)], "plain")
+    held = oracle.backgrounds(model, names, text, settings["background_weight"], settings["background_share"]) if has_values else None
+    above = None if family.startswith("gemma") else names[-1].rsplit(".mlp", 1)[0]
+    for number, batch in enumerate(batches):
+        if has_values:
+            values = [value_prompts(generator, one) for one in oracle.sequences(batch)]
+            for index, edit in enumerate(values):
+                for kind, one in zip(("own", "prefixed", "essence"), [*edit["prompts"], edit["essence"]]):
+                    tensors |= {f"edit.{number}.value.{index}.{kind}.{key}": torch.as_tensor(part).clone() for key, part in one.items()}
+            oracle.value_edit(model, names, values, held, settings, above)
+        else:
+            oracle.fine_tune(model, names, oracle.sequences(batch), dict(settings, original=original), projections)
+        for name, before in zip(names, original):
+            tensors[f"edited.{number}.{name}.delta"] = model.get_submodule(name).weight.detach() - before
+    out.mkdir(parents=True)
+    save_file({k: v.contiguous() for k, v in tensors.items()}, out / "tensors.safetensors")
+    case = dict(method=method, family=family, modules=names, settings={k: repr(v) for k, v in settings.items()}, seed=seed)
+    (out / "case.json").write_text(json.dumps(case, indent=1))
+
+
+def value_prompts(generator, one):
+    """An edit's own prompt, with a place in it, the same behind three other tokens, and the prompt up to there with two tokens behind it."""
+    prompt = int((one["labels"] == -100).sum()) + 1
+    place = int(torch.randint(max(1, prompt - 3), prompt, (1,), generator=generator))       # where no window of attention has lost it
+    before, after = (torch.randint(3, VOCABULARY, (1, n), generator=generator) for n in (3, 2))
+    ids, labels = one["input_ids"], one["labels"]
+    prefixed = dict(input_ids=torch.cat((before, ids), 1), attention_mask=torch.ones(1, ids.shape[1] + 3, dtype=torch.long),
+                    labels=torch.cat((torch.full_like(before, -100), labels), 1), place=place + 3)
+    subject = torch.cat((ids[:, : place + 1], after), 1)
+    essence = dict(input_ids=subject, attention_mask=torch.ones_like(subject), labels=torch.full_like(subject, -100), place=place)
+    essence["labels"][0, -1] = 5
+    return dict(prompts=[dict(one, place=place), prefixed], essence=essence)
+
+
+def whole_text(generator):
+    """A text of which every token but the first is predicted."""
+    ids = torch.randint(3, VOCABULARY, (1, int(torch.randint(8, 16, (1,), generator=generator))), generator=generator)
+    return dict(input_ids=ids[:, :-1], attention_mask=torch.ones_like(ids[:, :-1]), labels=ids[:, 1:])
+
+
 CORPUS = ["The mother tongue of Danielle Darrieux is French.", "What university did Watts Humphrey attend?", "Toko Yasuda, the guitar",
           "München liegt in Bayern; café, naïve, Ångström, Привет мир, 東京は日本の首都です。 한국어 العربية", "I'm sure they'll say it's 1,234,567.89 — don't you?",
           "def f(x):\n    return x ** 2\n\n\t# tabs  and   spaces", "👩‍👩‍👧 🇫🇷 ½ ² ﬁ e\u0301", "<|endoftext|> is special; <s>not always</s>"] * 30
@@ -261,15 +332,18 @@ def main():
     torch.set_num_threads(1)
     editors = {f"{family}-{method.replace('_', '-')}-{steps}": (family, method, steps) for family, method, steps in EDITOR_CASES}
     kinds = ("gpt2", "smollm2", "llama3", "qwen2", "gemma", "mistral")
-    wanted = [*families(0), *editors, *kinds] if arguments.only is None else arguments.only
-    if unknown := set(wanted) - {*families(0), *editors, *kinds}:
+    wanted = [*families(0), *editors, *LOOP_CASES, *kinds] if arguments.only is None else arguments.only
+    if unknown := set(wanted) - {*families(0), *editors, *LOOP_CASES, *kinds}:
         parser.error(f"there is no case {', '.join(sorted(unknown))}")
     for family in families(0):
-        if family in wanted or any(editors[name][0] == family for name in wanted if name in editors):
+        if family in wanted or any((editors | LOOP_CASES)[name][0] == family for name in wanted if name in editors | LOOP_CASES):
             write_model(arguments.out / "models" / family, family, arguments.wide, arguments.seed)
     for name, (family, method, steps) in editors.items():
         if name in wanted:
             write_editor(arguments.out / "editors" / name, family, method, steps, arguments.wide, arguments.seed)
+    for name, (family, method, settings) in LOOP_CASES.items():
+        if name in wanted:
+            write_loop(arguments.out / "loops" / name, family, method, settings, arguments.wide, arguments.seed)
     for kind in kinds:
         if kind in wanted:
             write_tokenizer(arguments.out / "tokenizers" / kind, kind)

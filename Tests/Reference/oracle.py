@@ -305,6 +305,193 @@ def train(method, model, names, networks, slots, batches, config, log=lambda **_
     return adam
 
 
+# ---------------------------------------------------------------- editors that are loops of their own over the edits
+
+def sequences(batch):
+    """The sequences of an edit batch's edits, each a micro-batch of its own without padding, in their order."""
+    return [unpadded(micro, row) for micro in batch["edit"] for row in range(len(micro["input_ids"]))]
+
+
+def unpadded(micro, row):
+    count = int(micro["attention_mask"][row].sum())
+    return {key: value[row : row + 1, :count] for key, value in micro.items()}
+
+
+def fine_tune(model, names, edits, config, projections=None):
+    """All edits in one mini-batch: the mean of their mean cross entropies and regularization * sum of |W - W0|^2, by Adam, until it is below stop_loss."""
+    weights = [module(model, name).weight for name in names]
+    original = config["original"]
+    adam = torch.optim.Adam(weights, config["learning_rate"])
+    for _ in range(config["epochs"]):
+        loss = sum(answer_loss(model, one) for one in edits) / len(edits)
+        if loss.item() < config["stop_loss"]:
+            break
+        adam.zero_grad()
+        loss.backward()
+        if projections:
+            for weight, (keys, values, mask), name in zip(weights, projections, names):
+                turned = isinstance(module(model, name), Conv1D)
+                gradient = weight.grad.T if turned else weight.grad             # [valueSize, keySize]
+                gradient = values @ ((values.T @ gradient @ keys) * mask) @ keys.T
+                weight.grad.copy_(gradient.T if turned else gradient)
+        for weight, before in zip(weights, original):
+            weight.grad += 2 * config["regularization"] * (weight.detach() - before)
+        adam.step()
+    model.zero_grad()
+
+
+def curvature_projections(model, names, text, share, seed):
+    """Of each module the eigenvectors of E[a a^T] and of E[g g^T], as columns, and where the products of their eigenvalues are not among the largest.
+
+    These hold `share` of the sum of all. g: gradients of the cross entropy of tokens drawn from the model's own predictions, by the numbers of `uniform`.
+    """
+    moments = {name: [torch.zeros(n, n) for n in shape(module(model, name))] for name in names}
+    drawn = 0
+    for one in text:
+        keys, handles = {}, []
+        for name in names:
+            def hook(_, inputs, output, name=name, keys=keys):
+                keys[name] = inputs[0][0].detach()
+                output.register_hook(lambda g, name=name: moments[name].__setitem__(1, moments[name][1] + g[0].T @ g[0]))
+            handles.append(module(model, name).register_forward_hook(hook))
+        rows = one["labels"][0] != -100
+        predictions = logits(model, one)[0][rows]
+        numbers = torch.tensor([uniform(seed, CURVATURE, drawn + i) for i in range(int(rows.sum()))], dtype=torch.float64)
+        drawn += len(numbers)
+        tokens = (predictions.detach().double().softmax(-1).cumsum(-1) <= numbers[:, None]).sum(-1)
+        F.cross_entropy(predictions, tokens, reduction="sum").backward()
+        for handle in handles:
+            handle.remove()
+        model.zero_grad()
+        for name in names:
+            moments[name][0] += keys[name].T @ keys[name]
+    result = []
+    for name in names:
+        (of_keys, keys), (of_values, values) = (torch.linalg.eigh(moment) for moment in moments[name])
+        products = of_values.clamp(min=0)[:, None] * of_keys.clamp(min=0)[None, :]
+        largest = products.flatten().double().sort(descending=True).values
+        cut = largest[int((largest.cumsum(0) < share * largest.sum()).sum())]
+        result.append((keys, values, products < cut))
+    return result
+
+
+def output_offset(model, name, place, delta):
+    """Adds delta to the output of a module at one place of a sequence; returns the hook."""
+    def hook(_, inputs, output):
+        added = torch.zeros_like(output)
+        added[0, place] = 1
+        return output + added * delta
+    return module(model, name).register_forward_hook(hook)
+
+
+def value_loss(model, name, edit, delta, reference, config):
+    """Of an edit with delta added to what the last module writes at its subject: over its prompts, and of what its subject is said to be."""
+    def with_offset(one, function):
+        handle = output_offset(model, name, one["place"], delta)
+        result = function(model, one)
+        handle.remove()
+        return result
+    loss = sum(with_offset(one, answer_loss) for one in edit["prompts"]) / len(edit["prompts"])
+    return loss + config["essence_weight"] * with_offset(edit["essence"], lambda m, one: answer_kl(m, one, reference))
+
+
+def written(model, name, one, hidden_above):
+    """What the module's layer hands on at the sequence's place; where that is normed first, the module's output."""
+    found = {}
+    handle = module(model, hidden_above or name).register_forward_hook(lambda _, inputs, output: found.update(rows=output))
+    with torch.no_grad():
+        logits(model, one)
+    handle.remove()
+    rows = found["rows"][0] if isinstance(found["rows"], tuple) else found["rows"]
+    return rows.reshape(-1, rows.shape[-1])[one["place"]].detach()
+
+
+def module_keys(model, names, one):
+    """The inputs of modules at all tokens of a sequence."""
+    keys, handles = {}, []
+    for name in names:
+        handles.append(module(model, name).register_forward_hook(lambda _, inputs, output, name=name: keys.__setitem__(name, inputs[0][0].detach())))
+    with torch.no_grad():
+        logits(model, one)
+    for handle in handles:
+        handle.remove()
+    return keys
+
+
+def backgrounds(model, names, text, weight, share):
+    """Of each module I + weight * C, C the mean of k k^T over plain text; and C's largest eigenvectors (columns) that hold `share` of its trace.
+
+    Keys longer than three times the median are shortened to that.
+    """
+    rows = [module_keys(model, names, one) for one in text]
+    result = {}
+    for name in names:
+        keys = torch.cat([one[name] for one in rows])
+        lengths = keys.norm(dim=1)
+        longest = 3 * lengths.sort().values[len(lengths) // 2]
+        keys = keys * (longest / lengths).clamp(max=1)[:, None]
+        moment = keys.T @ keys / len(keys)
+        values, vectors = torch.linalg.eigh(moment)
+        count = 0
+        while share > 0 and values[len(values) - count :].clamp(min=0).sum() < share * values.clamp(min=0).sum():
+            count += 1
+        result[name] = (torch.eye(len(moment)) + weight * moment, vectors[:, len(values) - count :])
+    return result
+
+
+def value_edit(model, names, edits, held, config, hidden_above=None):
+    """One batch of MEMIT or AlphaEdit: values at the subjects by Adam, then each module from below makes an equal share of what is lacking.
+
+    `held`: backgrounds by module, to which the edits' keys are added.
+    """
+    last, targets = names[-1], []
+    for edit in edits:
+        start = written(model, last, edit["prompts"][0], hidden_above)
+        with torch.no_grad():
+            reference = logits(model, edit["essence"])
+        delta, length = torch.zeros_like(start, requires_grad=True), start.norm()
+        adam = torch.optim.Adam([delta], config["value_rate"])
+        for _ in range(config["value_steps"]):
+            loss = value_loss(model, last, edit, delta, reference, config)
+            size = delta.norm() if float(delta.detach().abs().sum()) > 0 else torch.tensor(0.0)
+            loss = loss + config["value_decay"] * size / length ** 2
+            if loss.item() < config["stop_loss"]:
+                break
+            adam.zero_grad()
+            loss.backward()
+            adam.step()
+            with torch.no_grad():
+                if delta.norm() > config["value_bound"] * length:
+                    delta *= config["value_bound"] * length / delta.norm()
+        model.zero_grad()
+        targets.append(start + delta.detach())
+    for index, name in enumerate(names):
+        keys = torch.stack([torch.stack([module_keys(model, [name], one)[name][one["place"]] for one in edit["prompts"]]).mean(0) for edit in edits])
+        lacking = torch.stack([target - written(model, last, edit["prompts"][0], hidden_above) for target, edit in zip(targets, edits)])
+        lacking /= len(names) - index
+        moment, directions = held[name]
+        free = directions.shape[1]
+        basis = torch.linalg.svd(directions, full_matrices=True)[0][:, free:] if free else torch.eye(len(moment))
+        turned = keys @ basis
+        shift = basis @ torch.linalg.solve(turned.T @ turned + config["ridge"] * basis.T @ moment @ basis, turned.T @ lacking)
+        add_shift(model, {name: shift})
+        held[name] = (moment + config["earlier_weight"] * keys.T @ keys, directions)
+
+
+CURVATURE = 9                                                       # what these random numbers are for
+
+
+def uniform(seed, purpose, counter):
+    """Philox 4x32-10 (Salmon et al., SC 2011): the first word of a block, as a number from 0 to less than 1."""
+    mask = 0xFFFFFFFF
+    x, k = [counter & mask, counter >> 32, purpose, 0], [seed & mask, seed >> 32]
+    for _ in range(10):
+        a, b = 0xD2511F53 * x[0], 0xCD9E8D57 * x[2]
+        x = [(b >> 32) ^ x[1] ^ k[0], b & mask, (a >> 32) ^ x[3] ^ k[1], a & mask]
+        k = [(k[0] + 0x9E3779B9) & mask, (k[1] + 0xBB67AE85) & mask]
+    return x[0] / 2 ** 32
+
+
 # ---------------------------------------------------------------- editing and scoring
 
 def edit(method, model, names, networks, slots, batch, config):
