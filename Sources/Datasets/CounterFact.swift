@@ -1,7 +1,7 @@
 extension DatasetFormat {
     /// CounterFact (ROME, arXiv 2202.05262): the original nested records, or flat ones as EasyEdit publishes them.
     package static let counterfact = DatasetFormat(
-        "counterfact", isRecognized: { $0.isGiven("requested_rewrite") || $0.isGiven("target_new") },
+        "counterfact", isRecognized: { ($0.isGiven("requested_rewrite") || $0.isGiven("target_new")) && !$0.isList("requested_rewrite") },
         read: { try CounterFact.record(from: $0, number: $1) })
 }
 

@@ -20,7 +20,7 @@ package struct DatasetFormat: Sendable, Equatable {
     }
 
     /// In the order in which they are tried; the last takes whatever no other does.
-    package static let all: [DatasetFormat] = [.counterfact, .zsre, .edits]
+    package static let all: [DatasetFormat] = [.mquake, .counterfact, .zsre, .fever, .rippleedits, .edits]
 
     package static func == (a: DatasetFormat, b: DatasetFormat) -> Bool { a.name == b.name }
 

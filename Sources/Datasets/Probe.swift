@@ -45,6 +45,21 @@ public struct Probe: Sendable, Equatable {
         case keep
     }
 
+    /// A prompt and the spellings of what should follow it.
+    public struct Query: Sendable, Equatable {
+        /// The text that the answer follows.
+        public let prompt: String
+        /// Any of them will do. Never empty.
+        public let answers: [String]
+
+        /// At least one answer.
+        public init(_ prompt: String, _ answers: [String]) {
+            precondition(!answers.isEmpty, "a query without an answer")
+            self.prompt = prompt
+            self.answers = answers
+        }
+    }
+
     /// What it is about.
     public let kind: Kind
     /// The text that an answer should follow.
@@ -55,6 +70,12 @@ public struct Probe: Sendable, Equatable {
     public internal(set) var lesson: Lesson?
     /// Whether it counts in scores.
     public let isScored: Bool
+    /// Other prompts that belong to it: its answer, or theirs, should come.
+    public var companions: [Query] = []
+    /// Whether answers should come at its own prompt and at all companions; otherwise one of them is enough.
+    public var needsAllCompanions = false
+    /// What the unedited model must answer, each: where it does not, the probe says nothing of the edit and is left out.
+    public var conditions: [Query] = []
 
     /// A probe that is scored and not trained on, unless said otherwise.
     public init(_ kind: Kind, _ prompt: String, _ expectation: Expectation, lesson: Lesson? = nil, isScored: Bool = true) {

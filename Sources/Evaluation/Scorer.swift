@@ -20,6 +20,8 @@ package final class Scorer {
     private struct Place {
         let record: Int
         let probe: Int
+        /// Of the probe's own prompt and those that belong to it, counted from 0.
+        let query: Int
     }
 
     private struct Pack {
@@ -39,6 +41,8 @@ package final class Scorer {
     private var kept = 0
     /// Of each probe the unedited model's likeliest first token, where it has been asked.
     private var firstTokens: [Double]?
+    /// Of each probe whether the unedited model answers its conditions; nil: that has not been asked, or none has any.
+    private var counts: [Bool]?
 
     package convenience init(_ records: [EditRecord], model: LanguageModel, tokenizer: Tokenizer, work: ShardedWork) throws {
         try self.init(records, isInContext: false, keptBytes: Self.mostKeptBytes, model: model, tokenizer: tokenizer, work: work)
@@ -59,17 +63,22 @@ package final class Scorer {
         }
         for index in work.ownShare(of: records.count) {
             for (number, probe) in records[index].probes.enumerated() where probe.isScored {
-                let prompt = tokenizer.encode((isInContext ? records[index].context : "") + probe.prompt, addSpecialTokens: true)
-                let answers = probe.expectation.answers.map { tokenizer.encodeContinuation($0) }
-                guard !prompt.isEmpty, !answers.contains(where: \.isEmpty) else {
-                    throw BadInput(records[index].place, "the prompt '\(probe.prompt)' or an answer to it has no tokens")
+                let queries = try ([(probe.prompt, probe.expectation.answers)] + probe.companions.map { ($0.prompt, $0.answers) }).map { text, answers in
+                    let prompt = tokenizer.encode((isInContext ? records[index].context : "") + text, addSpecialTokens: true)
+                    let answers = answers.map { tokenizer.encodeContinuation($0) }
+                    guard !prompt.isEmpty, !answers.contains(where: \.isEmpty) else {
+                        throw BadInput(records[index].place, "the prompt '\(text)' or an answer to it has no tokens")
+                    }
+                    return (prompt: prompt, answers: answers)
                 }
-                if isInContext, !answers.allSatisfy({ model.canRead(prompt + $0) }) { continue }
-                for answer in answers { try model.check(prompt + answer, of: records[index].place) }
-                let length = prompt.count + answers.reduce(0) { $0 + $1.count - 1 }
-                if tokens + length > Self.tokensPerPack { close() }
-                open.append((Place(record: index, probe: number), prompt, answers))
-                tokens += length
+                if isInContext, !queries.allSatisfy({ query in query.answers.allSatisfy { model.canRead(query.prompt + $0) } }) { continue }
+                for (place, query) in queries.enumerated() {
+                    for answer in query.answers { try model.check(query.prompt + answer, of: records[index].place) }
+                    let length = query.prompt.count + query.answers.reduce(0) { $0 + $1.count - 1 }
+                    if tokens + length > Self.tokensPerPack { close() }
+                    open.append((Place(record: index, probe: number, query: place), query.prompt, query.answers))
+                    tokens += length
+                }
             }
         }
         close()
@@ -77,16 +86,16 @@ package final class Scorer {
 
     /// Tallies all records on the unedited model, whose answers later ones are compared with.
     package func scoreUnedited() throws -> ScoreTally {
-        let (tally, tokens) = try judge(0..<records.count)
-        firstTokens = tokens
-        return tally
+        let judged = try judge(0..<records.count)
+        firstTokens = judged.firstTokens
+        return judged.tally
     }
 
     /// Tallies all records on the unedited model where the prompt itself tells of the edits; the same on every rank. Prompts that are then too long are left out.
     /// After `scoreUnedited()`, with whose answers these are compared.
     package func scoreInContext() throws -> ScoreTally {
         let scorer = try Scorer(records, isInContext: true, keptBytes: 0, model: model, tokenizer: tokenizer, work: work)
-        scorer.firstTokens = firstTokens
+        (scorer.firstTokens, scorer.counts) = (firstTokens, counts)
         return try scorer.score(0..<records.count)
     }
 
@@ -94,7 +103,25 @@ package final class Scorer {
     /// Throws on every rank alike where an edit has broken the model.
     package func score(_ range: Range<Int>) throws -> ScoreTally { try judge(range).tally }
 
-    private func judge(_ range: Range<Int>) throws -> (tally: ScoreTally, firstTokens: [Double]) {
+    /// Of each probe whether the unedited model answers all its conditions. The model's own edits are back afterwards.
+    private func askConditions() throws -> [Bool]? {
+        let conditions = records.map { $0.probes.map { $0.isScored ? $0.conditions : [] } }
+        guard conditions.contains(where: { $0.contains { !$0.isEmpty } }) else { return nil }
+        let asked = zip(records, conditions).map { record, conditions in
+            var asked = record
+            asked.probes = conditions.joined().map { Probe(.efficacy, $0.prompt, .oneOf($0.answers)) }
+            return asked
+        }
+        let scorer = try Scorer(asked, isInContext: false, keptBytes: 0, model: model, tokenizer: tokenizer, work: work)
+        var answered = try model.unedited { try scorer.judge(0..<asked.count) }.accuracies[...]
+        return conditions.joined().map { conditions in
+            defer { answered = answered.dropFirst(conditions.count) }
+            return answered.prefix(conditions.count).allSatisfy { $0 == 1 }
+        }
+    }
+
+    private func judge(_ range: Range<Int>) throws -> (tally: ScoreTally, firstTokens: [Double], accuracies: [Double]) {
+        if counts == nil { counts = try askConditions() }
         // For each probe of all records whether it succeeds, NaN where it compares nothing, its token accuracy, NaN where it is not scored, and the likeliest
         // first token.
         let fields = Self.fields
@@ -105,7 +132,7 @@ package final class Scorer {
         }
         let all = try work.communicator.allGather(outcomes + [isBroken ? 1 : 0])
         guard all.allSatisfy({ $0.last == 0 }) else { throw NumericalFailure.ofEditedModel }
-        var tally = ScoreTally(), tokens = [Double](repeating: .nan, count: firstProbes[records.count])
+        var tally = ScoreTally(), tokens = [Double](repeating: .nan, count: firstProbes[records.count]), accuracies = tokens
         for rank in 0..<work.communicator.size {
             for record in work.share(of: records.count, rank: rank) where range.contains(record) {
                 tally.add(
@@ -113,14 +140,15 @@ package final class Scorer {
                         let index = firstProbes[record] + number, place = fields * index
                         let success = all[rank][place], accuracy = all[rank][place + 1], token = all[rank][place + 2]
                         if accuracy.isNaN { return nil }
-                        tokens[index] = token
+                        (tokens[index], accuracies[index]) = (token, accuracy)
+                        if let counts, !counts[index] { return nil }
                         return (
                             probe.kind, Outcome(success: success.isNaN ? nil : success == 1, accuracy: accuracy, isUnchanged: firstTokens.map { $0[index] == token })
                         )
                     })
             }
         }
-        return (tally, tokens)
+        return (tally, tokens, accuracies)
     }
 
     /// Whether the model gives numbers.
@@ -138,8 +166,13 @@ package final class Scorer {
             )
         }
         for probe in pack.probes {
-            let place = Self.fields * (firstProbes[probe.record] + probe.probe)
-            switch records[probe.record].probes[probe.probe].expectation {
+            let place = Self.fields * (firstProbes[probe.record] + probe.probe), asked = records[probe.record].probes[probe.probe]
+            if probe.query > 0 {
+                let accuracy = asked.companions[probe.query - 1].answers.map { _ in next().accuracy }.max() ?? 0
+                outcomes[place + 1] = asked.needsAllCompanions ? min(outcomes[place + 1], accuracy) : max(outcomes[place + 1], accuracy)
+                continue
+            }
+            switch asked.expectation {
             case .answer:
                 let right = next(), wrong = next()
                 outcomes[place] = right.logProbability > wrong.logProbability ? 1 : 0

@@ -124,12 +124,12 @@ extension ProgramTests.MistakeTests.Mistake {
             settings: ["editor.method=rledit", "editor.mode=batch", "training.update_every=sequence", "model.path=/nowhere/model"]),
         Mistake(
             testDescription: "a format that is not built, before the model", status: 2,
-            expected: ["data.train.format: ", "expected one of counterfact, zsre, edits, auto, found 'fever'"],
-            settings: ["data.train.format=fever", "model.path=/nowhere/model"]),
+            expected: ["data.train.format: ", "expected one of mquake, counterfact, zsre, fever, rippleedits, edits, auto, found 'squad'"],
+            settings: ["data.train.format=squad", "model.path=/nowhere/model"]),
         Mistake(
             testDescription: "a format that is not built, to evaluate", status: 2,
-            expected: ["data.evaluation.format: ", "expected one of counterfact, zsre, edits, auto, found 'mquake'"], command: "evaluate",
-            settings: ["data.evaluation.format=mquake", "model.path=/nowhere/model"]),
+            expected: ["data.evaluation.format: ", "expected one of mquake, counterfact, zsre, fever, rippleedits, edits, auto, found 'popqa'"], command: "evaluate",
+            settings: ["data.evaluation.format=popqa", "model.path=/nowhere/model"]),
         Mistake(testDescription: "no YAML", status: 2, expected: ["RUN/run.yaml:"]) {
             try $0.file("run.yaml").change { $0.append(Data("\n  editor: [".utf8)) }
         },

@@ -115,7 +115,10 @@ private func fixture(_ name: String, _ format: DatasetFormat?) throws -> [EditRe
             #"[{"requested_rewrite": {"prompt": "{}", "subject": "s", "target_true": 1}}]"#, .counterfact,
             "'requested_rewrite.target_true' should be text or {\"str\": text}, is the number 1"
         ),
-        (#"[{"requested_rewrite": [], "target_new": "t"}]"#, .counterfact, "'requested_rewrite' should be an object, is a list"),
+        (
+            #"[{"requested_rewrite": [], "target_new": "t"}]"#, .counterfact,
+            "expected a counterfact record, found a mquake one; set format: mquake, and mend what that needs: 'requested_rewrite' is empty"
+        ),
         (#"[{"target_new": "t", "subject": 1}]"#, .counterfact, "'subject' should be text, is the number 1"),
         (#"[{"ans": "\ud83d"}]"#, .zsre, "half of a surrogate pair"),
         (#"[{"ans": "a"},]"#, .zsre, "has no 'src'"),

@@ -119,6 +119,45 @@ import Testing
         expect(found, 100, .nan, .nan, "the three")
     }
 
+    /// Prompts that belong together: one of them is enough, or all are needed, wherever in a pack they stand.
+    @Test(arguments: [("p", "q", false, 100.0), ("q", "p", false, 100), ("p", "q", true, 0), ("p", "p", true, 100), ("q", "q", false, 0)])
+    func companionsCount(own: String, other: String, needsAll: Bool, expected: Double) throws {
+        let hops = Probe.Kind("hops")
+        var probe = Probe(hops, own, .oneOf(["X"]))
+        probe.companions = [Probe.Query(other, ["Z", "X"]), Probe.Query(other, ["X"])]
+        probe.needsAllCompanions = needsAll
+        let record = EditRecord(
+            id: "1", subject: nil, edits: [Question(prompt: "p", answer: "X")],
+            probes: [Probe(.efficacy, "r", .tokens("Z")), probe, Probe(.specificity, "q", .tokens("Y"))])
+        let found = try report([record])
+        #expect(found.exactMatch[hops] == expected)
+        expect(found.exactMatch, 100, .nan, 100, "those around it")
+    }
+
+    /// A probe counts where the unedited model answers all its conditions; which it is asked for whatever edits the model carries.
+    @Test func conditionsAreTheUneditedModels() throws {
+        let hops = Probe.Kind("hops")
+        func record(_ conditions: [Probe.Query]) -> EditRecord {
+            var probe = Probe(hops, "p", .oneOf(["X"]))
+            probe.conditions = conditions
+            return EditRecord(id: "1", subject: nil, edits: [Question(prompt: "p", answer: "X")], probes: [Probe(.efficacy, "q", .tokens("X")), probe])
+        }
+        let met = [Probe.Query("q", ["Z", "Y"]), Probe.Query("r", ["Z"])], missed = met + [Probe.Query("q", ["X"])]
+        let bigrams = try BigramModel(Self.following)
+        for isEdited in [false, true] {
+            if isEdited {
+                let module = try #require(bigrams.model.edited.first)
+                module.add(keys: Matrix(rows: 1, columns: module.keySize), products: Matrix(rows: 1, columns: module.valueSize))
+            }
+            let scorer = try Scorer(
+                [record(met), record(missed), record([])], model: bigrams.model, tokenizer: bigrams.tokenizer, work: ShardedWork(communicator: Communicator(), shards: 4))
+            let tally = try scorer.score(0..<3)
+            #expect(tally.records.map { $0.keys.contains(hops) } == [true, false, true] && tally.records.allSatisfy { $0.keys.contains(.efficacy) })
+            #expect(bigrams.model.edited.allSatisfy { $0.edit.isEmpty != isEdited }, "the edits are back")
+            #expect(try scorer.scoreUnedited().records[1].keys.contains(hops) == false)
+        }
+    }
+
     /// Kinds beside the three are in the order of their names, whatever the order of the probes.
     @Test func otherKindsAreSortedByName() throws {
         let kinds = ["relation", "aliases", "portability"].map { Probe.Kind($0) }
