@@ -13,13 +13,68 @@ FACTS: CounterFact's records with `subject`. Needs torch, transformers, accelera
 import argparse
 import json
 import pathlib
+import re
 import sys
 
 import torch
 import torch.nn.functional as F
-from rivals import Model, plain_text
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 STEPS, RATE, DECAY, LONGEST, AT_A_TIME = 20, 0.5, 0.5, 2.0, 20
+
+
+def plain_text() -> tuple[list[str], list[str]]:
+    """amend's passages: those that edits may see, and those by which drift is measured."""
+    source = (ROOT / "Sources/Datasets/PlainText.swift").read_text()
+    parts = re.split(r"static let (\w+) = \[", source)
+    lists = {name: re.findall(r'^\s+"(.*)",?$', body.split("\n    ]")[0], re.MULTILINE) for name, body in zip(parts[1::2], parts[2::2])}
+    return lists["passages"], lists["heldOut"]
+
+
+class Model:
+    def __init__(self, directory: pathlib.Path) -> None:
+        file = next(directory.glob("*.gguf")).name
+        self.tokenizer = AutoTokenizer.from_pretrained(directory, gguf_file=file)
+        self.net = AutoModelForCausalLM.from_pretrained(directory, gguf_file=file, dtype=torch.float32).eval()
+        for weight in self.net.parameters():
+            weight.requires_grad_(False)
+
+    def encode(self, prompt: str, answer: str = "") -> tuple[list[int], list[int]]:
+        ids = self.tokenizer(prompt)["input_ids"]
+        bos = self.tokenizer.bos_token_id
+        if self.net.config.model_type.startswith("gemma") and ids[:1] != [bos]:
+            ids = [bos, *ids]
+        return ids, self.tokenizer(" " + answer.strip(), add_special_tokens=False)["input_ids"] if answer else []
+
+    def logits(self, sequences: list[tuple[list[int], list[int]]]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Where answers (of sequences without one: the next token) are predicted: logits, the answers' tokens, and the sequence of each."""
+        fed = [ids + answer[:-1] for ids, answer in sequences]
+        longest = max(map(len, fed))
+        tokens = torch.zeros(len(fed), longest, dtype=torch.long)
+        mask = torch.zeros_like(tokens)
+        rows, columns, labels = [], [], []
+        for row, (one, (ids, answer)) in enumerate(zip(fed, sequences)):
+            tokens[row, : len(one)] = torch.tensor(one)
+            mask[row, : len(one)] = 1
+            count = max(1, len(answer))
+            rows += [row] * count
+            columns += range(len(ids) - 1, len(ids) - 1 + count)
+            labels += answer or [0]
+        hidden = self.net.model(input_ids=tokens, attention_mask=mask).last_hidden_state
+        return self.net.lm_head(hidden[rows, columns]).float(), torch.tensor(labels), torch.tensor(rows)
+
+    @torch.no_grad()
+    def answers(self, sequences: list[tuple[list[int], list[int]]]) -> list[tuple[float, bool]]:
+        """Of each its answer's mean log probability, and whether it is what the model says."""
+        result = []
+        for start in range(0, len(sequences), 20):
+            part = sequences[start : start + 20]
+            logits, labels, rows = self.logits(part)
+            logs = logits.log_softmax(-1).gather(-1, labels[:, None])[:, 0]
+            said = logits.argmax(-1) == labels
+            result += [(logs[rows == row].mean().item(), bool(said[rows == row].all())) for row in range(len(part))]
+        return result
 
 
 class Patched:

@@ -16,14 +16,14 @@ struct Generate: ParsableCommand {
         abstract: "Let a model continue prompts, as it is or with edits applied.",
         discussion: """
             With --editor and --edits each prompt is continued twice: before the edits and after. The editor is a directory of checkpoints \
-            (the newest that is whole) or one checkpoint. Edits are a JSON array or JSON Lines of {"prompt": …, "target": …}, where "{}" in a \
-            prompt stands for the record's "subject", or records in the form of CounterFact, zsRE or EasyEdit.
+            (the newest that is whole), one checkpoint, or the configuration of a method that needs no training. Edits are a JSON array or JSON Lines of {"prompt": …, "target": …}, where "{}" in a \
+            prompt stands for the record's "subject", or records in any form that training reads.
             """)
 
     @Option(help: "The model: a .gguf file, a directory with one, or a Hugging Face directory. With --editor: the model it was trained on, if left out.")
     var model: String?
 
-    @Option(help: "A trained editor's checkpoints.", completion: .directory)
+    @Option(help: "A trained editor's checkpoints, or the configuration (.yaml) of an editor that needs no training.")
     var editor: String?
 
     @Option(help: "The edits to apply.", completion: .file())
@@ -121,8 +121,10 @@ struct Generate: ParsableCommand {
         // Before the model, which may be large: what is wrong with a user's own edits shows at once.
         let all = try DatasetFile.load(edits, format: format), records = limit.map { Array(all.prefix($0)) } ?? all
         let settings = [("model.weights", weights.rawValue), ("model.path", model), ("editor.rephrasings", rephrasings.map(String.init))]
-        let source = try EditorSource(
-            checkpoints: editor, settings: settings.compactMap { key, value in value.map { "\(key)=\($0)" } }, report: StandardError.writeLine)
+        let given = settings.compactMap { key, value in value.map { "\(key)=\($0)" } }
+        let source =
+            try editor.hasSuffix(".yaml") || editor.hasSuffix(".yml")
+            ? EditorSource(configuration: editor, settings: given) : EditorSource(checkpoints: editor, settings: given, report: StandardError.writeLine)
         try source.check(records).forEach(StandardError.writeLine)
         return (try EditingSession(source, threads: threads), records)
     }

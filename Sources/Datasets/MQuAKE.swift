@@ -1,7 +1,7 @@
 extension DatasetFormat {
     /// MQuAKE (arXiv 2305.14795): facts that are edited together, and questions that take several of them to answer.
     package static let mquake = DatasetFormat(
-        "mquake", isRecognized: { $0.isList("requested_rewrite") }, read: { try MQuAKE.record(from: $0, number: $1) })
+        "mquake", isRecognized: { $0.isList("requested_rewrite") }, read: { try MQuAKE.record(from: $0, number: $1, .training) })
 }
 
 extension Probe.Kind {
@@ -13,7 +13,7 @@ extension Probe.Kind {
 
 /// MQuAKE records. All edits of a case are made together. As its paper counts, a case is answered where one of its questions, which ask the same, is.
 enum MQuAKE {
-    static func record(from fields: RecordFields, number: Int) throws -> EditRecord {
+    static func record(from fields: RecordFields, number: Int, _ use: RecordUse) throws -> EditRecord {
         let rewrites = try fields.objects("requested_rewrite")
         guard !rewrites.isEmpty else { throw RecordError("'requested_rewrite' is empty; expected at least one edit") }
         var edits: [Question] = [], made: [Probe] = [], asked: [Probe] = []
@@ -29,7 +29,8 @@ enum MQuAKE {
         }
         return EditRecord(
             id: try fields.identifier("case_id") ?? String(number), subject: try rewrites[0].text("subject"), edits: edits,
-            groundTruth: try rewrites[0].optionalAnswer("target_true"), probes: made + asked + (try hops(fields)) + [try question(fields)])
+            groundTruth: try rewrites[0].optionalAnswer("target_true"),
+            probes: made + asked + (try hops(fields)) + (try use == .training || fields.isGiven("new_answer") ? [question(fields)] : []))
     }
 
     private static func question(_ fields: RecordFields) throws -> Probe {

@@ -7,6 +7,9 @@ extension DatasetFormat {
 /// A user's own edit, in whichever form it comes: only a prompt and what should follow it are needed to edit.
 enum UserEdit {
     static func record(from fields: RecordFields, number: Int) throws -> EditRecord {
+        if fields.isList("requested_rewrite") { return try MQuAKE.record(from: fields, number: number, .editing) }
+        if fields.isObject("edit") { return try RippleEdits.record(from: fields, number: number) }
+        if fields.isGiven("equiv_prompt") { return try FEVER.record(from: fields, number: number) }
         if fields.isGiven("requested_rewrite") { return try CounterFact.nested(fields, number: number, .editing) }
         if fields.isGiven("src") || !fields.has("prompt") && fields.has("src") { return try ZsRE.record(from: fields, number: number, .editing) }
         return try flat(fields, number: number)

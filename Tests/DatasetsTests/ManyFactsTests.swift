@@ -92,6 +92,15 @@ import Testing
         #expect(message.contains(expected), "\(message)")
     }
 
+    /// To edit with, the edits are enough; what else there is is read too.
+    @Test func areUsersEditsToo() throws {
+        let rewrites = #"[{"requested_rewrite": [{"subject": "s", "prompt": "{} is", "target_new": "t"}, {"subject": "u", "prompt": "{} has", "target_new": "v"}]}]"#
+        #expect(try load(rewrites, .edits)[0].edits == [Question(prompt: "s is", answer: "t"), Question(prompt: "u has", answer: "v")])
+        #expect(try load(Self.chain, .edits) == load(Self.chain, .mquake) && load(Self.ripples, .edits) == load(Self.ripples, .rippleedits))
+        let claim = #"{"prompt": "p", "equiv_prompt": "q", "alt": "false"}"#
+        #expect(try load(claim, .edits) == load(claim, .fever))
+    }
+
     // MARK: FEVER
 
     @Test func claimsHaveVerdicts() throws {
