@@ -160,15 +160,16 @@ extension EditEngine {
         return try work.gatherRows(own, counts: pack.sequenceCounts.ofRanks)
     }
 
-    /// What the last edited module's layer hands on at each sequence's place; where its output is normed before that, the output.
+    /// What the last edited module's layer hands on at each edit's place [n, d]; where its output is normed before that, the output. Of each edit one sequence, in any order.
     func written(_ sequences: [TokenSequence]) throws -> Matrix {
         let pack = pack(sequences.map { [$0] }), module = model.edited[model.edited.count - 1]
-        return try gather(pack, columns: module.valueSize) { chunk, places in
+        let rows = try gather(pack, columns: module.valueSize) { chunk, places in
             guard model.isNormedBehind(module) else { return model.hiddenAboveEdits(chunk.pack, chunk.prefix).rows(places) }
             var made = Matrix(rows: 0, columns: module.valueSize)
             model.captureKeys(chunk.pack, chunk.prefix, on: .allTokens) { _, keys in made = module.output(of: keys.rows(places)) }
             return made
         }
+        return Self.means(rows, sequences, edits: sequences.count)
     }
 
     /// The mean of each edit's keys of the one module that is edited now, over its prompts [n, k].
@@ -182,7 +183,7 @@ extension EditEngine {
         return Self.means(all, sequences, edits: edits)
     }
 
-    /// Of each edit the mean of the rows of its sequences.
+    /// Of each edit, in the order of their numbers, the mean of the rows of its sequences, which a batch has in the order of their lengths.
     private static func means(_ rows: Matrix, _ sequences: [TokenSequence], edits: Int) -> Matrix {
         let result = Matrix(rows: edits, columns: rows.columns)
         var counts = [Int](repeating: 0, count: edits)

@@ -57,7 +57,8 @@ enum LoopCase {
         var comparison = Comparison()
         for number in 0... where tensors.tensor("edit.\(number).edit.0.input_ids") != nil {
             let own = try values("own", number)
-            var batch = EditBatch(edits: try own.isEmpty ? sequences("edit.\(number).edit") : own, rephrasings: [], unrelated: [])
+            // A batch has edits in the order of their lengths, not of their numbers.
+            var batch = EditBatch(edits: try own.isEmpty ? sequences("edit.\(number).edit") : own.reversed(), rephrasings: [], unrelated: [])
             (batch.prefixed, batch.essences) = (try values("prefixed", number), try values("essence", number))
             try engine.apply(batch, place: "batch \(number + 1)")
             for module in model.edited {
