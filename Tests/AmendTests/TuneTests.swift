@@ -97,7 +97,10 @@ extension ProgramTests {
             let tuned = try tune(run, into: method, minutes: 0.15, own + nothing + rate)
             #expect(tuned.trials.count > 2 && (tuned.training == nil) == (method != "mend"))
             #expect(tuned.trials.allSatisfy { ($0.settings["editor.contrast_weight"] == nil) || method == "ultraedit" })
-            if method == "crispedit" { #expect(Set(tuned.trials.flatMap(\.settings.keys)) == ["editor.modules"], "what is tried first, in so little time") }
+            // How far it comes in so little time depends on the machine.
+            let ofLoops: Set = ["editor.modules", "editor.learning_rate", "editor.mini_batch", "editor.curvature_share"],
+                tried = Set(tuned.trials.flatMap(\.settings.keys))
+            #expect(method != "crispedit" || tried.contains("editor.modules") && tried.isSubset(of: ofLoops), "\(tried)")
         }
     }
 }
