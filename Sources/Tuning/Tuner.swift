@@ -139,7 +139,8 @@ package final class Tuner {
     private func attempt(_ stage: String, _ change: TuningChanges, of changes: TuningChanges, limit: Double) throws -> TuningTrial? {
         guard let configuration = try? configuration(changes.merging(change) { $1 }) else { return trials[0] }
         if log.trial(try identity(configuration)) == nil, try elapsed() + (trials.last?.seconds ?? 0) > limit { return nil }
-        return try trial(stage, change, of: changes)
+        // Whether a method can edit some modules shows when its engine is made.
+        do { return try trial(stage, change, of: changes) } catch is ConfigurationError { return trials[0] }
     }
 
     private func trial(_ stage: String, _ change: TuningChanges, of before: TuningChanges) throws -> TuningTrial {

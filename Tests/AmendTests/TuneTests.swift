@@ -89,13 +89,17 @@ extension ProgramTests {
         }
 
         /// Methods that are not trained are tuned too, those that hold nothing as well.
-        @Test(arguments: ["ultraedit", "mend", "crispedit"]) func othersAreTuned(method: String) throws {
+        @Test(arguments: ["ultraedit", "mend", "crispedit", "memit"]) func othersAreTuned(method: String) throws {
             let run = try TinyRun()
-            let own = ["editor.method=\(method)"] + (method == "mend" ? ["editor.mode=batch", "training.update_every=sequence"] : [])
-            let rate = method == "crispedit" ? ["editor.inner_learning_rate=null"] : []
+            let own =
+                ["editor.method=\(method)"] + (method == "mend" ? ["editor.mode=batch", "training.update_every=sequence"] : [])
+                + (method == "memit" ? ["editor.modules=[model.layers.1.mlp.down_proj]", "editor.value_steps=2"] : [])
+            let rate = ["crispedit", "memit"].contains(method) ? ["editor.inner_learning_rate=null"] : []
             let nothing = method == "mend" ? [] : ["editor.rank=null", "editor.blocks=null", "editor.meta_learning_rate=null"]
             let tuned = try tune(run, into: method, minutes: 0.15, own + nothing + rate)
             #expect(tuned.trials.count > 2 && (tuned.training == nil) == (method != "mend"))
+            // The last layer's, which MEMIT cannot edit, are no candidates, and no end of the search.
+            #expect(method != "memit" || !tuned.trials.contains { $0.settings["editor.modules"]?.contains(".3-3.") ?? false })
             #expect(tuned.trials.allSatisfy { ($0.settings["editor.contrast_weight"] == nil) || method == "ultraedit" })
             // How far it comes in so little time depends on the machine.
             let ofLoops: Set = ["editor.modules", "editor.learning_rate", "editor.mini_batch", "editor.curvature_share"],
