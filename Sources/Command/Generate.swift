@@ -16,8 +16,8 @@ struct Generate: ParsableCommand {
         abstract: "Let a model continue prompts, as it is or with edits applied.",
         discussion: """
             With --editor and --edits each prompt is continued twice: before the edits and after. The editor is a directory of checkpoints \
-            (the newest that is whole), one checkpoint, or the configuration of a method that needs no training. Edits are a JSON array or JSON Lines of {"prompt": …, "target": …}, where "{}" in a \
-            prompt stands for the record's "subject", or records in any form that training reads.
+            (the newest that is whole), one checkpoint, or the configuration of a method that needs no training. Edits are a JSON array or \
+            JSON Lines of {"prompt": …, "target": …}, where "{}" in a prompt stands for the record's "subject", or records in any form that training reads.
             """)
 
     @Option(help: "The model: a .gguf file, a directory with one, or a Hugging Face directory. With --editor: the model it was trained on, if left out.")

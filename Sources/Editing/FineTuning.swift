@@ -70,7 +70,7 @@ struct FineTuning: EditLoop {
         let weights = engine.model.edited.map(TunedWeight.init)
         // One mini-batch is the same in every epoch.
         let whole = sequences.count <= miniBatch ? engine.pack(sequences.map { [$0] }) : nil
-        var adam = AdamSteps(rate: learningRate)
+        var adam = Adam(rate: learningRate)
         for epoch in 0..<epochs {
             var sum = 0.0
             for part in order.records(epoch * sequences.count..<(epoch + 1) * sequences.count).chunks(of: miniBatch) {
@@ -91,7 +91,7 @@ struct FineTuning: EditLoop {
     }
 
     /// `rows` are those of `count` edits.
-    private func step(_ weight: TunedWeight, _ rows: CapturedRows, count: Int, _ projection: LowCurvature?, _ adam: AdamSteps) {
+    private func step(_ weight: TunedWeight, _ rows: CapturedRows, count: Int, _ projection: LowCurvature?, _ adam: Adam) {
         let gradient = projection?.gradient(rows) ?? multiply(rows.gradients.transposed, rows.keys.operand)
         gradient.scale(by: 1 / Float(count))
         if regularization > 0 { gradient.add(weight.shift, times: 2 * regularization) }
@@ -113,7 +113,7 @@ private final class TunedWeight {
         second = Matrix(rows: module.valueSize, columns: module.keySize)
     }
 
-    func step(_ gradient: Matrix, _ adam: AdamSteps) {
+    func step(_ gradient: Matrix, _ adam: Adam) {
         // The one before may be in use elsewhere: it is not written.
         let next = shift.copy()
         adam.step(next, first, second, gradient)

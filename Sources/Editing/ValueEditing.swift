@@ -108,7 +108,7 @@ struct ValueEditing: EditLoop {
             let lengths = (0..<start.rows).map { Float(start.rows($0..<$0 + 1).sumOfSquares.squareRoot()) }
             let prompts = engine.pack(all.map { [$0] }), subjects = essences.isEmpty || essenceWeight == 0 ? nil : engine.pack(essences.map { [$0] })
             let reference = subjects.map(engine.reference)
-            var isFound = [Bool](repeating: false, count: own.count), adam = AdamSteps(rate: rate)
+            var isFound = [Bool](repeating: false, count: own.count), adam = Adam(rate: rate)
             for step in 0..<steps {
                 var (losses, gradient) = try engine.valueGradient(prompts, of: deltas) { _ in .crossEntropy(weight: 1) }
                 if let subjects, let reference {

@@ -15,19 +15,26 @@ package struct Adam: Sendable, Equatable {
 
     /// One step of every parameter; gradients are left as they are. Afterwards only the owned rows of a value are current. `factor` is of the rate.
     package mutating func step(_ parameters: [Parameter], factor: (Parameter) -> Float = { _ in 1 }) {
-        steps += 1
-        let correction1 = 1 - pow(Double(beta1), steps), correction2 = 1 - pow(Double(beta2), steps)
+        begin()
         for parameter in parameters {
-            let owned = parameter.value.rows(parameter.ownedRows), rate = rate * factor(parameter)
+            let owned = parameter.value.rows(parameter.ownedRows)
             if parameter.isLogarithmic { owned.replace(log) }
-            defer { if parameter.isLogarithmic { owned.replace(exp) } }
-            let block = 1 << 16
-            parallelFor((owned.count + block - 1) / block) { index in
-                let first = index * block, count = min(block, owned.count - first)
-                amend_adam(
-                    owned.pointer + first, parameter.firstMoment.pointer + first, parameter.secondMoment.pointer + first,
-                    parameter.gradient.pointer + first, count, rate, beta1, beta2, epsilon, correction1, correction2)
-            }
+            step(owned, parameter.firstMoment, parameter.secondMoment, parameter.gradient, factor: factor(parameter))
+            if parameter.isLogarithmic { owned.replace(exp) }
+        }
+    }
+
+    /// Before the matrices of a step.
+    package mutating func begin() { steps += 1 }
+
+    /// The step that has begun, of one matrix and its moments.
+    package func step(_ value: Matrix, _ first: Matrix, _ second: Matrix, _ gradient: Matrix, factor: Float = 1) {
+        let correction1 = 1 - pow(Double(beta1), steps), correction2 = 1 - pow(Double(beta2), steps), rate = rate * factor, block = 1 << 16
+        parallelFor((value.count + block - 1) / block) { index in
+            let start = index * block
+            amend_adam(
+                value.pointer + start, first.pointer + start, second.pointer + start, gradient.pointer + start, min(block, value.count - start), rate, beta1, beta2,
+                epsilon, correction1, correction2)
         }
     }
 
@@ -35,31 +42,6 @@ package struct Adam: Sendable, Equatable {
         var result = 1.0
         for _ in 0..<exponent { result *= base }
         return result
-    }
-}
-
-/// Adam on matrices that no `Parameter` holds.
-package struct AdamSteps: Sendable {
-    private let adam: Adam
-    private var corrections = (1.0, 1.0)
-    private var powers = (1.0, 1.0)
-
-    package init(rate: Float) { adam = Adam(rate: rate) }
-
-    /// Before the matrices of a step.
-    package mutating func begin() {
-        powers = (powers.0 * Double(adam.beta1), powers.1 * Double(adam.beta2))
-        corrections = (1 - powers.0, 1 - powers.1)
-    }
-
-    package func step(_ value: Matrix, _ first: Matrix, _ second: Matrix, _ gradient: Matrix) {
-        let block = 1 << 16
-        parallelFor((value.count + block - 1) / block) { index in
-            let start = index * block
-            amend_adam(
-                value.pointer + start, first.pointer + start, second.pointer + start, gradient.pointer + start, min(block, value.count - start), adam.rate, adam.beta1,
-                adam.beta2, adam.epsilon, corrections.0, corrections.1)
-        }
     }
 }
 
